@@ -1,0 +1,79 @@
+// Engine: the life of a submission, from files to outcome.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "model/outcome.h"
+#include "model/policy.h"
+#include "model/submission.h"
+#include "runtime/catalog.h"
+#include "runtime/stages.h"
+#include "warden/client.h"
+
+namespace belljar::engine {
+
+enum class OutputStream : std::uint8_t { kOut, kErr };
+
+// Told of things as they happen, on the thread that called Engine::execute.
+class Observer {
+ public:
+  virtual ~Observer() = default;
+  virtual void on_stage(StageKind /*stage*/) {}
+  // Bytes as the program wrote them, raw and hostile; nothing beyond limits.output.
+  virtual void on_output(StageKind /*stage*/, OutputStream /*stream*/, std::string_view /*bytes*/) {}
+};
+
+// What the run stage reads.
+struct Input {
+  enum class Kind : std::uint8_t {
+    kEmpty,       // end of file at once
+    kBytes,       // `bytes`, then end of file
+    kDescriptor,  // copied from `fd` until its end; the program never holds `fd` itself
+    kTerminal,    // a pseudo-terminal of the cell's own; `fd` is the person's, already in raw mode
+  };
+  Kind kind = Kind::kEmpty;
+  std::string bytes;
+  int fd = -1;
+  // A signalfd(2) for SIGINT, SIGTERM and SIGWINCH, or -1: the first two end the run as cancelled,
+  // the last copies the window size of `fd` to the cell's terminal.
+  int signal_fd = -1;
+};
+
+// A submission that has been planned and, where the language asks for it, compiled.
+struct Prepared {
+  runtime::Stages stages;
+  Submission submission;            // with the compiler's results among its files
+  Outcome outcome;                  // so far: holds the compile stage; final if `runnable` is false
+  bool runnable = false;
+};
+
+class Engine {
+ public:
+  // All borrowed; they outlive the engine.
+  Engine(warden::Client& warden, const runtime::Catalog& catalog, const Policy& policy)
+      : warden_(warden), catalog_(catalog), policy_(policy) {}
+
+  // The whole story: plan, compile, run, report. An Error only when Belljar itself could not do its
+  // part (bad request, no toolchain, warden gone); everything a program does is in the Outcome.
+  Result<Outcome> execute(const Submission& submission, const Input& input, Observer& observer);
+
+  // The same in two steps, for many inputs to one program.
+  Result<Prepared> prepare(const Submission& submission, const Input& input, Observer& observer);
+  Result<Outcome> run(const Prepared& prepared, const Input& input, Observer& observer);
+
+ private:
+  Result<StageOutcome> run_stage(const runtime::StagePlan& plan, const Submission& submission,
+                                 const Input& input, Observer& observer,
+                                 std::vector<File>& collected, bool& collected_all);
+  Result<std::string> version_of(const runtime::Manifest& manifest,
+                                 const runtime::Toolchain& toolchain);
+
+  warden::Client& warden_;
+  const runtime::Catalog& catalog_;
+  const Policy& policy_;
+};
+
+}  // namespace belljar::engine

@@ -1,0 +1,33 @@
+// Catalog: every runtime this installation knows, the built-in manifests first.
+//
+// Built-in manifests are compiled in (their text is embedded at build time together with an index
+// of names and extensions, so that only the manifest in use is parsed). A directory of the
+// operator's may add or replace runtimes by name.
+#pragma once
+
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "runtime/manifest.h"
+
+namespace belljar::runtime {
+
+class Catalog {
+ public:
+  // `directory` may be empty. Files that do not parse are an error that names the file.
+  static Result<Catalog> open(const std::string& directory);
+
+  // By name or alias, exact. kNotFound lists the names that are there.
+  [[nodiscard]] Result<Manifest> by_name(std::string_view name) const;
+  // By the file's extension, case-sensitive. kNotFound names the extension.
+  [[nodiscard]] Result<Manifest> by_file(std::string_view path) const;
+  [[nodiscard]] std::vector<std::string> names() const;  // sorted
+
+ private:
+  std::map<std::string, Manifest, std::less<>> added_;
+};
+
+}  // namespace belljar::runtime

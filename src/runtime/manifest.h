@@ -1,0 +1,53 @@
+// Manifest: one language's toolchain as data, read from runtimes/NAME.toml.
+//
+// Templates in argv: {tool} the detected program, {tool:NAME} another detected one, {entry} the
+// submission's entry file, {stem} the entry without its extension, {sources} every file whose extension belongs to the runtime
+// (one argument each), {args} the submission's arguments, {memory_mb} the stage's memory limit.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "model/policy.h"
+
+namespace belljar::runtime {
+
+struct Program {
+  std::string name;                     // "tool", "java", …: what {tool:NAME} refers to
+  std::vector<std::string> candidates;  // absolute paths, first that is there and executable wins
+};
+
+struct Step {
+  std::vector<std::string> argv;   // argv[0] is an absolute path after expansion
+  std::vector<std::string> env;    // "NAME=value", added to the base environment
+  std::vector<std::string> keep;   // globs in /box that go to the next stage (compile only)
+  LimitOverrides limits;
+};
+
+struct Hello {
+  std::string file;
+  std::string source;  // prints exactly "Hello from <title>\n"
+};
+
+struct Manifest {
+  std::string name;                      // "cpp"
+  std::string title;                     // "C++"
+  std::vector<std::string> aliases;      // other words for --language
+  std::vector<std::string> extensions;   // ".cpp"
+  std::vector<std::string> entries;      // usual names of the entry file in a many-file submission
+  std::vector<Program> programs;         // programs[0] is {tool}
+  std::vector<std::string> version;      // argv that prints the version
+  std::string package;                   // what brings the toolchain on Debian
+  std::vector<std::string> mounts;       // host directories it needs besides /usr, read-only
+  std::optional<Step> compile;
+  Step run;
+  Hello hello;
+};
+
+// kInvalid names the key. Unknown keys, templates and relative candidates are refused.
+Result<Manifest> parse_manifest(std::string_view toml);
+
+}  // namespace belljar::runtime

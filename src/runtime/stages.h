@@ -1,0 +1,40 @@
+// Stages: what has to be run for a submission, in order. Pure.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "model/outcome.h"
+#include "model/submission.h"
+#include "runtime/manifest.h"
+#include "runtime/toolchain.h"
+
+namespace belljar::runtime {
+
+struct StagePlan {
+  StageKind kind = StageKind::kRun;
+  std::vector<std::string> argv;     // argv[0]: absolute path in the cell
+  std::vector<std::string> env;      // the whole environment, base included
+  std::vector<std::string> mounts;   // host directories, read-only
+  std::vector<std::string> keep;     // globs to bring back for the next stage
+  Limits limits;                     // policy defaults < manifest < submission (run stage only)
+};
+
+struct Stages {
+  std::string entry;                 // the file that was chosen
+  std::optional<StagePlan> compile;
+  StagePlan run;
+};
+
+// The entry file: as asked, the only file of the language, or one of the manifest's usual names.
+// kInvalid lists the candidates when it is not clear.
+Result<std::string> choose_entry(const Manifest& manifest, const Submission& submission);
+
+// Environment of every cell: PATH, HOME=/box, LANG=C.UTF-8, TMPDIR=/tmp, USER, TZ; then the manifest's, then
+// (run stage only) the submission's.
+Result<Stages> plan_stages(const Manifest& manifest, const Toolchain& toolchain,
+                           const Submission& submission, const Limits& defaults);
+
+}  // namespace belljar::runtime

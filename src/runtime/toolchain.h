@@ -1,0 +1,20 @@
+// Toolchain: where a runtime's programs are on this host.
+#pragma once
+
+#include <map>
+#include <string>
+
+#include "base/result.h"
+#include "runtime/manifest.h"
+
+namespace belljar::runtime {
+
+struct Toolchain {
+  std::map<std::string, std::string, std::less<>> programs;  // name -> absolute path
+};
+
+// kUnavailable says which package brings what is missing. Only the manifest's absolute candidates
+// are looked at: never $PATH, never a home directory, so a person's shims are not exposed.
+Result<Toolchain> detect(const Manifest& manifest);
+
+}  // namespace belljar::runtime
