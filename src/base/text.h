@@ -1,13 +1,15 @@
 // Text that came from a program: made valid, made harmless, measured.
 #pragma once
 
+#include <cstddef>
 #include <string>
 #include <string_view>
 
 namespace belljar {
 
 bool is_valid_utf8(std::string_view bytes);
-// Every maximal invalid sequence becomes one U+FFFD.
+// Every maximal part of an ill-formed sequence becomes one U+FFFD, as Unicode recommends (chapter
+// 3.9) and Python and the browsers do.
 std::string repair_utf8(std::string_view bytes);
 std::string base64_encode(std::string_view bytes);
 
@@ -26,7 +28,17 @@ class TerminalEscaper {
 // The same for one whole text.
 std::string escape_for_terminal(std::string_view bytes);
 
+// JSON text in which what TerminalEscaper would escape is written \uXXXX: the same JSON value,
+// harmless to look at. The input is valid JSON, whose own escapes already cover C0.
+std::string escape_json_for_terminal(std::string_view json);
+
+// Untrusted text as part of a one-line message: in single quotes, everything escaped, newline too,
+// and cut where it is long.
+std::string quote(std::string_view bytes);
+
 // Cuts to at most `limit` bytes without splitting a UTF-8 character.
 std::string_view cut_utf8(std::string_view bytes, std::size_t limit);
+// Without the beginning of a character at the end: for text that was cut at a count of bytes.
+std::string_view drop_incomplete_end(std::string_view bytes);
 
 }  // namespace belljar

@@ -39,7 +39,7 @@ struct Stream {
 
 struct Usage {
   Nanoseconds wall{};
-  Nanoseconds cpu{};              // user + system, of the cell as a whole
+  Nanoseconds cpu{};  // user + system, of the cell as a whole
   Nanoseconds user{};
   Nanoseconds system{};
   std::uint64_t peak_memory = 0;  // bytes
@@ -51,10 +51,10 @@ struct Usage {
 
 // Things that happened besides the status.
 struct Events {
-  std::uint64_t process_limit_hits = 0;   // forks refused by limits.processes
-  std::uint64_t leftover_processes = 0;   // still alive when the main process ended; killed
-  bool disk_full = false;                 // /box, /tmp or /dev/shm had no room at the end
-  bool cpu_bill_partial = false;          // no cgroup counter here: only reaped children are billed
+  std::uint64_t process_limit_hits = 0;  // forks refused by limits.processes
+  std::uint64_t leftover_processes = 0;  // still alive when the main process ended; killed
+  bool disk_full = false;                // /box, /tmp or /dev/shm had no room at the end
+  bool cpu_bill_partial = false;         // no cgroup counter here: only reaped children are billed
 };
 
 struct DeniedSyscall {
@@ -64,18 +64,18 @@ struct DeniedSyscall {
 };
 
 struct Phases {
-  Nanoseconds queue{};     // waiting for a place
-  Nanoseconds build{};     // making the cell, until the program's first instruction
+  Nanoseconds queue{};  // waiting for a place
+  Nanoseconds build{};  // making the cell, until the program's first instruction
   Nanoseconds run{};
-  Nanoseconds collect{};   // bringing files back
+  Nanoseconds collect{};  // bringing files back
   Nanoseconds teardown{};
 };
 
 struct StageOutcome {
   StageKind kind = StageKind::kRun;
   RunStatus status = RunStatus::kSetupError;
-  std::string reason;               // one line for people: names the limit or the control
-  std::optional<Clock> clock;       // for kTimeout
+  std::string reason;          // one line for people: names the limit or the control
+  std::optional<Clock> clock;  // for kTimeout
   std::optional<int> exit_code;
   std::optional<int> signal;
   Stream out;
@@ -83,17 +83,16 @@ struct StageOutcome {
   Usage usage;
   Events events;
   std::vector<DeniedSyscall> denied;
-  bool denied_more = false;         // counting stopped at a bound: there were more
+  bool denied_more = false;  // counting stopped at a bound: there were more
   Phases phases;
-  Limits limits;                    // what was enforced
-  WallSet walls;                    // what stood
+  Limits limits;  // what was enforced
+  WallSet walls;  // what stood
 };
 
-
 struct HostFacts {
-  std::string kernel;        // uname -r
-  std::string cgroup_mode;   // "v2", "hybrid", "v1", "none"
-  int landlock_abi = 0;      // 0: the kernel has none
+  std::string kernel;       // uname -r
+  std::string cgroup_mode;  // "v2", "hybrid", "v1", "none"
+  int landlock_abi = 0;     // 0: the kernel has none
   bool rootless = false;
 };
 
@@ -101,23 +100,24 @@ struct Outcome {
   RunStatus status = RunStatus::kSetupError;  // of the stage that decided
   std::string reason;
   std::string language;
-  std::string toolchain;                      // first line of the toolchain's own version answer
+  std::string toolchain;  // first line of the toolchain's own version answer
   std::string policy;
   std::vector<StageOutcome> stages;
   std::vector<File> artifacts;
-  bool artifacts_truncated = false;           // more matched than limits.artifacts allows
+  bool artifacts_truncated = false;  // more matched than limits.artifacts allows
   HostFacts host;
 };
 
-std::string_view to_string(RunStatus status);   // "ok", "runtime_error", ...
+std::string_view to_string(RunStatus status);  // "ok", "runtime_error", ...
 std::string_view to_string(StageKind kind);
 std::string_view to_string(Clock clock);
-std::string signal_name(int signal);            // "SIGSEGV"
+std::string signal_name(int signal);  // "SIGSEGV", "SIGRTMIN+3"
 
 // One line for people: "timeout (cpu): used 1.00 s of 1.00 s".
 std::string summary(const Outcome& outcome);
-// The whole outcome as one JSON object, always valid UTF-8. Bytes that are not valid UTF-8 become
-// U+FFFD in "text" and stand exactly in "base64", which is present only then.
+// The whole outcome as one JSON object, described in docs/outcome.md: one line, always valid UTF-8,
+// harmless on a terminal. Bytes that are not valid UTF-8 become U+FFFD in "text" and stand exactly
+// in "base64", which is present only then; a character that truncation cut in half is left out.
 std::string to_json(const Outcome& outcome);
 
 }  // namespace belljar

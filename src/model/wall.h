@@ -29,12 +29,12 @@ enum class Wall : std::uint8_t {
   kNoCapabilities,
   kNoNewPrivs,
   kLandlock,
-  kLandlockScope,   // no signal and no abstract socket leaves the cell (Landlock ABI 6)
+  kLandlockScope,  // no signal and no abstract socket leaves the cell (Landlock ABI 6)
   kSeccomp,
-  kMemoryLimit,     // of the cell as a whole, by cgroup
-  kProcessLimit,    // of the cell as a whole, by cgroup
-  kCpuLimit,        // share of the processors, by cgroup
-  kCpuBill,         // processor time of the cell as a whole, by cgroup
+  kMemoryLimit,   // of the cell as a whole, by cgroup
+  kProcessLimit,  // of the cell as a whole, by cgroup
+  kCpuLimit,      // share of the processors, by cgroup
+  kCpuBill,       // processor time of the cell as a whole, by cgroup
   kRlimits,
 };
 inline constexpr int kWallCount = static_cast<int>(Wall::kRlimits) + 1;

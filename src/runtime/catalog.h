@@ -1,8 +1,8 @@
-// Catalog: every runtime this installation knows, the built-in manifests first.
+// Catalog: every runtime this installation knows, the operator's before the built-in ones.
 //
 // Built-in manifests are compiled in (their text is embedded at build time together with an index
 // of names and extensions, so that only the manifest in use is parsed). A directory of the
-// operator's may add or replace runtimes by name.
+// operator's may add runtimes or replace built-in ones by name.
 #pragma once
 
 #include <map>
@@ -17,7 +17,9 @@ namespace belljar::runtime {
 
 class Catalog {
  public:
-  // `directory` may be empty. Files that do not parse are an error that names the file.
+  // Reads the *.toml files of `directory`, which may be empty: the built-in runtimes only. A file
+  // that does not parse, or claims a name or extension that another file there has, is an error
+  // that names the file.
   static Result<Catalog> open(const std::string& directory);
 
   // By name or alias, exact. kNotFound lists the names that are there.
@@ -27,6 +29,8 @@ class Catalog {
   [[nodiscard]] std::vector<std::string> names() const;  // sorted
 
  private:
+  Status add(Manifest manifest);
+
   std::map<std::string, Manifest, std::less<>> added_;
 };
 

@@ -1,8 +1,16 @@
 // Manifest: one language's toolchain as data, read from runtimes/NAME.toml.
 //
-// Templates in argv: {tool} the detected program, {tool:NAME} another detected one, {entry} the
-// submission's entry file, {stem} the entry without its extension, {sources} every file whose extension belongs to the runtime
-// (one argument each), {args} the submission's arguments, {memory_mb} the stage's memory limit.
+// Templates in argv, also inside a longer argument such as "-Xmx{memory_mb}m":
+//   {tool}, {tool:NAME}  the first program, a program by name, as found on this host
+//   {entry}              the submission's entry file, absolute
+//   {stem}               the entry without its extension, relative to /box; an argument that would
+//                        begin with '-' or '@' because of it is refused
+//   {dir}                the entry's directory as "." or "./a/b"
+//   {sources}            every file whose extension belongs to the runtime, absolute, one argument
+//   each {args}               the submission's arguments, one argument each {memory_mb} the stage's
+//   memory limit in MiB {cpus}               the stage's share of the processors, rounded up to
+//   whole ones
+// {sources} and {args} stand alone. Paths begin with "/box/" or ".", so no file name is an option.
 #pragma once
 
 #include <optional>
@@ -21,9 +29,9 @@ struct Program {
 };
 
 struct Step {
-  std::vector<std::string> argv;   // argv[0] is an absolute path after expansion
-  std::vector<std::string> env;    // "NAME=value", added to the base environment
-  std::vector<std::string> keep;   // globs in /box that go to the next stage (compile only)
+  std::vector<std::string> argv;  // argv[0] is an absolute path after expansion
+  std::vector<std::string> env;   // "NAME=value", added to the base environment
+  std::vector<std::string> keep;  // globs in /box that go to the next stage (compile only)
   LimitOverrides limits;
 };
 
@@ -33,15 +41,16 @@ struct Hello {
 };
 
 struct Manifest {
-  std::string name;                      // "cpp"
-  std::string title;                     // "C++"
-  std::vector<std::string> aliases;      // other words for --language
-  std::vector<std::string> extensions;   // ".cpp"
-  std::vector<std::string> entries;      // usual names of the entry file in a many-file submission
-  std::vector<Program> programs;         // programs[0] is {tool}
-  std::vector<std::string> version;      // argv that prints the version
-  std::string package;                   // what brings the toolchain on Debian
-  std::vector<std::string> mounts;       // host directories it needs besides /usr, read-only
+  std::string name;                     // "cpp"
+  std::string title;                    // "C++"
+  std::vector<std::string> aliases;     // other words for --language
+  std::vector<std::string> extensions;  // ".cpp"
+  std::vector<std::string> entries;     // usual names of the entry file in a many-file submission
+  std::vector<Program> programs;        // programs[0] is {tool}
+  std::vector<std::string> version;     // argv that prints the version
+  std::string package;                  // what brings the toolchain on Debian, names by spaces
+  std::vector<std::string> mounts;      // host directories besides /usr, read-only, where they are
+                                        // there; the last component may be a base/glob.h pattern
   std::optional<Step> compile;
   Step run;
   Hello hello;
@@ -49,5 +58,8 @@ struct Manifest {
 
 // kInvalid names the key. Unknown keys, templates and relative candidates are refused.
 Result<Manifest> parse_manifest(std::string_view toml);
+
+// ".py" of "a/b.py"; empty where there is none, as in "Makefile" and ".profile".
+std::string_view extension_of(std::string_view path);
 
 }  // namespace belljar::runtime

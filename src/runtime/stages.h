@@ -15,26 +15,33 @@ namespace belljar::runtime {
 
 struct StagePlan {
   StageKind kind = StageKind::kRun;
-  std::vector<std::string> argv;     // argv[0]: absolute path in the cell
-  std::vector<std::string> env;      // the whole environment, base included
-  std::vector<std::string> mounts;   // host directories, read-only
-  std::vector<std::string> keep;     // globs to bring back for the next stage
-  Limits limits;                     // policy defaults < manifest < submission (run stage only)
+  std::vector<std::string> argv;    // argv[0]: absolute path in the cell
+  std::vector<std::string> env;     // the whole environment, base included
+  std::vector<std::string> mounts;  // host directories, read-only
+  std::vector<std::string> keep;    // globs to bring back for the next stage
+  Limits limits;                    // policy defaults < manifest < submission (run stage only)
 };
 
 struct Stages {
-  std::string entry;                 // the file that was chosen
+  std::string entry;  // the file that was chosen
   std::optional<StagePlan> compile;
   StagePlan run;
 };
 
-// The entry file: as asked, the only file of the language, or one of the manifest's usual names.
-// kInvalid lists the candidates when it is not clear.
+// The entry file: as asked, the only file, the only file of the language, or one of the manifest's
+// usual names, at the top first. Where the manifest makes no difference between the candidates,
+// such as C compiling all its sources, it is the first of them. kInvalid lists the candidates when
+// it is not clear.
 Result<std::string> choose_entry(const Manifest& manifest, const Submission& submission);
 
-// Environment of every cell: PATH, HOME=/box, LANG=C.UTF-8, TMPDIR=/tmp, USER, TZ; then the manifest's, then
-// (run stage only) the submission's.
-Result<Stages> plan_stages(const Manifest& manifest, const Toolchain& toolchain,
-                           const Submission& submission, const Limits& defaults);
+// Environment of every cell: PATH, HOME=/box, LANG=C.UTF-8, TMPDIR=/tmp, USER, TZ; then the
+// manifest's, then (run stage only) the submission's.
+Result<Stages> plan_stages(const Manifest& manifest,
+                           const Toolchain& toolchain,
+                           const Submission& submission,
+                           const Limits& defaults);
+
+// The argv that prints the toolchain's version.
+Result<std::vector<std::string>> plan_version(const Manifest& manifest, const Toolchain& toolchain);
 
 }  // namespace belljar::runtime

@@ -1,0 +1,21 @@
+# Writes generated/policies.inc: one {name, text} pair for each file of policies/, sorted by name.
+file(GLOB policy_files CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/policies/*.toml)
+list(SORT policy_files)
+set(policies_inc "")
+foreach(file IN LISTS policy_files)
+  cmake_path(GET file STEM name)
+  file(READ ${file} text)
+  string(APPEND policies_inc "{\"${name}\", R\"policy(${text})policy\"},\n")
+endforeach()
+set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${policy_files})
+
+# Written only when it differs, so that a configure run alone rebuilds nothing.
+set(policies_file ${CMAKE_BINARY_DIR}/include/generated/policies.inc)
+set(policies_before "")
+if(EXISTS ${policies_file})
+  file(READ ${policies_file} policies_before)
+endif()
+if(NOT policies_before STREQUAL policies_inc)
+  file(WRITE ${policies_file} "${policies_inc}")
+endif()
+target_include_directories(belljar_options INTERFACE ${CMAKE_BINARY_DIR}/include)

@@ -1,0 +1,45 @@
+// ByteSink: one stream of a program's bytes on its way to one of our own descriptors.
+#pragma once
+
+#include <string_view>
+
+#include "base/result.h"
+#include "base/text.h"
+
+namespace belljar::app {
+
+enum class Show : unsigned char {
+  kRaw,      // byte for byte
+  kEscaped,  // what a terminal could obey becomes visible text
+};
+
+class ByteSink {
+ public:
+  // `fd` is borrowed.
+  ByteSink(int fd, Show show) : fd_(fd), show_(show) {}
+
+  // Waits while the reader is slow. After the first error nothing more is written and every call
+  // returns it.
+  Status write(std::string_view bytes);
+  // What an incomplete character at the end becomes.
+  Status finish();
+
+  [[nodiscard]] const Status& status() const { return status_; }
+  // Nothing was written yet, or it ended a line.
+  [[nodiscard]] bool at_line_start() const { return at_line_start_; }
+
+ private:
+  Status put(std::string_view bytes);
+
+  int fd_;
+  Show show_;
+  TerminalEscaper escaper_;
+  Status status_;
+  bool at_line_start_ = true;
+};
+
+// write(2) until all is written; unlike sys::write_all it also waits for a descriptor that somebody
+// else has made non-blocking, as the standard streams may be.
+Status write_patiently(int fd, std::string_view bytes);
+
+}  // namespace belljar::app

@@ -1,0 +1,105 @@
+// main: the role or the command that argv names. Wiring only.
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <boost/json.hpp>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "app/byte_sink.h"
+#include "app/exit_codes.h"
+#include "app/help.h"
+#include "app/invocation.h"
+#include "app/terminal.h"
+#include "base/text.h"
+#include "engine/unpack_main.h"
+#include "warden/client.h"
+#include "warden/warden_main.h"
+
+namespace belljar::app {
+namespace {
+
+struct Entry {
+  std::string_view name;
+  Result<int> (*command)(Invocation& invocation);
+  bool makes_cells;
+};
+
+constexpr Entry kEntries[] = {
+    {"run", run_command, true},
+    {"languages", languages_command, false},
+    {"policies", policies_command, false},
+    {"doctor", doctor_command, true},
+    {"completion", completion_command, false},
+    {"man", man_command, false},
+    {"help", help_command, false},
+};
+
+const Entry* find_entry(std::string_view name) {
+  for (const Entry& entry : kEntries)
+    if (entry.name == name) return &entry;
+  return nullptr;
+}
+
+// A descriptor that a closed standard stream leaves free would be taken by the next open().
+void keep_standard_streams() {
+  for (const int fd : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
+    if (fcntl(fd, F_GETFD) == -1) static_cast<void>(open("/dev/null", O_RDWR));
+  }
+}
+
+int print(std::string_view text) {
+  return write_patiently(STDOUT_FILENO, text) ? kExitOk : kExitTrouble;
+}
+
+bool wants_json(const CommandSpec& spec, const Arguments& arguments) {
+  for (const OptionSpec& option : spec.options)
+    if (option.name == "json") return arguments.has("json");
+  return false;
+}
+
+int fail_with(const Error& error, bool json) {
+  say(error.message);
+  if (json) {
+    const boost::json::value value = {
+        {"error", {{"exit_code", exit_code(error)}, {"message", repair_utf8(error.message)}}}};
+    print(escape_json_for_terminal(boost::json::serialize(value)) + "\n");
+  }
+  return exit_code(error);
+}
+
+int call(const Entry& entry, const std::vector<std::string_view>& words) {
+  std::optional<Result<warden::Client>> warden;
+  if (entry.makes_cells) warden.emplace(warden::Client::spawn());
+  const CommandSpec& spec = *find_command(entry.name);
+  auto arguments = Arguments::parse(spec, words);
+  if (!arguments) return fail_with(arguments.error(), false);
+  if (arguments->has("help")) return print(command_text(spec));
+  const bool json = wants_json(spec, *arguments);
+  Invocation invocation{.arguments = *std::move(arguments), .warden = std::move(warden)};
+  const Result<int> code = entry.command(invocation);
+  return code ? *code : fail_with(code.error(), json);
+}
+
+int run_main(int argc, char** argv) {
+  const std::vector<std::string_view> words(argv + std::min(argc, 2), argv + argc);
+  const std::string_view name = argc > 1 ? argv[1] : "--help";
+  if (name == "--help" || name == "-h") return print(overview_text());
+  if (name == "--version") return print(version_text());
+  if (const Entry* const entry = find_entry(name)) return call(*entry, words);
+  say("no command is called " + quote(name) + ", see belljar help");
+  return kExitUsage;
+}
+
+}  // namespace
+}  // namespace belljar::app
+
+int main(int argc, char** argv) {
+  using namespace std::string_view_literals;
+  if (argc > 1 && argv[1] == "warden"sv) return belljar::warden::warden_main();
+  if (argc > 1 && argv[1] == "unpack"sv) return belljar::engine::unpack_main();
+  belljar::app::keep_standard_streams();
+  return belljar::app::run_main(argc, argv);
+}

@@ -1,0 +1,149 @@
+#include "app/options.h"
+
+#include <array>
+#include <limits>
+
+namespace belljar::app {
+namespace {
+
+constexpr OptionSpec kHelp{"help", "", "print this help"};
+constexpr OptionSpec kJson{"json", "", "print one JSON object instead of text"};
+constexpr OptionSpec kRuntimes{
+    "runtimes", "DIR", "add or replace languages by the manifests in DIR", Completes::kDirectory};
+
+constexpr std::array kRunOptions{
+    OptionSpec{"language", "NAME", "the language; otherwise the entry file's extension says it",
+               Completes::kLanguage, Repeat::kNo, "The submission"},
+    OptionSpec{"entry", "NAME", "which file of a directory or archive is run or compiled first"},
+    OptionSpec{"file", "PATH[=NAME]",
+               "put one more file or directory beside the program, as NAME if given",
+               Completes::kFile, Repeat::kYes},
+    OptionSpec{"env", "NAME=VALUE", "set a variable; nothing of the caller's environment goes in",
+               Completes::kNothing, Repeat::kYes},
+    kRuntimes,
+
+    OptionSpec{"limit", "NAME=VALUE,...", "set limits of the run, see LIMITS", Completes::kLimit,
+               Repeat::kYes, "Limits and policy"},
+    OptionSpec{"policy", "NAME|FILE.toml", "the policy that says what is allowed",
+               Completes::kPolicy},
+    OptionSpec{"require", "FULL|WALL,...", "start nothing unless these walls stand",
+               Completes::kWall, Repeat::kYes},
+
+    OptionSpec{"stdin", "FILE", "read the program's standard input from FILE", Completes::kFile,
+               Repeat::kNo, "Input and output"},
+    OptionSpec{"tty", "", "give the program a terminal of its own, connected to this one"},
+    OptionSpec{"raw", "", "write the program's bytes to a terminal as they are, escapes included"},
+    OptionSpec{"artifact", "GLOB", "bring back files that match, such as '*.png' or 'out/**'",
+               Completes::kNothing, Repeat::kYes},
+    OptionSpec{"artifacts-dir", "DIR", "where artifacts are written; ./artifacts by default",
+               Completes::kDirectory},
+    OptionSpec{"force", "", "let artifacts replace files that are already there"},
+
+    OptionSpec{"tests", "DIR", "run once per pair NAME.in and NAME.out in DIR and judge the output",
+               Completes::kDirectory, Repeat::kNo, "Tests"},
+    OptionSpec{"exact", "",
+               "with --tests: compare every byte; otherwise white space at the end of lines and "
+               "empty lines at the end of the output do not count"},
+
+    OptionSpec{"json", "",
+               "print the whole outcome as one JSON object, and no output of the program",
+               Completes::kNothing, Repeat::kNo, "Reports"},
+    OptionSpec{"stats", "", "print time, memory, walls and refused system calls on standard error"},
+    OptionSpec{"quiet", "", "print nothing of Belljar's own about what the program did"},
+    kHelp,
+};
+
+constexpr std::array kLanguagesOptions{kJson, kRuntimes, kHelp};
+constexpr std::array kReportOptions{kJson, kHelp};
+constexpr std::array kPlainOptions{kHelp};
+
+constexpr std::size_t kAny = std::numeric_limits<std::size_t>::max();
+
+constexpr std::array kCommands{
+    CommandSpec{
+        .name = "run",
+        .summary = "run a program that nobody trusts, sealed, and report what happened",
+        .operands = "FILE|DIR|ARCHIVE|- [ARGUMENT...]",
+        .description =
+            "Runs FILE, or the program in a directory or in a .zip, .tar or .tar.gz archive, in a "
+            "cell of its own; compiled languages are compiled in another one first. - reads the "
+            "program from standard input and needs --language.\n"
+            "Options stand before FILE; everything after it goes to the program, except one -- "
+            "directly after FILE, which is dropped.\n"
+            "Standard input is passed on, and the program's standard output and error appear as "
+            "they come: byte for byte into a pipe or a file, with control characters made visible "
+            "on a terminal. What a compiler says goes to standard error.",
+        .options = kRunOptions,
+        .least_operands = 1,
+        .most_operands = kAny,
+        .rest_is_programs = true,
+        .completes = Completes::kFile,
+    },
+    CommandSpec{
+        .name = "languages",
+        .summary = "list the languages, and what this host has of each",
+        .operands = "",
+        .description = "For each language its names, its file extensions and the toolchain found "
+                       "on this host, or the package that brings it.",
+        .options = kLanguagesOptions,
+    },
+    CommandSpec{
+        .name = "policies",
+        .summary = "list the built-in policies and their limits",
+        .operands = "[NAME]",
+        .description = "With a NAME, also everything that policy says.",
+        .options = kReportOptions,
+        .most_operands = 1,
+        .completes = Completes::kPolicy,
+    },
+    CommandSpec{
+        .name = "doctor",
+        .summary = "probe which walls and limits this host can give",
+        .operands = "",
+        .description =
+            "Runs small programs in real cells, lists every wall that stood and every limit that "
+            "held, and says for each gap what to do about it. Settings of the host that weaken a "
+            "cell are listed as warnings.",
+        .options = kReportOptions,
+    },
+    CommandSpec{
+        .name = "completion",
+        .summary = "print a completion script for bash, zsh or fish",
+        .operands = "bash|zsh|fish",
+        .description = "For bash: source <(belljar completion bash)",
+        .options = kPlainOptions,
+        .least_operands = 1,
+        .most_operands = 1,
+        .completes = Completes::kShell,
+    },
+    CommandSpec{
+        .name = "man",
+        .summary = "print the manual page",
+        .operands = "",
+        .description = "To read it: belljar man | man -l -",
+        .options = kPlainOptions,
+    },
+    CommandSpec{
+        .name = "help",
+        .summary = "explain a command",
+        .operands = "[COMMAND]",
+        .description = "",
+        .options = kPlainOptions,
+        .most_operands = 1,
+        .completes = Completes::kCommand,
+    },
+};
+
+}  // namespace
+
+std::span<const CommandSpec> commands() {
+  return kCommands;
+}
+
+const CommandSpec* find_command(std::string_view name) {
+  for (const CommandSpec& command : kCommands)
+    if (command.name == name) return &command;
+  return nullptr;
+}
+
+}  // namespace belljar::app

@@ -1,0 +1,113 @@
+// `belljar run`: one program, once, or once per test.
+#include <unistd.h>
+
+#include <csignal>
+#include <string>
+
+#include "app/artifact_files.h"
+#include "app/byte_sink.h"
+#include "app/exit_codes.h"
+#include "app/interruption.h"
+#include "app/invocation.h"
+#include "app/live_output.h"
+#include "app/program_input.h"
+#include "app/run_report.h"
+#include "app/run_request.h"
+#include "app/terminal.h"
+#include "app/tests_run.h"
+#include "base/text.h"
+
+namespace belljar::app {
+namespace {
+
+// A newcomer's slip: an option of ours after FILE silently goes to the program.
+void hint_at_misplaced_option(const Arguments& arguments) {
+  if (arguments.separated() || !is_terminal(STDERR_FILENO)) return;
+  const auto& operands = arguments.operands();
+  if (operands.size() < 2 || !operands[1].starts_with("--")) return;
+  const std::string_view name = operands[1].substr(2, operands[1].find('=') - 2);
+  for (const OptionSpec& option : find_command("run")->options) {
+    if (option.name != name) continue;
+    say(quote(operands[1]) + " goes to the program, as it stands after " + quote(operands[0]) +
+            "; write -- between them if that is meant",
+        Colour::kYellow);
+  }
+}
+
+void say_before_run(const Arguments& arguments, const RunRequest& request) {
+  if (arguments.has("quiet")) return;
+  hint_at_misplaced_option(arguments);
+  if (request.links_left_out > 0) {
+    say(std::to_string(request.links_left_out) + " symbolic links were left out", Colour::kYellow);
+  }
+}
+
+// What the person was promised besides the output.
+Status deliver(const Arguments& arguments, const Outcome& outcome) {
+  const std::string directory(arguments.value("artifacts-dir").value_or("artifacts"));
+  const Replace replace = arguments.has("force") ? Replace::kYes : Replace::kNo;
+  TRY(write_artifacts(directory, outcome.artifacts, replace));
+  if (arguments.has("json")) TRY(write_patiently(STDOUT_FILENO, to_json(outcome) + "\n"));
+  return {};
+}
+
+void report(const Arguments& arguments, const Outcome& outcome) {
+  if (!arguments.has("quiet")) {
+    if (outcome.artifacts_truncated)
+      say("more files matched than the artifacts limit allows", Colour::kYellow);
+    if (!arguments.has("stats") && !arguments.has("json"))
+      for (const std::string& line : failure_lines(outcome)) say(line);
+  }
+  if (arguments.has("stats")) say(stats_text(outcome), Colour::kBold);
+}
+
+int cancelling_signal(const Outcome& outcome) {
+  return outcome.stages.empty() ? 0 : outcome.stages.back().signal.value_or(0);
+}
+
+Result<int> run_once(const Arguments& arguments,
+                     engine::Engine& engine,
+                     const Submission& submission,
+                     int signal_fd) {
+  TRY_ASSIGN(ProgramInput source, open_input(arguments, signal_fd));
+  const bool as_is = arguments.has("raw");
+  LiveOutput live(as_is ? LiveOutput::AsIs::kYes : LiveOutput::AsIs::kNo);
+  engine::Observer silent;
+  engine::Observer& observer = arguments.has("json") ? silent : live;
+
+  auto outcome = engine.execute(submission, source.input, observer);
+  const Status shown = live.finish();
+  source.raw.reset();
+  live.end_line();
+  if (!outcome) return std::unexpected(std::move(outcome).error());
+
+  const Status delivered = deliver(arguments, *outcome);
+  for (const Status& status : {shown, delivered})
+    if (!status && status.error().sys == EPIPE) return kExitSignalBase + SIGPIPE;
+  report(arguments, *outcome);
+  for (const Status& status : {shown, delivered}) {
+    if (status) continue;
+    say(status.error().message);
+    return kExitTrouble;
+  }
+  return exit_code(*outcome, cancelling_signal(*outcome));
+}
+
+}  // namespace
+
+Result<int> run_command(Invocation& invocation) {
+  const Arguments& arguments = invocation.arguments;
+  TRY(check_combinations(arguments));
+  TRY_ASSIGN(warden::Client warden, *std::move(invocation.warden));
+  TRY_ASSIGN(const RunRequest request, read_request(arguments, warden));
+  say_before_run(arguments, request);
+  TRY_ASSIGN(const Interruption interruption, Interruption::catch_signals());
+  engine::Engine engine(warden, request.catalog, request.policy);
+  if (const auto directory = arguments.value("tests")) {
+    return run_tests(arguments, engine, request.submission, std::string(*directory),
+                     interruption.fd());
+  }
+  return run_once(arguments, engine, request.submission, interruption.fd());
+}
+
+}  // namespace belljar::app

@@ -1,0 +1,31 @@
+// TestReport: the verdicts of `run --tests`, as a table and as JSON.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "app/output_difference.h"
+#include "model/outcome.h"
+
+namespace belljar::app {
+
+struct TestResult {
+  std::string name;
+  Outcome outcome;
+  std::optional<OutputDifference> difference;  // looked for only where the program ended well
+};
+
+bool passed(const TestResult& result);
+// "pass", "wrong answer", "timeout (cpu)", "memory limit", "runtime error (exit code 3)", ...
+std::string verdict(const TestResult& result);
+
+enum class Colours : unsigned char { kNo, kYes };
+// Names and output of a program are made harmless for a terminal.
+std::string table_text(const std::vector<TestResult>& results, Colours colours);
+
+// `compiled`: the outcome so far, that holds the compile stage; the only one when that failed.
+std::string tests_json(const Outcome& compiled, const std::vector<TestResult>& results);
+
+}  // namespace belljar::app

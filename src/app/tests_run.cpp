@@ -1,0 +1,112 @@
+#include "app/tests_run.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <algorithm>
+
+#include "app/byte_sink.h"
+#include "app/exit_codes.h"
+#include "app/live_output.h"
+#include "app/progress.h"
+#include "app/run_report.h"
+#include "app/submission_files.h"
+#include "app/terminal.h"
+#include "app/test_cases.h"
+#include "app/test_report.h"
+#include "base/fd.h"
+#include "base/sys.h"
+#include "base/text.h"
+
+namespace belljar::app {
+namespace {
+
+// Far beyond every limit on output, so that such a file is a mistake.
+constexpr std::uint64_t kMostExpectedBytes = 256 * kMiB;
+
+// An input is handed on piece by piece, never held as a whole.
+Result<Outcome> run_case(engine::Engine& engine,
+                         const engine::Prepared& prepared,
+                         const TestCase& test,
+                         int signal_fd) {
+  engine::Input input;
+  input.signal_fd = signal_fd;
+  Fd file;
+  if (test.input) {
+    TRY_ASSIGN(file, sys::open_file(test.input->c_str(), O_RDONLY | O_NOCTTY));
+    input.kind = engine::Input::Kind::kDescriptor;
+    input.fd = file.get();
+  }
+  engine::Observer silent;
+  return engine.run(prepared, input, silent);
+}
+
+Result<TestResult> judge_case(engine::Engine& engine,
+                              const engine::Prepared& prepared,
+                              const TestCase& test,
+                              Compare how,
+                              int signal_fd) {
+  TRY_ASSIGN(const std::string expected, read_named(test.expected, kMostExpectedBytes));
+  TRY_ASSIGN(Outcome outcome, run_case(engine, prepared, test, signal_fd));
+  TestResult result{.name = test.name, .outcome = std::move(outcome), .difference = {}};
+  if (result.outcome.status == RunStatus::kOk) {
+    result.difference = first_difference(expected, result.outcome.stages.back().out.data, how);
+  }
+  return result;
+}
+
+// Those that were run; a cancelled one is the last.
+Result<std::vector<TestResult>> judge_all(const Arguments& arguments,
+                                          engine::Engine& engine,
+                                          const engine::Prepared& prepared,
+                                          const std::vector<TestCase>& cases,
+                                          int signal_fd) {
+  const Compare how = arguments.has("exact") ? Compare::kExact : Compare::kLenient;
+  std::vector<TestResult> results;
+  Progress progress(cases.size());
+  for (const TestCase& test : cases) {
+    progress.show(results.size(), test.name);
+    TRY_ASSIGN(TestResult result, judge_case(engine, prepared, test, how, signal_fd));
+    results.push_back(std::move(result));
+    if (results.back().outcome.status == RunStatus::kCancelled) break;
+  }
+  return results;
+}
+
+}  // namespace
+
+Result<int> run_tests(const Arguments& arguments,
+                      engine::Engine& engine,
+                      const Submission& submission,
+                      const std::string& directory,
+                      int signal_fd) {
+  TRY_ASSIGN(const std::vector<TestCase> cases, find_test_cases(directory));
+  const bool json = arguments.has("json");
+  LiveOutput live(arguments.has("raw") ? LiveOutput::AsIs::kYes : LiveOutput::AsIs::kNo);
+  engine::Observer silent;
+  engine::Observer& observer = json ? silent : live;
+  engine::Input nothing;
+  nothing.signal_fd = signal_fd;
+  TRY_ASSIGN(const engine::Prepared prepared, engine.prepare(submission, nothing, observer));
+  TRY(live.finish());
+  live.end_line();
+
+  std::vector<TestResult> results;
+  if (prepared.runnable) {
+    TRY_ASSIGN(results, judge_all(arguments, engine, prepared, cases, signal_fd));
+  } else if (!json && !arguments.has("quiet")) {
+    for (const std::string& line : failure_lines(prepared.outcome)) say(line);
+  }
+  if (json) {
+    TRY(write_patiently(STDOUT_FILENO, tests_json(prepared.outcome, results) + "\n"));
+  } else if (prepared.runnable) {
+    const Colours colours = wants_colour(STDOUT_FILENO) ? Colours::kYes : Colours::kNo;
+    TRY(write_patiently(STDOUT_FILENO, table_text(results, colours)));
+  }
+  if (!prepared.runnable) return exit_code(prepared.outcome, 0);
+  if (results.back().outcome.status == RunStatus::kCancelled)
+    return exit_code(results.back().outcome, 0);
+  return std::ranges::all_of(results, passed) ? kExitOk : kExitNotAllWell;
+}
+
+}  // namespace belljar::app

@@ -1,0 +1,137 @@
+// Cgroups: limits, bill and membership of a cell, one interface over v1, hybrid and v2 hosts.
+//
+// Each controller is looked for on its own, so that a host with memory on v1 and cpu on v2 works
+// too. A v2 tree without controllers still gives membership, cgroup.kill (kernel 5.14) and the bill
+// (cpu.stat). Layout: <hierarchy>/belljar/<slot>, and inside it `user` for the program and, on v2
+// with controllers (where inner nodes hold no processes, cgroups(7)), `init` for the cell's init.
+//
+// Nothing here moves a process. On v2 the processes of a cell are born inside (CLONE_INTO_CGROUP,
+// kernel 5.7); on v1 each joins by itself, single-threaded, by writing "0" to a kept-open `tasks`
+// file: moving oneself takes no global lock (kernel 5.4), while moving another process stalls for
+// an RCU grace period.
+//
+// Runs in: warden. Not thread-safe.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/fd.h"
+#include "base/result.h"
+#include "base/units.h"
+#include "model/policy.h"
+#include "model/wall.h"
+
+namespace belljar::cell {
+
+enum class Controller : std::uint8_t { kMemory, kPids, kCpu, kCpuacct };
+inline constexpr int kControllerCount = 4;
+
+struct CgroupUsage {
+  std::optional<Nanoseconds> cpu, user, system;  // absent: no counter on this host
+  std::uint64_t peak_memory = 0;
+  std::uint64_t peak_processes = 0;
+  std::uint64_t oom_kills = 0;
+  std::uint64_t process_limit_hits = 0;
+  std::uint64_t throttled_periods = 0;
+  Nanoseconds throttled{};
+};
+
+// The cgroups of one cell. Destroying it kills what is left inside and removes the directories.
+class CgroupSlot {
+ public:
+  CgroupSlot() = default;
+  CgroupSlot(CgroupSlot&&) = default;
+  CgroupSlot& operator=(CgroupSlot&&) = default;
+  ~CgroupSlot();
+
+  // Writes every limit that this host can hold and reads each back; a value that did not stick is
+  // an error. `without` leaves limits out by name.
+  Status set_limits(const Limits& limits, WallSet without);
+  // The walls that set_limits put up, and the bill.
+  [[nodiscard]] WallSet walls() const { return walls_; }
+
+  // What the launch needs. Descriptors stay owned by the slot; -1 or empty where there is none.
+  [[nodiscard]] int init_birthplace() const;  // v2 directory for CLONE_INTO_CGROUP of the init
+  [[nodiscard]] int user_birthplace() const;  // … of the program
+  [[nodiscard]] std::vector<int> init_tasks() const;  // v1 `tasks` files the init joins
+  [[nodiscard]] std::vector<int> user_tasks() const;  // … the program joins
+
+  // An eventfd that becomes readable when the kernel runs out of the cell's memory (v1), or an
+  // inotify descriptor on memory.events (v2); -1 where there is no memory controller.
+  [[nodiscard]] int memory_event() const { return memory_event_.get(); }
+  // Whether that event may also mean something else, so that the OOM counter has to be asked.
+  [[nodiscard]] bool memory_event_needs_count() const { return memory_event_counts_; }
+
+  [[nodiscard]] Result<CgroupUsage> usage() const;
+  // Processor time so far; cheap, for polling. Absent where there is no counter.
+  [[nodiscard]] std::optional<Nanoseconds> cpu_time() const;
+  // Lifts the processor share so that killed processes die at once.
+  void lift_cpu_limit() const;
+  // SIGKILL to every process in the slot, by cgroup.kill where there is a v2 tree.
+  void kill_all() const;
+  // Removes the directories; kInternal names one that is still populated after `patience`.
+  Status remove(Nanoseconds patience);
+
+ private:
+  friend class CgroupHost;
+  struct Directory {
+    std::string path;
+    bool v2 = false;
+    Fd fd;  // O_DIRECTORY
+  };
+  // Index into directories_ per controller, or -1.
+  std::array<int, kControllerCount> place_{-1, -1, -1, -1};
+  int unified_ = -1;          // index of the v2 slot directory
+  int unified_user_ = -1;     // … of its `user`
+  int unified_init_ = -1;     // … of its `init`; equal to unified_ where no controller is on v2
+  std::vector<Directory> directories_;  // parents before children
+  std::vector<Fd> init_tasks_, user_tasks_;
+  Fd cpu_usage_;              // kept open for polling
+  bool cpu_usage_v2_ = false;
+  Fd memory_event_;
+  bool memory_event_counts_ = false;
+  WallSet walls_;
+
+  [[nodiscard]] const Directory* directory(Controller controller) const;
+};
+
+// The cgroup hierarchies of this host, found once.
+class CgroupHost {
+ public:
+  // Never fails: a host without usable cgroups gives mode "none". `owner` is where a rootless
+  // warden was started; see docs/operations.md for delegation.
+  static CgroupHost detect();
+
+  [[nodiscard]] std::string_view mode() const;  // "v2", "hybrid", "v1", "none"
+  // Walls that slots of this host can put up.
+  [[nodiscard]] WallSet walls() const;
+  // Why a controller is missing, for `belljar doctor`; empty when all are there.
+  [[nodiscard]] const std::vector<std::string>& gaps() const { return gaps_; }
+
+  // A fresh slot; the name must be unique on this host (the uid lease sees to that). A directory of
+  // that name left by a warden that was killed is emptied and removed first.
+  Result<CgroupSlot> make_slot(std::string_view name) const;
+
+  // Names of the slots that exist now, in any hierarchy.
+  [[nodiscard]] std::vector<std::string> slot_names() const;
+  // Kills and removes a slot by name: for what a killed warden left behind.
+  void sweep(std::string_view name) const;
+
+ private:
+  struct Hierarchy {
+    std::string parent;  // …/belljar
+    bool v2 = false;
+    bool controllers = false;  // v2 with controllers enabled for the slots
+  };
+  std::vector<Hierarchy> hierarchies_;
+  std::array<int, kControllerCount> home_{-1, -1, -1, -1};
+  int unified_ = -1;
+  std::vector<std::string> gaps_;
+};
+
+}  // namespace belljar::cell

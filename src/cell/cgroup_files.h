@@ -1,0 +1,20 @@
+// Small reads and writes of cgroup files.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "base/result.h"
+
+namespace belljar::cell {
+
+Status write_cgroup(int directory, const char* file, std::string_view value);
+Result<std::string> read_cgroup(int directory, const char* file);
+// A file that holds one number; "max" is the largest value.
+Result<std::uint64_t> read_cgroup_number(int directory, const char* file);
+// "key value" lines: the value of one key, absent when there is no such line.
+std::optional<std::uint64_t> value_of(std::string_view lines, std::string_view key);
+
+}  // namespace belljar::cell

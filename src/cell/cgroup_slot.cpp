@@ -1,0 +1,257 @@
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/eventfd.h>
+#include <sys/inotify.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <charconv>
+#include <ctime>
+
+#include "base/sys.h"
+#include "cell/cgroup.h"
+#include "cell/cgroup_files.h"
+
+namespace belljar::cell {
+namespace {
+
+constexpr std::uint64_t kCpuPeriodMicroseconds = 100'000;  // the kernel's default
+
+// A limit in bytes sticks rounded down to pages.
+bool stuck(std::uint64_t wanted, std::uint64_t got) { return got <= wanted && wanted - got < 65536; }
+
+Status write_checked(int directory, const char* file, std::uint64_t value) {
+  TRY(write_cgroup(directory, file, std::to_string(value)));
+  TRY_ASSIGN(const std::uint64_t got, read_cgroup_number(directory, file));
+  if (stuck(value, got)) return {};
+  return fail(Code::kInternal, std::string("cgroup: ") + file + " did not take the limit");
+}
+
+std::optional<Nanoseconds> microseconds_of(const std::string& lines, std::string_view key) {
+  const std::optional<std::uint64_t> value = value_of(lines, key);
+  if (!value) return std::nullopt;
+  return std::chrono::microseconds(*value);
+}
+
+// A signal by number could hit a process that took the number meanwhile; a pidfd cannot, and the
+// second look at the list proves that it is one of the cell's.
+void kill_listed(int directory) {
+  const Result<std::string> first = read_cgroup(directory, "cgroup.procs");
+  if (!first) return;
+  std::string_view rest = *first;
+  while (!rest.empty()) {
+    const std::size_t end = rest.find('\n');
+    const std::string_view line = rest.substr(0, end);
+    rest.remove_prefix(end == std::string_view::npos ? rest.size() : end + 1);
+    pid_t pid = 0;
+    std::from_chars(line.data(), line.data() + line.size(), pid);
+    if (pid <= 1) continue;
+    const Fd pidfd = Fd::adopt(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
+    if (!pidfd.valid()) continue;
+    const Result<std::string> again = read_cgroup(directory, "cgroup.procs");
+    if (!again || ("\n" + *again + "\n").find("\n" + std::string(line) + "\n") == std::string::npos) {
+      continue;
+    }
+    ::syscall(SYS_pidfd_send_signal, pidfd.get(), SIGKILL, nullptr, 0);
+  }
+}
+
+}  // namespace
+
+CgroupSlot::~CgroupSlot() {
+  if (directories_.empty()) return;
+  kill_all();
+  (void)remove(std::chrono::seconds(2)).has_value();
+}
+
+const CgroupSlot::Directory* CgroupSlot::directory(Controller controller) const {
+  const int index = place_[static_cast<std::size_t>(controller)];
+  return index < 0 ? nullptr : &directories_[static_cast<std::size_t>(index)];
+}
+
+Status CgroupSlot::set_limits(const Limits& limits, WallSet without) {
+  const Directory* const memory = directory(Controller::kMemory);
+  if (memory != nullptr && !without.has(Wall::kMemoryLimit)) {
+    const int fd = memory->fd.get();
+    if (memory->v2) {
+      TRY(write_checked(fd, "memory.max", limits.memory));
+      // Absent where the kernel has no swap accounting; then there is no swap to use either.
+      if (::faccessat(fd, "memory.swap.max", F_OK, 0) == 0) {
+        TRY(write_checked(fd, "memory.swap.max", 0));
+      }
+      if (unified_user_ >= 0) {
+        const int user = directories_[static_cast<std::size_t>(unified_user_)].fd.get();
+        TRY(write_checked(user, "memory.oom.group", 1));
+      }
+      memory_event_counts_ = true;
+      memory_event_ = Fd::adopt(::inotify_init1(IN_CLOEXEC | IN_NONBLOCK));
+      if (!memory_event_.valid()) return fail_errno("inotify_init1");
+      const std::string events = memory->path + "/memory.events";
+      if (::inotify_add_watch(memory_event_.get(), events.c_str(), IN_MODIFY) < 0) {
+        return fail_errno("inotify_add_watch memory.events");
+      }
+    } else {
+      TRY(write_checked(fd, "memory.limit_in_bytes", limits.memory));
+      if (::faccessat(fd, "memory.memsw.limit_in_bytes", F_OK, 0) == 0) {
+        TRY(write_checked(fd, "memory.memsw.limit_in_bytes", limits.memory));
+      }
+      TRY(write_checked(fd, "memory.swappiness", 0));
+      memory_event_ = Fd::adopt(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+      const Fd control = Fd::adopt(::openat(fd, "memory.oom_control", O_RDONLY | O_CLOEXEC));
+      if (!memory_event_.valid() || !control.valid()) return fail_errno("memory.oom_control");
+      TRY(write_cgroup(fd,
+                       "cgroup.event_control",
+                       std::to_string(memory_event_.get()) + " " + std::to_string(control.get())));
+    }
+    walls_.add(Wall::kMemoryLimit);
+  }
+  const Directory* const pids = directory(Controller::kPids);
+  if (pids != nullptr && !without.has(Wall::kProcessLimit)) {
+    const int fd = pids->v2 ? directories_[static_cast<std::size_t>(unified_user_)].fd.get()
+                            : pids->fd.get();
+    TRY(write_checked(fd, "pids.max", limits.processes));
+    walls_.add(Wall::kProcessLimit);
+  }
+  const Directory* const cpu = directory(Controller::kCpu);
+  if (cpu != nullptr && !without.has(Wall::kCpuLimit)) {
+    const std::uint64_t quota = limits.cpus_milli * kCpuPeriodMicroseconds / 1000;
+    if (cpu->v2) {
+      const int fd = directories_[static_cast<std::size_t>(unified_user_)].fd.get();
+      const std::string value = std::to_string(quota) + " " + std::to_string(kCpuPeriodMicroseconds);
+      TRY(write_cgroup(fd, "cpu.max", value));
+      TRY_ASSIGN(const std::string got, read_cgroup(fd, "cpu.max"));
+      if (got != value) return fail(Code::kInternal, "cgroup: cpu.max did not take the limit");
+    } else {
+      TRY(write_checked(cpu->fd.get(), "cpu.cfs_quota_us", quota));
+    }
+    walls_.add(Wall::kCpuLimit);
+  }
+  if (cpu_usage_.valid() && !without.has(Wall::kCpuBill)) walls_.add(Wall::kCpuBill);
+  return {};
+}
+
+int CgroupSlot::init_birthplace() const {
+  return unified_init_ < 0 ? -1 : directories_[static_cast<std::size_t>(unified_init_)].fd.get();
+}
+
+int CgroupSlot::user_birthplace() const {
+  return unified_user_ < 0 ? -1 : directories_[static_cast<std::size_t>(unified_user_)].fd.get();
+}
+
+std::vector<int> CgroupSlot::init_tasks() const {
+  std::vector<int> fds;
+  for (const Fd& fd : init_tasks_) fds.push_back(fd.get());
+  return fds;
+}
+
+std::vector<int> CgroupSlot::user_tasks() const {
+  std::vector<int> fds;
+  for (const Fd& fd : user_tasks_) fds.push_back(fd.get());
+  return fds;
+}
+
+std::optional<Nanoseconds> CgroupSlot::cpu_time() const {
+  if (!cpu_usage_.valid()) return std::nullopt;
+  std::array<char, 2048> buffer{};
+  const ssize_t got = ::pread(cpu_usage_.get(), buffer.data(), buffer.size() - 1, 0);
+  if (got <= 0) return std::nullopt;
+  const std::string text(buffer.data(), static_cast<std::size_t>(got));
+  if (cpu_usage_v2_) return microseconds_of(text, "usage_usec");
+  std::uint64_t value = 0;
+  if (std::from_chars(text.data(), text.data() + text.size(), value).ec != std::errc{}) {
+    return std::nullopt;
+  }
+  return Nanoseconds(value);
+}
+
+Result<CgroupUsage> CgroupSlot::usage() const {
+  CgroupUsage usage;
+  if (walls_.has(Wall::kCpuBill)) {
+    if (cpu_usage_v2_) {
+      const int fd = directories_[static_cast<std::size_t>(unified_user_)].fd.get();
+      TRY_ASSIGN(const std::string stat, read_cgroup(fd, "cpu.stat"));
+      usage.cpu = microseconds_of(stat, "usage_usec");
+      usage.user = microseconds_of(stat, "user_usec");
+      usage.system = microseconds_of(stat, "system_usec");
+    } else if (const Directory* const bill = directory(Controller::kCpuacct)) {
+      TRY_ASSIGN(const std::uint64_t total, read_cgroup_number(bill->fd.get(), "cpuacct.usage"));
+      TRY_ASSIGN(const std::uint64_t user, read_cgroup_number(bill->fd.get(), "cpuacct.usage_user"));
+      usage.cpu = Nanoseconds(total);
+      usage.user = Nanoseconds(user);
+      usage.system = Nanoseconds(total > user ? total - user : 0);
+    }
+    if (!usage.cpu) return fail(Code::kInternal, "cgroup: the processor bill cannot be read");
+  }
+  if (walls_.has(Wall::kMemoryLimit)) {
+    const Directory& memory = *directory(Controller::kMemory);
+    const int fd = memory.fd.get();
+    if (memory.v2) {
+      // memory.peak came with kernel 5.19; before it the peak is not known.
+      usage.peak_memory = read_cgroup_number(fd, "memory.peak").value_or(0);
+      TRY_ASSIGN(const std::string events, read_cgroup(fd, "memory.events"));
+      usage.oom_kills = value_of(events, "oom_kill").value_or(0);
+    } else {
+      TRY_ASSIGN(usage.peak_memory, read_cgroup_number(fd, "memory.max_usage_in_bytes"));
+      TRY_ASSIGN(const std::string control, read_cgroup(fd, "memory.oom_control"));
+      usage.oom_kills = value_of(control, "oom_kill").value_or(0);
+    }
+  }
+  if (walls_.has(Wall::kProcessLimit)) {
+    const Directory& pids = *directory(Controller::kPids);
+    const int fd = pids.v2 ? directories_[static_cast<std::size_t>(unified_user_)].fd.get()
+                           : pids.fd.get();
+    // pids.peak came with kernel 6.6.
+    usage.peak_processes = read_cgroup_number(fd, "pids.peak").value_or(0);
+    TRY_ASSIGN(const std::string events, read_cgroup(fd, "pids.events"));
+    usage.process_limit_hits = value_of(events, "max").value_or(0);
+  }
+  if (walls_.has(Wall::kCpuLimit)) {
+    const Directory& cpu = *directory(Controller::kCpu);
+    const int fd = cpu.v2 ? directories_[static_cast<std::size_t>(unified_user_)].fd.get()
+                          : cpu.fd.get();
+    TRY_ASSIGN(const std::string stat, read_cgroup(fd, "cpu.stat"));
+    usage.throttled_periods = value_of(stat, "nr_throttled").value_or(0);
+    usage.throttled = cpu.v2 ? microseconds_of(stat, "throttled_usec").value_or(Nanoseconds{})
+                             : Nanoseconds(value_of(stat, "throttled_time").value_or(0));
+  }
+  return usage;
+}
+
+void CgroupSlot::lift_cpu_limit() const {
+  const Directory* const cpu = directory(Controller::kCpu);
+  if (cpu == nullptr || !walls_.has(Wall::kCpuLimit)) return;
+  if (cpu->v2) {
+    (void)write_cgroup(directories_[static_cast<std::size_t>(unified_user_)].fd.get(),
+                       "cpu.max",
+                       "max")
+        .has_value();
+  } else {
+    (void)write_cgroup(cpu->fd.get(), "cpu.cfs_quota_us", "-1").has_value();
+  }
+}
+
+void CgroupSlot::kill_all() const {
+  if (unified_ >= 0 &&
+      write_cgroup(directories_[static_cast<std::size_t>(unified_)].fd.get(), "cgroup.kill", "1")) {
+    return;
+  }
+  for (const Directory& directory : directories_) kill_listed(directory.fd.get());
+}
+
+Status CgroupSlot::remove(Nanoseconds patience) {
+  const Nanoseconds deadline = sys::now() + patience;
+  while (!directories_.empty()) {
+    const std::string& path = directories_.back().path;
+    if (::rmdir(path.c_str()) == 0 || errno == ENOENT) {
+      directories_.pop_back();
+      continue;
+    }
+    if (errno != EBUSY || sys::now() > deadline) return fail_errno("cgroup: rmdir");
+    // A killed process leaves its cgroup a moment after it was reaped.
+    const timespec pause{.tv_sec = 0, .tv_nsec = 200'000};
+    ::nanosleep(&pause, nullptr);
+  }
+  return {};
+}
+
+}  // namespace belljar::cell

@@ -1,0 +1,254 @@
+#include "cell/enter_mounts.h"
+
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <sys/fsuid.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/statfs.h>
+#include <sys/statvfs.h>
+#include <sys/syscall.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <cstring>
+
+#include "cell/enter_processes.h"
+
+namespace belljar::cell {
+namespace {
+
+struct Device {
+  const char* path;
+  const char* host_path;
+  unsigned minor;
+};
+// Character devices of major 1, devices.txt of the kernel.
+constexpr std::array kDevices{Device{"dev/null", "/dev/null", 3}, Device{"dev/zero", "/dev/zero", 5},
+                              Device{"dev/full", "/dev/full", 7}, Device{"dev/random", "/dev/random", 8},
+                              Device{"dev/urandom", "/dev/urandom", 9}};
+
+constexpr const char* kRootPoint = "/tmp";
+
+// mkdir -p for a path relative to the working directory.
+bool make_directories(const char* path, mode_t mode) {
+  std::array<char, 1200> partial{};
+  const std::size_t size = std::strlen(path);
+  if (size >= partial.size()) {
+    errno = ENAMETOOLONG;
+    return false;
+  }
+  std::memcpy(partial.data(), path, size);
+  for (std::size_t i = 1; i <= size; ++i) {
+    if (i < size && partial[i] != '/') continue;
+    const char kept = partial[i];
+    partial[i] = '\0';
+    if (::mkdir(partial.data(), mode) != 0 && errno != EEXIST) return false;
+    partial[i] = kept;
+  }
+  return true;
+}
+
+bool make_parents(const char* path, std::array<char, 1200>& parent) {
+  const char* const slash = std::strrchr(path, '/');
+  if (slash == nullptr) return true;
+  const auto size = static_cast<std::size_t>(slash - path);
+  if (size >= parent.size()) {
+    errno = ENAMETOOLONG;
+    return false;
+  }
+  std::memcpy(parent.data(), path, size);
+  parent[size] = '\0';
+  return make_directories(parent.data(), 0755);
+}
+
+bool write_file(int directory, const char* path, const char* bytes, std::size_t size, mode_t mode) {
+  const int fd = ::openat(directory, path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode);
+  if (fd < 0) return false;
+  while (size > 0) {
+    const ssize_t done = ::write(fd, bytes, size);
+    if (done < 0 && errno == EINTR) continue;
+    if (done <= 0) {
+      if (done == 0) errno = EIO;
+      const int error = errno;
+      ::close(fd);
+      errno = error;
+      return false;
+    }
+    bytes += done;
+    size -= static_cast<std::size_t>(done);
+  }
+  return ::close(fd) == 0;
+}
+
+bool remount_read_only(const char* path, unsigned long keep) {
+  return ::mount(nullptr, path, nullptr, MS_REMOUNT | MS_BIND | MS_RDONLY | keep, nullptr) == 0;
+}
+
+bool is_mounted_as(const char* path, long magic, unsigned long flags) {
+  struct statfs status{};
+  if (::statfs(path, &status) != 0) return false;
+  const auto got = static_cast<unsigned long>(status.f_flags);
+  if (status.f_type == magic && (got & flags) == flags) return true;
+  errno = EBADE;
+  return false;
+}
+
+}  // namespace
+
+bool stop_propagation() { return ::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0; }
+
+bool mount_root(const LaunchPlan& plan) {
+  ::umask(022);
+  if (::mount("tmpfs", kRootPoint, "tmpfs", MS_NOSUID | MS_NODEV, "size=8m,nr_inodes=2048,mode=0755") != 0) {
+    return false;
+  }
+  if (::chdir(kRootPoint) != 0) return false;
+  for (const char* directory : {"box", "tmp", "dev", "proc", "etc", "run", "var", "root", "home"}) {
+    if (::mkdir(directory, 0755) != 0) return false;
+  }
+  if (::symlink("/tmp", "var/tmp") != 0) return false;
+  for (const OverlayMount& overlay : plan.overlays) {
+    if (!make_directories(overlay.target.c_str(), 0755)) return false;
+  }
+  return true;
+}
+
+bool mount_system(const LaunchPlan& plan) {
+  constexpr unsigned long kFlags = MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOATIME;
+  for (const OverlayMount& overlay : plan.overlays) {
+    const char* const target = overlay.target.c_str();
+    if (plan.walls.has(Wall::kPrivateRoot)) {
+      if (::mount("overlay", target, "overlay", kFlags, overlay.options.c_str()) != 0) return false;
+    } else if (::mount(overlay.source.c_str(), target, nullptr, MS_BIND | MS_REC, nullptr) != 0 ||
+               !remount_read_only(target, MS_NOSUID | MS_NODEV)) {
+      return false;
+    }
+  }
+  return true;
+}
+
+bool make_devices(const LaunchPlan& plan) {
+  constexpr unsigned long kFlags = MS_NOSUID | MS_NOEXEC;
+  if (::mount("tmpfs", "dev", "tmpfs", kFlags, "size=64k,nr_inodes=32,mode=0755") != 0) return false;
+  ::umask(0);
+  for (const Device& device : kDevices) {
+    if (plan.walls.has(Wall::kPrivateDevices)) {
+      if (::mknod(device.path, S_IFCHR | 0666, ::makedev(1, device.minor)) != 0) return false;
+    } else if (::mknod(device.path, S_IFREG | 0666, 0) != 0 ||
+               ::mount(device.host_path, device.path, nullptr, MS_BIND, nullptr) != 0) {
+      return false;
+    }
+  }
+  ::umask(022);
+  if (::mkdir("dev/shm", 0755) != 0) return false;
+  for (const Link& link : plan.links) {
+    if (::symlink(link.target.c_str(), link.path.c_str()) != 0) return false;
+  }
+  return true;
+}
+
+bool mount_scratch(const LaunchPlan& plan) {
+  for (const Scratch& scratch : plan.scratches) {
+    if (::mount("tmpfs", scratch.target, "tmpfs", MS_NOSUID | MS_NODEV, scratch.options.c_str()) != 0) {
+      return false;
+    }
+  }
+  return true;
+}
+
+bool mount_proc(const LaunchPlan& plan) {
+  const char* const options = plan.walls.has(Wall::kProc) ? "subset=pid,hidepid=2" : nullptr;
+  const unsigned long read_only = plan.walls.has(Wall::kProc) ? MS_RDONLY : 0;
+  return ::mount("proc", "proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC | read_only, options) == 0;
+}
+
+bool write_small_files(const LaunchPlan& plan, Channels& channels) {
+  for (const SmallFile& file : plan.small_files) {
+    if (!write_file(AT_FDCWD, file.path.c_str(), file.content.data(), file.content.size(), 0644)) {
+      return false;
+    }
+  }
+  // A file that no Landlock rule covers and no name leads to: how the lock is read back later.
+  if (!write_file(AT_FDCWD, "probe", "", 0, 0644)) return false;
+  channels.probe = ::open("probe", O_PATH | O_CLOEXEC);
+  return channels.probe >= 0 && ::unlink("probe") == 0;
+}
+
+bool write_files(const LaunchPlan& plan) {
+  // As the program's user, so that ownership and quota are right from the first byte.
+  const bool other_user = !plan.identity.nested_user_namespace;
+  if (other_user) {
+    ::setfsgid(plan.identity.user);
+    ::setfsuid(plan.identity.user);
+  }
+  const int box = ::open("box", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  bool ok = box >= 0 && ::fchdir(box) == 0;
+  std::array<char, 1200> parent{};
+  for (std::size_t i = 0; ok && i < plan.files.size(); ++i) {
+    const BundleFile& file = plan.files[i];
+    const char* const path = plan.file_paths[i].c_str();
+    ok = make_parents(path, parent) && write_file(AT_FDCWD,
+                                                  path,
+                                                  file.content.data(),
+                                                  file.content.size(),
+                                                  file.executable ? 0755 : 0644);
+  }
+  const int error = errno;
+  if (box >= 0) ::close(box);
+  if (other_user) {
+    ::setfsuid(0);
+    ::setfsgid(0);
+  }
+  // kRootPoint is the top of the new root, on which the working directory stood before.
+  if (ok && ::chdir(kRootPoint) != 0) return false;
+  errno = error;
+  return ok;
+}
+
+bool pivot() {
+  // pivot_root(".", "."): the old root lands on top of the new one and is taken off, pivot_root(2).
+  return ::syscall(SYS_pivot_root, ".", ".") == 0 && ::umount2(".", MNT_DETACH) == 0 &&
+         ::chdir("/") == 0;
+}
+
+bool make_read_only(const LaunchPlan& plan) {
+  if (!remount_read_only("/", MS_NOSUID | MS_NODEV)) return false;
+  if (!remount_read_only("/dev", MS_NOSUID | MS_NOEXEC)) return false;
+  for (const Scratch& scratch : plan.scratches) {
+    if (scratch.writable) continue;
+    std::array<char, 32> path{"/"};
+    std::strncat(path.data(), scratch.target, path.size() - 2);
+    if (!remount_read_only(path.data(), MS_NOSUID | MS_NODEV)) return false;
+  }
+  return ::chdir("/box") == 0;
+}
+
+bool verify_mounts(const LaunchPlan& plan) {
+  constexpr unsigned long kSafe = ST_NOSUID | ST_NODEV;
+  if (!is_mounted_as("/", TMPFS_MAGIC, kSafe | ST_RDONLY)) return false;
+  if (!is_mounted_as("/dev", TMPFS_MAGIC, ST_NOSUID | ST_NOEXEC | ST_RDONLY)) return false;
+  const unsigned long proc_flags = plan.walls.has(Wall::kProc) ? kSafe | ST_RDONLY : kSafe;
+  if (!is_mounted_as("/proc", PROC_SUPER_MAGIC, proc_flags | ST_NOEXEC)) return false;
+  for (const OverlayMount& overlay : plan.overlays) {
+    if (!plan.walls.has(Wall::kPrivateRoot)) continue;
+    if (!is_mounted_as(overlay.source.c_str(), OVERLAYFS_SUPER_MAGIC, kSafe | ST_RDONLY)) return false;
+  }
+  for (const Scratch& scratch : plan.scratches) {
+    std::array<char, 32> path{"/"};
+    std::strncat(path.data(), scratch.target, path.size() - 2);
+    if (!is_mounted_as(path.data(), TMPFS_MAGIC, scratch.writable ? kSafe : kSafe | ST_RDONLY)) {
+      return false;
+    }
+  }
+  struct stat root{};
+  struct stat above{};
+  if (::stat("/", &root) != 0 || ::stat("/..", &above) != 0) return false;
+  if (root.st_dev == above.st_dev && root.st_ino == above.st_ino) return true;
+  errno = EXDEV;
+  return false;
+}
+
+}  // namespace belljar::cell

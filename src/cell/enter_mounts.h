@@ -1,0 +1,25 @@
+// The file-system steps of cell::enter. Each answers false with errno set.
+// Runs in: the clone of the warden, pid 1 of the cell; no heap. See cell/enter.h for the order.
+#pragma once
+
+#include "cell/plan.h"
+
+namespace belljar::cell {
+
+struct Channels;
+
+bool stop_propagation();
+// A tmpfs that becomes the cell's root; the working directory is its top from here to pivot().
+bool mount_root(const LaunchPlan& plan);
+bool mount_system(const LaunchPlan& plan);
+bool make_devices(const LaunchPlan& plan);
+bool mount_scratch(const LaunchPlan& plan);
+bool mount_proc(const LaunchPlan& plan);
+bool write_small_files(const LaunchPlan& plan, Channels& channels);
+bool write_files(const LaunchPlan& plan);
+bool pivot();
+bool make_read_only(const LaunchPlan& plan);
+// Compares type and flags of every mount with what was asked (statfs(2)), and that `..` of the root is the root.
+bool verify_mounts(const LaunchPlan& plan);
+
+}  // namespace belljar::cell

@@ -1,0 +1,199 @@
+#include "cell/enter_processes.h"
+
+#include <fcntl.h>
+#include <linux/close_range.h>
+#include <linux/magic.h>
+#include <linux/sched.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <sys/statfs.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <cstring>
+
+#include "cell/init_protocol.h"
+
+namespace belljar::cell {
+namespace {
+
+constexpr const char* kHostname = "cell";
+
+bool write_whole(const char* path, const char* text, std::size_t size) {
+  const int fd = ::open(path, O_WRONLY | O_CLOEXEC);
+  if (fd < 0) return false;
+  const ssize_t done = ::write(fd, text, size);
+  const int error = errno;
+  ::close(fd);
+  errno = error;
+  return done == static_cast<ssize_t>(size);
+}
+
+// Up and out of the way of the low numbers that dup2 is about to fill.
+bool move_up(int& fd) {
+  if (fd < 0) return true;
+  fd = ::fcntl(fd, F_DUPFD_CLOEXEC, 64);
+  return fd >= 0;
+}
+
+// The program must be able to open /dev/stdout again. Only anonymous pipes are given away: a
+// descriptor of anything else comes from a client that is not trusted with other inodes.
+bool give_pipe(int fd, uid_t user) {
+  struct statfs status{};
+  if (::fstatfs(fd, &status) != 0) return false;
+  return status.f_type != PIPEFS_MAGIC || ::fchown(fd, user, user) == 0;
+}
+
+}  // namespace
+
+bool map_user(const LaunchPlan& plan) {
+  if (!plan.identity.nested_user_namespace) return true;
+  // setgroups must be denied before an unprivileged gid map is written, user_namespaces(7).
+  return write_whole("/proc/self/setgroups", "deny", 4) &&
+         write_whole("/proc/self/uid_map", plan.uid_map.data(), plan.uid_map.size()) &&
+         write_whole("/proc/self/gid_map", plan.uid_map.data(), plan.uid_map.size()) &&
+         ::getuid() == plan.identity.user;
+}
+
+bool reset_signals() {
+  // CLONE_CLEAR_SIGHAND spares what is ignored, and whoever started the warden may have ignored
+  // anything. By raw call: the library's hides the two signals it keeps for itself.
+  struct KernelAction {
+    void (*handler)(int);
+    unsigned long flags;
+    void (*restorer)();
+    std::uint64_t mask;
+  };
+  const KernelAction standard{};
+  for (int signal = 1; signal <= 64; ++signal) {
+    if (signal == SIGKILL || signal == SIGSTOP) continue;
+    if (::syscall(SYS_rt_sigaction, signal, &standard, nullptr, sizeof standard.mask) != 0) return false;
+  }
+  const std::uint64_t none = 0;
+  return ::syscall(SYS_rt_sigprocmask, SIG_SETMASK, &none, nullptr, sizeof none) == 0;
+}
+
+bool open_channels(Channels& channels) {
+  std::array<int, 2> ends{};
+  if (::pipe2(ends.data(), O_CLOEXEC) != 0) return false;
+  channels.go_read = ends[0];
+  channels.go_write = ends[1];
+  return true;
+}
+
+bool join_network(const LaunchPlan& plan) {
+  if (!plan.walls.has(Wall::kNetNamespace) || plan.fds.net < 0) return true;
+  return ::setns(plan.fds.net, CLONE_NEWNET) == 0;
+}
+
+bool own_clocks(const LaunchPlan& plan) {
+  if (!plan.walls.has(Wall::kTimeNamespace)) return true;
+  // Holds for the children: pid 2 is the first to live in it, time_namespaces(7).
+  return ::unshare(CLONE_NEWTIME) == 0 &&
+         write_whole("/proc/self/timens_offsets", plan.time_offsets.data(), plan.time_offsets.size());
+}
+
+bool allow_oom_kill() { return write_whole("/proc/self/oom_score_adj", "0", 1); }
+
+bool join_groups(const std::vector<int>& tasks) {
+  for (const int fd : tasks) {
+    if (::write(fd, "0", 1) != 1) return false;
+  }
+  return true;
+}
+
+bool set_hostname(const LaunchPlan& plan) {
+  if (!plan.walls.has(Wall::kUtsNamespace)) return true;
+  return ::sethostname(kHostname, std::strlen(kHostname)) == 0 && ::setdomainname("", 0) == 0;
+}
+
+long fork_program(const LaunchPlan& plan) {
+  clone_args arguments{};
+  arguments.exit_signal = SIGCHLD;
+  if (plan.fds.user_birthplace >= 0) {
+    arguments.flags |= CLONE_INTO_CGROUP;
+    arguments.cgroup = static_cast<std::uint64_t>(plan.fds.user_birthplace);
+  }
+  return ::syscall(SYS_clone3, &arguments, sizeof arguments);
+}
+
+bool own_cgroup_namespace(const LaunchPlan& plan) {
+  // After the groups were joined: the namespace's root is where this process is now.
+  return !plan.walls.has(Wall::kCgroupNamespace) || ::unshare(CLONE_NEWCGROUP) == 0;
+}
+
+bool own_session(const LaunchPlan& plan) {
+  if (::setsid() < 0) return false;
+  return !plan.terminal || ::ioctl(plan.fds.in, TIOCSCTTY, 0) == 0;
+}
+
+bool install_stdio(const LaunchPlan& plan) {
+  int in = plan.fds.in;
+  int out = plan.fds.out;
+  int err = plan.fds.err;
+  if (!move_up(in) || !move_up(out) || !move_up(err)) return false;
+  if (!plan.identity.nested_user_namespace) {
+    for (const int fd : {in, out, err}) {
+      if (!give_pipe(fd, plan.identity.user)) return false;
+    }
+  }
+  // dup2 clears close-on-exec on the copies; everything else is closed by the execution.
+  return ::dup2(in, 0) == 0 && ::dup2(out, 1) == 1 && ::dup2(err, 2) == 2;
+}
+
+bool wait_for_init(int go_read) {
+  char byte = 0;
+  ssize_t got = 0;
+  do {
+    got = ::read(go_read, &byte, 1);
+  } while (got < 0 && errno == EINTR);
+  if (got == 1) return true;
+  if (got == 0) errno = EPIPE;
+  return false;
+}
+
+void execute_program(const LaunchPlan& plan) {
+  // Nothing but 0, 1 and 2 may be open in the program, whoever forgot a flag.
+  if (::syscall(SYS_close_range, 3U, ~0U, CLOSE_RANGE_CLOEXEC) != 0) return;
+  if (plan.fds.program >= 0) {
+    ::syscall(SYS_execveat, plan.fds.program, "", plan.argv.data(), plan.envp.data(), AT_EMPTY_PATH);
+  } else {
+    ::execve(plan.argv[0], plan.argv.data(), plan.envp.data());
+  }
+}
+
+bool arrange_for_init(const LaunchPlan& plan, const Channels& channels) {
+  int control = plan.fds.control;
+  int artifacts = plan.fds.artifacts;
+  int go = channels.go_write;
+  int image = plan.fds.init_image;
+  int report = plan.fds.report;
+  for (int* const fd : {&control, &artifacts, &go, &image, &report}) {
+    if (!move_up(*fd)) return false;
+  }
+  if (::dup2(control, kInitControlFd) < 0 || ::dup2(go, kInitGoFd) < 0) return false;
+  if (artifacts >= 0 ? ::dup2(artifacts, kInitArtifactsFd) < 0
+                     : ::syscall(SYS_close_range, kInitArtifactsFd, kInitArtifactsFd, 0U) != 0) {
+    return false;
+  }
+  if (::dup3(image, kInitImageFd, O_CLOEXEC) < 0) return false;
+  if (::dup3(report, kInitReportFd, O_CLOEXEC) < 0) return false;
+  return ::syscall(SYS_close_range, 0U, 2U, 0U) == 0 &&
+         ::syscall(SYS_close_range, kInitReportFd + 1U, ~0U, 0U) == 0;
+}
+
+void execute_init(const LaunchPlan& plan) {
+  std::array<char*, 1> no_environment{nullptr};
+  ::syscall(SYS_execveat,
+            kInitImageFd,
+            "",
+            plan.init_argv.data(),
+            no_environment.data(),
+            AT_EMPTY_PATH);
+}
+
+}  // namespace belljar::cell

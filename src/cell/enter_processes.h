@@ -1,0 +1,41 @@
+// The process, namespace and descriptor steps of cell::enter. Each answers false with errno set.
+// Runs in: the clone of the warden; no heap. See cell/enter.h for the order.
+#pragma once
+
+#include <vector>
+
+#include "cell/plan.h"
+
+namespace belljar::cell {
+
+// Descriptors the child opens for itself, all close-on-exec.
+struct Channels {
+  int go_read = -1;   // the program's process waits here …
+  int go_write = -1;  // … for init's word
+  int probe = -1;     // O_PATH, see landlock()
+};
+
+bool map_user(const LaunchPlan& plan);
+bool reset_signals();
+bool open_channels(Channels& channels);
+bool join_network(const LaunchPlan& plan);
+bool own_clocks(const LaunchPlan& plan);
+// A warden that the OOM killer must spare must not hand that on: the cell's score is 0.
+bool allow_oom_kill();
+// Writes "0" to each v1 `tasks` file: the calling thread joins, without the global lock.
+bool join_groups(const std::vector<int>& tasks);
+bool set_hostname(const LaunchPlan& plan);
+
+// Clones the program's process (pid 2 of the cell), on v2 straight into its cgroup.
+long fork_program(const LaunchPlan& plan);
+
+bool own_cgroup_namespace(const LaunchPlan& plan);
+bool own_session(const LaunchPlan& plan);
+bool install_stdio(const LaunchPlan& plan);
+bool wait_for_init(int go_read);
+void execute_program(const LaunchPlan& plan);
+// Leaves open what init_protocol.h says, the image and the report, and nothing else.
+bool arrange_for_init(const LaunchPlan& plan, const Channels& channels);
+void execute_init(const LaunchPlan& plan);
+
+}  // namespace belljar::cell

@@ -1,0 +1,23 @@
+#include "cell/init_image.h"
+
+// BELLJAR_INIT_IMAGE is the path of the built program, given by the build.
+asm(".section .rodata\n"
+    ".globl belljar_init_begin\n"
+    ".globl belljar_init_end\n"
+    "belljar_init_begin:\n"
+    ".incbin \"" BELLJAR_INIT_IMAGE "\"\n"
+    "belljar_init_end:\n"
+    ".previous\n");
+
+extern "C" {
+extern const char belljar_init_begin[];
+extern const char belljar_init_end[];
+}
+
+namespace belljar::cell {
+
+std::string_view init_image() {
+  return {belljar_init_begin, static_cast<std::size_t>(belljar_init_end - belljar_init_begin)};
+}
+
+}  // namespace belljar::cell

@@ -1,0 +1,46 @@
+// What the warden and a cell's init say to each other over their private SOCK_SEQPACKET socket, and
+// where init finds its descriptors and arguments. Fixed-size structs; both ends are one build.
+#pragma once
+
+#include <cstdint>
+
+namespace belljar::cell {
+
+// Descriptors of init when it is executed; nothing else is open.
+inline constexpr int kInitControlFd = 3;    // the socket
+inline constexpr int kInitArtifactsFd = 4;  // where collected files go, or closed
+inline constexpr int kInitGoFd = 5;         // one byte here lets the program start
+
+// Open until the execution of init: its image, and the report of cell::enter.
+inline constexpr int kInitImageFd = 6;
+inline constexpr int kInitReportFd = 7;
+
+// argv of init: name, user uid, artifact bytes, artifact files, globs…
+inline constexpr int kInitArgUser = 1;
+inline constexpr int kInitArgBytes = 2;
+inline constexpr int kInitArgFiles = 3;
+inline constexpr int kInitArgGlobs = 4;
+
+enum class InitCommand : std::uint32_t {
+  kKill = 1,  // end every process of the cell but init
+  kCollect,   // only after kEmpty: write the bundle of the wanted files
+  kExit,
+};
+
+enum class InitEvent : std::uint32_t {
+  kEmpty = 1,  // the program has ended and no process but init is left
+  kCollected,
+};
+
+struct InitReport {
+  InitEvent event{};
+  std::int32_t wait_status = 0;       // of the program, as wait(2) gives it
+  std::uint64_t leftovers = 0;        // processes that outlived the program and were killed
+  std::uint64_t user_microseconds = 0;    // reaped children only: used where no cgroup bills
+  std::uint64_t system_microseconds = 0;
+  std::uint64_t max_resident_kib = 0;     // of the largest process
+  std::uint32_t disk_full = 0;        // /box, /tmp or /dev/shm has no block or inode left
+  std::uint32_t more = 0;             // kCollected: there was more than the limits allow
+};
+
+}  // namespace belljar::cell

@@ -1,0 +1,231 @@
+#include "cell/plan.h"
+
+#include <linux/landlock.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <ctime>
+
+#include "cell/init_protocol.h"
+#include "cell/seccomp.h"
+#include "model/submission.h"
+
+namespace belljar::cell {
+namespace {
+
+// Rights by Landlock ABI, landlock(7). Each ABI adds to the one before.
+constexpr std::uint64_t kAbi1 = (LANDLOCK_ACCESS_FS_MAKE_SYM << 1) - 1;
+constexpr std::uint64_t kRefer = 1ULL << 13;     // ABI 2
+constexpr std::uint64_t kTruncate = 1ULL << 14;  // ABI 3
+constexpr std::uint64_t kIoctlDev = 1ULL << 15;  // ABI 5
+constexpr std::uint64_t kScopeAbstractSocket = 1ULL << 0;  // ABI 6
+constexpr std::uint64_t kScopeSignal = 1ULL << 1;          // ABI 6
+
+constexpr std::uint64_t kReadAndRun =
+    LANDLOCK_ACCESS_FS_EXECUTE | LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR;
+
+std::uint64_t handled_rights(int abi) {
+  std::uint64_t rights = kAbi1;
+  if (abi >= 2) rights |= kRefer;
+  if (abi >= 3) rights |= kTruncate;
+  if (abi >= 5) rights |= kIoctlDev;
+  return rights;
+}
+
+std::string scratch_options(std::uint64_t bytes, std::uint64_t inodes, const char* mode, uid_t owner) {
+  const std::string id = std::to_string(owner);
+  return "size=" + std::to_string(bytes) + ",nr_inodes=" + std::to_string(inodes) + ",mode=" + mode +
+         ",uid=" + id + ",gid=" + id;
+}
+
+void plan_files(LaunchPlan& plan, const Host& host, const CellSpec& spec) {
+  for (const auto& [path, target] : host.system_links) plan.links.push_back({target, path});
+  plan.links.push_back({"/proc/self/fd", "dev/fd"});
+  plan.links.push_back({"/proc/self/fd/0", "dev/stdin"});
+  plan.links.push_back({"/proc/self/fd/1", "dev/stdout"});
+  plan.links.push_back({"/proc/self/fd/2", "dev/stderr"});
+  plan.links.push_back({"/proc/self/mounts", "etc/mtab"});
+
+  const auto overlay = [&plan](const std::string& source) {
+    // An overlay without an upper layer needs two lower ones; the second is an empty directory of
+    // the new root, where the path is relative because the child stands there.
+    plan.overlays.push_back({.source = source,
+                             .target = source.substr(1),
+                             .options = "lowerdir=" + source + ":run"});
+  };
+  for (const std::string& directory : host.system_directories) overlay(directory);
+  for (const std::string& directory : host.etc_directories) overlay(directory);
+  for (const std::string& directory : spec.mounts) {
+    const auto covers = [&directory](const OverlayMount& mount) {
+      return directory == mount.source || directory.starts_with(mount.source + "/");
+    };
+    if (std::ranges::none_of(plan.overlays, covers)) overlay(directory);
+  }
+
+  const std::string id = std::to_string(plan.identity.user);
+  plan.small_files.push_back(
+      {"etc/passwd",
+       "root:x:0:0:root:/root:/usr/sbin/nologin\n"
+       "sandbox:x:" + id + ":" + id + ":sandbox:/box:/bin/sh\n"
+       "nobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin\n"});
+  plan.small_files.push_back(
+      {"etc/group", "root:x:0:\nsandbox:x:" + id + ":\nnogroup:x:65534:\n"});
+  plan.small_files.push_back({"etc/hosts", "127.0.0.1 localhost cell\n::1 localhost\n"});
+  plan.small_files.push_back({"etc/hostname", "cell\n"});
+  plan.small_files.push_back({"etc/host.conf", "multi on\n"});
+  plan.small_files.push_back({"etc/resolv.conf", ""});
+  plan.small_files.push_back(
+      {"etc/nsswitch.conf", "passwd: files\ngroup: files\nhosts: files\nservices: files\n"});
+  for (const auto& [path, content] : host.etc_files) plan.small_files.push_back({path, content});
+
+  const Limits& limits = spec.limits;
+  plan.scratches.push_back(
+      {"box", scratch_options(limits.box, limits.inodes, "0755", plan.identity.user), spec.writable_box});
+  plan.scratches.push_back(
+      {"tmp", scratch_options(limits.tmp, limits.inodes, "1777", plan.identity.user), spec.writable_tmp});
+  plan.scratches.push_back({"dev/shm",
+                            scratch_options(limits.tmp, limits.inodes, "1777", plan.identity.user),
+                            spec.writable_tmp});
+}
+
+void plan_rlimits(LaunchPlan& plan, const Host& host, const Limits& limits) {
+  const auto seconds = static_cast<rlim_t>(std::chrono::ceil<std::chrono::seconds>(limits.cpu).count());
+  plan.rlimits = {
+      // A backstop for each process; the cell's clock is the warden's.
+      {RLIMIT_CPU, seconds + 2},
+      {RLIMIT_FSIZE, limits.file_size},
+      {RLIMIT_NOFILE, limits.open_files},
+      {RLIMIT_STACK, limits.stack},
+      {RLIMIT_MEMLOCK, 64 * kKiB},
+      {RLIMIT_MSGQUEUE, 0},
+      {RLIMIT_SIGPENDING, 1024},
+      {RLIMIT_NICE, 0},
+      {RLIMIT_RTPRIO, 0},
+      // Zero does not stop a core helper that reads from a pipe, one does: core(5).
+      {RLIMIT_CORE, host.core_pipe ? 1U : 0U},
+  };
+  // Counted per uid: only where no other cell shares it.
+  if (plan.walls.has(Wall::kOwnUid)) plan.rlimits.push_back({RLIMIT_NPROC, limits.processes + 8});
+}
+
+void plan_landlock(LaunchPlan& plan, const Host& host, const CellSpec& spec) {
+  const std::uint64_t handled = handled_rights(host.landlock_abi);
+  const std::uint64_t no_devices =
+      handled & ~(static_cast<std::uint64_t>(LANDLOCK_ACCESS_FS_MAKE_CHAR) |
+                  LANDLOCK_ACCESS_FS_MAKE_BLOCK | kIoctlDev);
+  plan.landlock_handled = handled;
+  if (plan.walls.has(Wall::kLandlockScope)) plan.landlock_scoped = kScopeAbstractSocket | kScopeSignal;
+  const auto rule = [&plan](std::string path, std::uint64_t access) {
+    plan.landlock_rules.push_back({std::move(path), access});
+  };
+  rule("/", LANDLOCK_ACCESS_FS_READ_DIR);
+  rule("/etc", LANDLOCK_ACCESS_FS_READ_FILE);
+  rule("/proc", LANDLOCK_ACCESS_FS_READ_FILE);
+  rule("/dev", LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_WRITE_FILE |
+                   (handled & (kTruncate | kIoctlDev)));
+  for (const OverlayMount& overlay : plan.overlays) rule(overlay.source, kReadAndRun);
+  const std::uint64_t box = spec.writable_box ? no_devices : kReadAndRun;
+  const std::uint64_t tmp = spec.writable_tmp ? no_devices : kReadAndRun;
+  rule("/box", box);
+  rule("/tmp", tmp);
+  rule("/dev/shm", tmp);
+}
+
+WallSet launch_walls(const Host& host, const CellSpec& spec, WallSet cgroup_walls) {
+  WallSet walls{Wall::kPidNamespace,   Wall::kMountNamespace,  Wall::kNetNamespace,
+                Wall::kIpcNamespace,   Wall::kUtsNamespace,    Wall::kCgroupNamespace,
+                Wall::kPrivateRoot,    Wall::kProc,            Wall::kNoCapabilities,
+                Wall::kNoNewPrivs,     Wall::kSeccomp,         Wall::kRlimits};
+  if (host.time_namespace) walls.add(Wall::kTimeNamespace);
+  // mknod(2) of devices is for root of the host; inside a user namespace the host's are bound.
+  if (host.privilege == Privilege::kRoot) walls.add(Wall::kPrivateDevices);
+  if (host.privilege != Privilege::kSingleUid) {
+    walls.add(Wall::kOwnUid);
+    walls.add(Wall::kInitUid);
+  }
+  if (host.landlock_abi >= 1) walls.add(Wall::kLandlock);
+  if (host.landlock_abi >= 6) walls.add(Wall::kLandlockScope);
+  for (int i = 0; i < kWallCount; ++i) {
+    if (cgroup_walls.has(static_cast<Wall>(i))) walls.add(static_cast<Wall>(i));
+  }
+  return walls.minus(spec.without);
+}
+
+std::vector<char*> pointers(std::vector<std::string>& texts, std::size_t from, std::size_t count) {
+  std::vector<char*> list;
+  for (std::size_t i = from; i < from + count; ++i) list.push_back(texts[i].data());
+  list.push_back(nullptr);
+  return list;
+}
+
+// The cell's clocks start near zero, so that the host's uptime is not to be read.
+std::string clock_offsets() {
+  timespec monotonic{};
+  timespec boot{};
+  ::clock_gettime(CLOCK_MONOTONIC, &monotonic);
+  ::clock_gettime(CLOCK_BOOTTIME, &boot);
+  return "monotonic -" + std::to_string(monotonic.tv_sec) + " 0\nboottime -" +
+         std::to_string(boot.tv_sec) + " 0\n";
+}
+
+}  // namespace
+
+Result<std::unique_ptr<LaunchPlan>> make_plan(const Host& host,
+                                              const CellSpec& spec,
+                                              const Bundle& files,
+                                              const Identity& identity,
+                                              const LaunchFds& fds,
+                                              WallSet cgroup_walls) {
+  auto plan = std::make_unique<LaunchPlan>();
+  plan->fds = fds;
+  plan->identity = identity;
+  plan->walls = launch_walls(host, spec, cgroup_walls);
+  const WallSet missing = spec.require.minus(plan->walls);
+  if (!missing.empty()) {
+    std::string names;
+    for (const std::string& name : missing.names()) names += (names.empty() ? "" : ", ") + name;
+    return fail(Code::kUnavailable, "required walls cannot be put up here: " + names);
+  }
+  const SyscallProfile* const user = find_profile(spec.profile);
+  const SyscallProfile* const init = find_profile("init");
+  if (user == nullptr || init == nullptr || spec.profile == "init") {
+    return fail(Code::kInvalid, "syscalls: no profile '" + spec.profile + "'");
+  }
+  plan->user_filter = user->counting;
+  plan->user_filter_counts = true;
+  plan->listener_wait_killable = host.wait_killable;
+  plan->init_filter = init->plain;
+  plan->terminal = spec.terminal;
+  if (identity.nested_user_namespace) plan->uid_map = std::to_string(identity.user) + " 0 1\n";
+  if (plan->walls.has(Wall::kTimeNamespace)) plan->time_offsets = clock_offsets();
+
+  for (const std::string& directory : spec.mounts) {
+    struct stat status{};
+    if (::stat(directory.c_str(), &status) != 0 || !S_ISDIR(status.st_mode)) {
+      return fail(Code::kUnavailable, "mounts: no directory " + directory + " on this host");
+    }
+  }
+  plan_files(*plan, host, spec);
+  plan_rlimits(*plan, host, spec.limits);
+  if (plan->walls.has(Wall::kLandlock)) plan_landlock(*plan, host, spec);
+  plan->files = files.files;
+  for (const BundleFile& file : files.files) plan->file_paths.emplace_back(file.path);
+
+  std::vector<std::string>& texts = plan->texts;
+  texts = spec.argv;
+  texts.insert(texts.end(), spec.env.begin(), spec.env.end());
+  const std::size_t init_from = texts.size();
+  texts.insert(texts.end(),
+               {"init",
+                std::to_string(identity.user),
+                std::to_string(spec.limits.artifacts),
+                std::to_string(kMaxFiles)});
+  texts.insert(texts.end(), spec.artifacts.begin(), spec.artifacts.end());
+  plan->argv = pointers(texts, 0, spec.argv.size());
+  plan->envp = pointers(texts, spec.argv.size(), spec.env.size());
+  plan->init_argv = pointers(texts, init_from, texts.size() - init_from);
+  return plan;
+}
+
+}  // namespace belljar::cell

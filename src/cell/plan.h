@@ -1,0 +1,107 @@
+// LaunchPlan: everything the child needs, computed and allocated before it is cloned.
+//
+// After clone the child shares nothing but a copy of the warden's memory and must not allocate: it
+// only walks these arrays. The plan borrows the spec's bytes and owns the rest.
+#pragma once
+
+#include <linux/filter.h>
+#include <sys/resource.h>
+#include <sys/types.h>
+
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/bundle.h"
+#include "base/result.h"
+#include "cell/host.h"
+#include "cell/spec.h"
+
+namespace belljar::cell {
+
+// A directory of the host that appears read-only in the cell, through an overlay of its own.
+struct OverlayMount {
+  std::string source;   // "/usr"
+  std::string target;   // "usr": relative to the new root
+  std::string options;  // "lowerdir=/usr:…"
+};
+struct Link {
+  std::string target;
+  std::string path;  // relative to the new root
+};
+struct SmallFile {
+  std::string path;  // relative to the new root
+  std::string content;
+};
+struct Scratch {
+  const char* target;   // "box", relative to the new root
+  std::string options;  // tmpfs(5): size, nr_inodes, mode, owner
+  bool writable = true;
+};
+struct ResourceLimit {
+  int resource;
+  rlim_t value;
+};
+struct LandlockRule {
+  std::string path;
+  std::uint64_t access;
+};
+
+// Where the cell's identity comes from.
+struct Identity {
+  uid_t user = 0;
+  uid_t init = 0;
+  bool nested_user_namespace = false;  // one uid only: the cell gets a user namespace of its own
+};
+
+// Descriptors of the warden's that the child inherits; all close-on-exec, none owned here.
+struct LaunchFds {
+  int report = -1;      // to the warden: what failed, and the seccomp listener
+  int control = -1;     // init's end of its socket
+  int in = -1, out = -1, err = -1;
+  int artifacts = -1;   // -1: none wanted
+  int program = -1;     // -1: by path
+  int init_image = -1;
+  int net = -1;         // -1: a fresh network namespace is cloned
+  int init_birthplace = -1;
+  int user_birthplace = -1;
+  std::vector<int> init_tasks;
+  std::vector<int> user_tasks;
+};
+
+struct LaunchPlan {
+  LaunchFds fds;
+  Identity identity;
+  WallSet walls;  // those that this launch puts up
+  std::vector<OverlayMount> overlays;
+  std::vector<Link> links;
+  std::vector<SmallFile> small_files;
+  std::vector<Scratch> scratches;
+  std::vector<BundleFile> files;        // for /box; views
+  std::vector<std::string> file_paths;  // NUL-terminated twins of files[i].path
+  std::vector<ResourceLimit> rlimits;
+  std::vector<LandlockRule> landlock_rules;
+  std::uint64_t landlock_handled = 0;
+  std::uint64_t landlock_scoped = 0;
+  std::span<const sock_filter> user_filter;
+  bool user_filter_counts = false;      // user_filter notifies: a listener is handed to the warden
+  bool listener_wait_killable = false;  // SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV, kernel 5.19
+  std::span<const sock_filter> init_filter;
+  std::string uid_map;                  // for a nested user namespace
+  std::string time_offsets;             // for /proc/self/timens_offsets
+  bool terminal = false;
+  std::vector<std::string> texts;       // backing of the vectors below
+  std::vector<char*> argv, envp, init_argv;
+};
+
+// Computes the plan. kUnavailable names a wall of `spec.require` that this host cannot give, and a
+// mount of the spec that does not exist.
+Result<std::unique_ptr<LaunchPlan>> make_plan(const Host& host,
+                                              const CellSpec& spec,
+                                              const Bundle& files,
+                                              const Identity& identity,
+                                              const LaunchFds& fds,
+                                              WallSet cgroup_walls);
+
+}  // namespace belljar::cell

@@ -1,0 +1,116 @@
+#include "cell/spec.h"
+
+#include <algorithm>
+
+#include "base/glob.h"
+#include "base/wire.h"
+#include "model/submission.h"
+
+namespace belljar::cell {
+namespace {
+
+constexpr std::uint32_t kSpecMagic = 0x314c4c42;
+constexpr std::uint32_t kMaxTexts = 8192;
+constexpr std::size_t kMaxMounts = 32;
+constexpr std::size_t kMaxGlobs = 32;
+
+// Only what has no meaning of its own to a path: no "..", no ".", no "//", no control character.
+bool is_plain_absolute(std::string_view path) {
+  return path.starts_with('/') && path.size() > 1 && check_path(path.substr(1)).has_value();
+}
+
+bool has_nul(const std::vector<std::string>& texts) {
+  return std::ranges::any_of(
+      texts, [](const std::string& text) { return text.find('\0') != std::string::npos; });
+}
+
+}  // namespace
+
+std::string encode(const CellSpec& spec, std::string_view bundle) {
+  WireWriter out;
+  out.put(kSpecMagic);
+  out.put_texts(spec.argv);
+  out.put_texts(spec.env);
+  out.put_texts(spec.mounts);
+  out.put_texts(spec.artifacts);
+  out.put_text(spec.profile);
+  out.put(spec.limits);
+  out.put(spec.writable_box);
+  out.put(spec.writable_tmp);
+  out.put(spec.loopback);
+  out.put(spec.terminal);
+  out.put(spec.program_by_descriptor);
+  out.put(spec.without.bits());
+  out.put(spec.require.bits());
+  return out.bytes() + std::string(bundle);
+}
+
+Result<DecodedSpec> decode(std::string_view bytes) {
+  WireReader in(bytes);
+  DecodedSpec decoded;
+  CellSpec& spec = decoded.spec;
+  const auto flag = [&in] { return in.take<std::uint8_t>() != 0; };
+  if (in.take<std::uint32_t>() != kSpecMagic) return fail(Code::kInvalid, "spec: bad magic");
+  spec.argv = in.take_texts(kMaxTexts);
+  spec.env = in.take_texts(kMaxTexts);
+  spec.mounts = in.take_texts(kMaxTexts);
+  spec.artifacts = in.take_texts(kMaxTexts);
+  spec.profile = in.take_text();
+  spec.limits = in.take<Limits>();
+  spec.writable_box = flag();
+  spec.writable_tmp = flag();
+  spec.loopback = flag();
+  spec.terminal = flag();
+  spec.program_by_descriptor = flag();
+  spec.without = WallSet::from_bits(in.take<std::uint32_t>());
+  spec.require = WallSet::from_bits(in.take<std::uint32_t>());
+  if (!in.ok()) return fail(Code::kInvalid, "spec: ends too early or a list is too long");
+  decoded.bundle = in.rest();
+  return decoded;
+}
+
+Status check_spec(const CellSpec& spec, const Bundle& files, const Limits& maximum) {
+  if (spec.argv.empty() || !is_plain_absolute(spec.argv.front())) {
+    return fail(Code::kInvalid, "argv: the program must be an absolute path");
+  }
+  if (has_nul(spec.argv) || has_nul(spec.env)) {
+    return fail(Code::kInvalid, "argv, env: must not contain a NUL byte");
+  }
+  std::size_t bytes = 0;
+  for (const auto* texts : {&spec.argv, &spec.env}) {
+    for (const std::string& text : *texts) {
+      if (text.size() > kMaxArgBytes) {
+        return fail(Code::kInvalid,
+                    "argv, env: one string is over " + std::to_string(kMaxArgBytes) + " bytes");
+      }
+      bytes += text.size() + 1 + sizeof(char*);
+    }
+  }
+  if (bytes > kMiB) return fail(Code::kInvalid, "argv, env: over 1 MiB in all");
+  if (spec.mounts.size() > kMaxMounts || !std::ranges::all_of(spec.mounts, is_plain_absolute)) {
+    return fail(Code::kInvalid,
+                "mounts: at most " + std::to_string(kMaxMounts) + " plain absolute paths");
+  }
+  if (spec.artifacts.size() > kMaxGlobs) {
+    return fail(Code::kInvalid, "artifacts: at most " + std::to_string(kMaxGlobs) + " globs");
+  }
+  for (const std::string& glob : spec.artifacts) {
+    if (glob.empty() || glob.size() > kMaxGlobLength || glob.find('\0') != std::string::npos) {
+      return fail(Code::kInvalid,
+                  "artifacts: a glob has 1 to " + std::to_string(kMaxGlobLength) + " bytes");
+    }
+  }
+  for (const LimitField& field : limit_fields()) {
+    const bool zero = field.duration != nullptr ? spec.limits.*field.duration <= Nanoseconds{}
+                                                : spec.limits.*field.number == 0;
+    if (zero) return fail(Code::kInvalid, std::string(field.name) + ": must be over zero");
+  }
+  TRY(check_within(spec.limits, maximum));
+  if (files.files.size() > kMaxFiles) {
+    return fail(Code::kInvalid, "files: over " + std::to_string(kMaxFiles));
+  }
+  for (const BundleFile& file : files.files) TRY(check_path(file.path));
+  return {};
+}
+
+}  // namespace belljar::cell

@@ -1,0 +1,46 @@
+// CellSpec: what a client asks the warden to run in one cell. A value; nothing in it is trusted.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/bundle.h"
+#include "base/result.h"
+#include "model/policy.h"
+
+namespace belljar::cell {
+
+struct CellSpec {
+  std::vector<std::string> argv;       // argv[0]: absolute path in the cell
+  std::vector<std::string> env;
+  std::vector<std::string> mounts;     // host directories besides the base system, read-only
+  std::vector<std::string> artifacts;  // globs in /box to bring back
+  std::string profile = "default";     // see cell/seccomp.h
+  Limits limits;
+  bool writable_box = true;
+  bool writable_tmp = true;
+  bool loopback = true;
+  bool terminal = false;               // stdin is a pseudo-terminal: make it the controlling one
+  bool program_by_descriptor = false;  // run a passed descriptor instead of argv[0]
+  WallSet without;
+  WallSet require;
+
+  bool operator==(const CellSpec&) const = default;
+};
+
+// The spec and, behind it, the bundle of the files for /box, as they stand in one sealed memfd.
+std::string encode(const CellSpec& spec, std::string_view bundle);
+
+struct DecodedSpec {
+  CellSpec spec;
+  std::string_view bundle;  // a view into the decoded bytes
+};
+// Total over any bytes.
+Result<DecodedSpec> decode(std::string_view bytes);
+
+// Everything the warden demands of a spec whoever sent it: limits within `maximum`, sizes, absolute
+// paths without "..", file paths that stay in /box. kInvalid or kDenied names the field.
+Status check_spec(const CellSpec& spec, const Bundle& files, const Limits& maximum);
+
+}  // namespace belljar::cell

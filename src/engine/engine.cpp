@@ -1,0 +1,194 @@
+#include "engine/engine.h"
+
+#include "base/bundle.h"
+#include "engine/stage_io.h"
+#include "engine/toolchain_version.h"
+#include "engine/verdict.h"
+#include "runtime/toolchain.h"
+
+namespace belljar::engine {
+namespace {
+
+std::string bundle_of(const std::vector<File>& files) {
+  std::string bundle;
+  for (const File& file : files) {
+    append_file(bundle, {.path = file.path, .content = file.content, .executable = file.executable});
+  }
+  append_end(bundle, false);
+  return bundle;
+}
+
+// What a stage brought back; it came out of a cell, so its paths are checked like a client's.
+Result<std::vector<File>> files_of(std::string_view bytes, bool& more) {
+  std::vector<File> files;
+  if (bytes.empty()) return files;
+  TRY_ASSIGN(const Bundle bundle, parse_bundle(bytes));
+  more = bundle.more;
+  for (const BundleFile& file : bundle.files) {
+    if (!check_path(file.path)) {
+      more = true;
+      continue;
+    }
+    files.push_back({.path = std::string(file.path),
+                     .content = std::string(file.content),
+                     .executable = file.executable});
+  }
+  return files;
+}
+
+// The compiler's results take the place of submitted files of the same name.
+void merge(std::vector<File>& files, std::vector<File> made) {
+  for (File& file : made) {
+    std::erase_if(files, [&file](const File& old) { return old.path == file.path; });
+    files.push_back(std::move(file));
+  }
+}
+
+// By name, by the entry's extension, or by the only language there is among the files.
+Result<runtime::Manifest> choose_manifest(const runtime::Catalog& catalog,
+                                          const Submission& submission) {
+  if (!submission.language.empty()) return catalog.by_name(submission.language);
+  if (!submission.entry.empty()) return catalog.by_file(submission.entry);
+  if (submission.files.size() == 1) return catalog.by_file(submission.files.front().path);
+  std::optional<runtime::Manifest> found;
+  for (const File& file : submission.files) {
+    Result<runtime::Manifest> manifest = catalog.by_file(file.path);
+    if (!manifest) continue;
+    if (found && found->name != manifest->name) {
+      return fail(Code::kInvalid,
+                  "language: the files are " + found->title + " and " + manifest->title +
+                      ": name the language or the entry file");
+    }
+    found = *std::move(manifest);
+  }
+  if (!found) return fail(Code::kInvalid, "language: no file has a known extension: name it");
+  return *std::move(found);
+}
+
+// Nothing of a submission has a say here: the answer is remembered for all.
+Result<runtime::StagePlan> version_stage(const runtime::Manifest& manifest,
+                                         const runtime::Toolchain& toolchain,
+                                         const Limits& defaults) {
+  runtime::StagePlan plan;
+  TRY_ASSIGN(plan.argv, runtime::plan_version(manifest, toolchain));
+  plan.env = {"PATH=/usr/bin:/bin", "HOME=/box", "LANG=C.UTF-8", "TMPDIR=/tmp"};
+  plan.env.insert(plan.env.end(), manifest.run.env.begin(), manifest.run.env.end());
+  plan.mounts = toolchain.mounts;
+  plan.limits = apply(defaults, manifest.run.limits);
+  return plan;
+}
+
+cell::CellSpec spec_of(const runtime::StagePlan& plan, const Policy& policy) {
+  cell::CellSpec spec;
+  spec.argv = plan.argv;
+  spec.env = plan.env;
+  spec.mounts = plan.mounts;
+  spec.artifacts = plan.keep;
+  spec.limits = plan.limits;
+  // A compiler always needs room for its results.
+  spec.writable_box = policy.writable_box || plan.kind == StageKind::kCompile;
+  spec.writable_tmp = policy.writable_tmp || plan.kind == StageKind::kCompile;
+  spec.loopback = policy.network == Network::kLoopback;
+  spec.without = policy.without;
+  spec.require = policy.require;
+  return spec;
+}
+
+}  // namespace
+
+Result<Outcome> Engine::execute(const Submission& submission, const Input& input, Observer& observer) {
+  TRY_ASSIGN(const Prepared prepared, prepare(submission, input, observer));
+  if (!prepared.runnable) return prepared.outcome;
+  return run(prepared, input, observer);
+}
+
+Result<Prepared> Engine::prepare(const Submission& submission, const Input& input, Observer& observer) {
+  TRY(check_submission(submission));
+  TRY_ASSIGN(const runtime::Manifest manifest, choose_manifest(catalog_, submission));
+  TRY_ASSIGN(const runtime::Toolchain toolchain, runtime::detect(manifest));
+
+  Prepared prepared;
+  prepared.submission = submission;
+  TRY_ASSIGN(prepared.stages,
+             runtime::plan_stages(manifest, toolchain, submission, policy_.defaults));
+  TRY(check_within(prepared.stages.run.limits, policy_.maximum));
+  prepared.stages.run.keep = submission.artifacts;
+  Outcome& outcome = prepared.outcome;
+  outcome.language = manifest.name;
+  outcome.policy = policy_.name;
+
+  TRY_ASSIGN(outcome.toolchain, version_of(manifest, toolchain));
+  TRY_ASSIGN(outcome.host, warden_.host());
+  if (!prepared.stages.compile) {
+    prepared.runnable = true;
+    return prepared;
+  }
+  std::vector<File> made;
+  bool more = false;
+  const Input nothing{.kind = Input::Kind::kEmpty, .bytes = {}, .fd = -1, .signal_fd = input.signal_fd};
+  TRY_ASSIGN(StageOutcome stage,
+             run_stage(*prepared.stages.compile, prepared.submission, nothing, observer, made, more));
+  if (stage.status == RunStatus::kOk && more) {
+    stage.status = RunStatus::kDiskLimit;
+    stage.reason = "what was compiled is over " + format_bytes(stage.limits.artifacts);
+  }
+  prepared.runnable = stage.status == RunStatus::kOk;
+  outcome.status = stage.status;
+  outcome.reason = stage.reason;
+  outcome.stages.push_back(std::move(stage));
+  merge(prepared.submission.files, std::move(made));
+  return prepared;
+}
+
+Result<Outcome> Engine::run(const Prepared& prepared, const Input& input, Observer& observer) {
+  Outcome outcome = prepared.outcome;
+  TRY_ASSIGN(StageOutcome stage,
+             run_stage(prepared.stages.run,
+                       prepared.submission,
+                       input,
+                       observer,
+                       outcome.artifacts,
+                       outcome.artifacts_truncated));
+  outcome.status = stage.status;
+  outcome.reason = stage.reason;
+  outcome.stages.push_back(std::move(stage));
+  return outcome;
+}
+
+Result<StageOutcome> Engine::run_stage(const runtime::StagePlan& plan,
+                                       const Submission& submission,
+                                       const Input& input,
+                                       Observer& observer,
+                                       std::vector<File>& collected,
+                                       bool& more) {
+  observer.on_stage(plan.kind);
+  cell::CellSpec spec = spec_of(plan, policy_);
+  spec.terminal = input.kind == Input::Kind::kTerminal;
+  StageIo io(warden_, plan.limits, policy_.on_output_limit);
+  TRY_ASSIGN(const StageResult result,
+             io.run(plan.kind, spec, bundle_of(submission.files), input, -1, observer));
+  TRY_ASSIGN(collected, files_of(result.artifacts, more));
+  more = more || result.report.artifacts_more != 0;
+  return judge(plan.kind, result, plan.limits);
+}
+
+Result<std::string> Engine::version_of(const runtime::Manifest& manifest,
+                                       const runtime::Toolchain& toolchain) {
+  const VersionCache cache;
+  const std::string key = VersionCache::key(manifest.name, toolchain);
+  if (std::optional<std::string> known = cache.find(key)) return *std::move(known);
+  // Asked inside a cell like everything else that is run; a toolchain that cannot tell is no
+  // reason not to run the program.
+  Submission nothing;
+  TRY_ASSIGN(const runtime::StagePlan plan, version_stage(manifest, toolchain, policy_.defaults));
+  Observer silent;
+  std::vector<File> none;
+  bool more = false;
+  TRY_ASSIGN(const StageOutcome stage, run_stage(plan, nothing, Input{}, silent, none, more));
+  const std::string& text = stage.out.data.empty() ? stage.err.data : stage.out.data;
+  std::string version = text.substr(0, text.find('\n'));
+  if (stage.status == RunStatus::kOk) cache.store(key, version);
+  return version;
+}
+
+}  // namespace belljar::engine

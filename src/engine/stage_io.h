@@ -1,0 +1,64 @@
+// StageIo: one cell's streams on the client's side. Feeds stdin, reads and bounds stdout, stderr
+// and the artifacts, and waits for the warden's word, in one loop that never blocks on the guest.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "base/fd.h"
+#include "base/result.h"
+#include "engine/engine.h"
+#include "model/outcome.h"
+#include "warden/client.h"
+
+namespace belljar::engine {
+
+// What one stage produced, as seen from outside the cell.
+struct StageResult {
+  warden::CellReport report{};
+  Stream out, err;
+  std::string artifacts;  // a bundle, empty when none was wanted
+};
+
+class StageIo {
+ public:
+  StageIo(warden::Client& client, const Limits& limits, OnOutputLimit on_limit)
+      : client_(client), limits_(limits), on_limit_(on_limit) {}
+
+  // Runs one cell to its end.
+  Result<StageResult> run(StageKind kind,
+                          const cell::CellSpec& spec,
+                          std::string_view bundle,
+                          const Input& input,
+                          int program,
+                          Observer& observer);
+
+ private:
+  struct Ends {
+    Fd in, out, err, artifacts;  // the cell's
+  };
+  Result<Ends> open_streams(const cell::CellSpec& spec, const Input& input);
+  Status loop(StageKind kind, std::uint64_t id, const Input& input, Observer& observer);
+  void feed(const Input& input);
+  void take_input(int fd);
+  void read_stream(Fd& fd, Stream& stream, StageKind kind, OutputStream which, std::uint64_t id,
+                   Observer& observer);
+  void read_artifacts();
+  void on_signal(const Input& input, std::uint64_t id);
+  [[nodiscard]] bool streams_done() const {
+    return !out_.valid() && !err_.valid() && !artifacts_.valid();
+  }
+
+  warden::Client& client_;
+  const Limits& limits_;
+  OnOutputLimit on_limit_;
+  Fd in_, out_, err_, artifacts_;
+  Fd terminal_;             // our side of the cell's pseudo-terminal
+  std::string pending_;     // bytes for stdin that the pipe did not take yet
+  std::size_t pending_at_ = 0;
+  bool input_done_ = false;
+  bool ended_ = false;
+  StageResult result_;
+};
+
+}  // namespace belljar::engine

@@ -1,0 +1,65 @@
+#include "engine/toolchain_version.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <functional>
+
+#include "base/sys.h"
+
+namespace belljar::engine {
+namespace {
+
+constexpr std::size_t kMaxEntry = 4096;
+
+// $XDG_CACHE_HOME/belljar or ~/.cache/belljar; empty when there is neither.
+std::string directory() {
+  if (const char* const cache = std::getenv("XDG_CACHE_HOME"); cache != nullptr && cache[0] == '/') {
+    return std::string(cache) + "/belljar";
+  }
+  const char* const home = std::getenv("HOME");
+  return home != nullptr && home[0] == '/' ? std::string(home) + "/.cache/belljar" : std::string();
+}
+
+std::string file_of(const std::string& key) {
+  return directory() + "/version-" + std::to_string(std::hash<std::string>{}(key));
+}
+
+}  // namespace
+
+std::string VersionCache::key(const std::string& runtime, const runtime::Toolchain& toolchain) {
+  std::string key = runtime;
+  for (const auto& [name, path] : toolchain.programs) {
+    struct stat status{};
+    if (::stat(path.c_str(), &status) != 0) continue;
+    key += " " + path + ":" + std::to_string(status.st_ino) + ":" + std::to_string(status.st_size) +
+           ":" + std::to_string(status.st_mtim.tv_sec);
+  }
+  return key;
+}
+
+std::optional<std::string> VersionCache::find(const std::string& key) const {
+  if (directory().empty()) return std::nullopt;
+  const Result<std::string> entry = sys::read_file(file_of(key).c_str(), kMaxEntry);
+  // The key stands in the entry: two keys with one hash do not share an answer.
+  if (!entry || !entry->starts_with(key + "\n")) return std::nullopt;
+  return entry->substr(key.size() + 1);
+}
+
+void VersionCache::store(const std::string& key, const std::string& version) const {
+  if (directory().empty() || key.size() + version.size() + 1 > kMaxEntry) return;
+  const std::string home = directory();
+  ::mkdir(home.substr(0, home.rfind('/')).c_str(), 0700);
+  ::mkdir(home.c_str(), 0700);
+  const std::string file = file_of(key);
+  const std::string draft = file + "." + std::to_string(::getpid());
+  Result<Fd> fd = sys::open_file(draft.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, 0600);
+  if (!fd || !sys::write_all(fd->get(), key + "\n" + version) ||
+      ::rename(draft.c_str(), file.c_str()) != 0) {
+    ::unlink(draft.c_str());
+  }
+}
+
+}  // namespace belljar::engine

@@ -1,0 +1,22 @@
+// VersionCache: what a toolchain answered when it was asked for its version, kept per user and
+// forgotten when the toolchain's file changes. Only a convenience: without it the toolchain is
+// asked again.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "runtime/toolchain.h"
+
+namespace belljar::engine {
+
+class VersionCache {
+ public:
+  // Names the files themselves: path, inode, size and modification time.
+  static std::string key(const std::string& runtime, const runtime::Toolchain& toolchain);
+
+  [[nodiscard]] std::optional<std::string> find(const std::string& key) const;
+  void store(const std::string& key, const std::string& version) const;
+};
+
+}  // namespace belljar::engine

@@ -1,0 +1,198 @@
+#include <array>
+#include <boost/json.hpp>
+#include <charconv>
+#include <cmath>
+
+#include "base/text.h"
+#include "model/outcome.h"
+
+namespace belljar {
+namespace {
+
+namespace json = boost::json;
+
+// Milliseconds to the microsecond.
+double ms(Nanoseconds value) {
+  return std::round(static_cast<double>(value.count()) / 1e3) / 1e3;
+}
+
+json::string text(std::string_view bytes) {
+  return json::string(repair_utf8(bytes));
+}
+
+template <typename Names>
+json::array name_list(const Names& names) {
+  json::array list;
+  for (const auto& name : names) list.emplace_back(text(name));
+  return list;
+}
+
+json::object to_value(const Stream& stream) {
+  const std::string_view whole =
+      stream.truncated ? drop_incomplete_end(stream.data) : std::string_view(stream.data);
+  json::object object{{"text", text(whole)}};
+  if (!is_valid_utf8(whole)) object["base64"] = base64_encode(stream.data);
+  object["total_bytes"] = stream.total_bytes;
+  object["truncated"] = stream.truncated;
+  return object;
+}
+
+json::object to_value(const Usage& usage) {
+  return {{"wall_ms", ms(usage.wall)},
+          {"cpu_ms", ms(usage.cpu)},
+          {"user_ms", ms(usage.user)},
+          {"system_ms", ms(usage.system)},
+          {"peak_memory_bytes", usage.peak_memory},
+          {"peak_processes", usage.peak_processes},
+          {"oom_kills", usage.oom_kills},
+          {"throttled_periods", usage.throttled_periods},
+          {"throttled_ms", ms(usage.throttled)}};
+}
+
+json::object to_value(const Events& events) {
+  return {{"process_limit_hits", events.process_limit_hits},
+          {"leftover_processes", events.leftover_processes},
+          {"disk_full", events.disk_full},
+          {"cpu_bill_partial", events.cpu_bill_partial}};
+}
+
+json::array to_value(const std::vector<DeniedSyscall>& denied) {
+  json::array list;
+  for (const DeniedSyscall& call : denied) {
+    list.push_back({{"name", text(call.name)}, {"count", call.count}});
+  }
+  return list;
+}
+
+json::object to_value(const Phases& phases) {
+  return {{"queue_ms", ms(phases.queue)},
+          {"build_ms", ms(phases.build)},
+          {"run_ms", ms(phases.run)},
+          {"collect_ms", ms(phases.collect)},
+          {"teardown_ms", ms(phases.teardown)}};
+}
+
+// The limit's name with its unit.
+std::string key_of(const LimitField& field) {
+  std::string key(field.name);
+  if (field.kind == LimitField::Kind::kDuration) key += "_ms";
+  if (field.kind == LimitField::Kind::kBytes) key += "_bytes";
+  return key;
+}
+
+json::object to_value(const Limits& limits) {
+  json::object object;
+  for (const LimitField& field : limit_fields()) {
+    json::value& value = object[key_of(field)];
+    if (field.kind == LimitField::Kind::kDuration) {
+      value = ms(limits.*field.duration);
+    } else if (field.kind == LimitField::Kind::kCpus) {
+      value = static_cast<double>(limits.*field.number) / 1e3;
+    } else {
+      value = limits.*field.number;
+    }
+  }
+  return object;
+}
+
+json::object to_value(const StageOutcome& stage) {
+  json::object object{{"stage", to_string(stage.kind)},
+                      {"status", to_string(stage.status)},
+                      {"reason", text(stage.reason)}};
+  if (stage.clock) object["clock"] = to_string(*stage.clock);
+  if (stage.exit_code) object["exit_code"] = *stage.exit_code;
+  if (stage.signal) {
+    object["signal"] = signal_name(*stage.signal);
+    object["signal_number"] = *stage.signal;
+  }
+  object["stdout"] = to_value(stage.out);
+  object["stderr"] = to_value(stage.err);
+  object["usage"] = to_value(stage.usage);
+  object["events"] = to_value(stage.events);
+  object["denied_syscalls"] = to_value(stage.denied);
+  object["denied_more"] = stage.denied_more;
+  object["phases"] = to_value(stage.phases);
+  object["limits"] = to_value(stage.limits);
+  object["walls"] = name_list(stage.walls.names());
+  object["missing_walls"] = name_list(WallSet::full().minus(stage.walls).names());
+  return object;
+}
+
+json::array to_value(const std::vector<StageOutcome>& stages) {
+  json::array list;
+  for (const StageOutcome& stage : stages) list.emplace_back(to_value(stage));
+  return list;
+}
+
+json::array to_value(const std::vector<File>& artifacts) {
+  json::array list;
+  for (const File& file : artifacts) {
+    list.push_back({{"path", text(file.path)},
+                    {"bytes", file.content.size()},
+                    {"executable", file.executable}});
+  }
+  return list;
+}
+
+json::object to_value(const HostFacts& host) {
+  return {{"kernel", text(host.kernel)},
+          {"cgroup_mode", text(host.cgroup_mode)},
+          {"landlock_abi", host.landlock_abi},
+          {"rootless", host.rootless}};
+}
+
+json::object to_value(const Outcome& outcome) {
+  return {{"status", to_string(outcome.status)},
+          {"reason", text(outcome.reason)},
+          {"language", text(outcome.language)},
+          {"toolchain", text(outcome.toolchain)},
+          {"policy", text(outcome.policy)},
+          {"stages", to_value(outcome.stages)},
+          {"artifacts", to_value(outcome.artifacts)},
+          {"artifacts_truncated", outcome.artifacts_truncated},
+          {"host", to_value(outcome.host)}};
+}
+
+// Boost writes 12.5 as 1.25E1, which is correct and hard to read.
+void print(std::string& out, double value) {
+  std::array<char, 512> digits{};
+  const auto [end, error] =
+      std::to_chars(digits.data(), digits.data() + digits.size(), value, std::chars_format::fixed);
+  out.append(digits.data(), end);
+}
+
+void print(std::string& out, const json::value& value) {
+  char separator = '{';
+  if (const json::object* const object = value.if_object(); object != nullptr) {
+    for (const auto& [key, member] : *object) {
+      out += separator;
+      out += json::serialize(key);
+      out += ':';
+      print(out, member);
+      separator = ',';
+    }
+    out += object->empty() ? "{}" : "}";
+  } else if (const json::array* const array = value.if_array(); array != nullptr) {
+    separator = '[';
+    for (const json::value& element : *array) {
+      out += separator;
+      print(out, element);
+      separator = ',';
+    }
+    out += array->empty() ? "[]" : "]";
+  } else if (const double* const number = value.if_double(); number != nullptr) {
+    print(out, *number);
+  } else {
+    out += json::serialize(value);
+  }
+}
+
+}  // namespace
+
+std::string to_json(const Outcome& outcome) {
+  std::string out;
+  print(out, to_value(outcome));
+  return escape_json_for_terminal(out);
+}
+
+}  // namespace belljar

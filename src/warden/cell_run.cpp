@@ -1,0 +1,351 @@
+#include "warden/cell_run.h"
+
+#include <linux/sched.h>
+#include <linux/seccomp.h>
+#include <signal.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstring>
+
+#include "base/sys.h"
+#include "cell/enter.h"
+
+namespace belljar::warden {
+namespace {
+
+constexpr Nanoseconds kSetupPatience = std::chrono::seconds(10);
+constexpr Nanoseconds kKillPatience = std::chrono::seconds(1);
+constexpr Nanoseconds kCollectPatience = std::chrono::seconds(30);
+constexpr Nanoseconds kForever = std::chrono::hours(24);
+constexpr Nanoseconds kShortestLook = std::chrono::milliseconds(2);
+// Each denial is work outside the cell on its behalf: past this many the listener is closed, and
+// what was denied with a reason is from then on denied with ENOSYS by the kernel alone.
+constexpr std::uint64_t kMostDenials = 10'000;
+
+}  // namespace
+
+Result<std::unique_ptr<CellRun>> CellRun::start(const cell::Host& host,
+                                                const cell::CellSpec& spec,
+                                                const Bundle& files,
+                                                CellResources resources,
+                                                RunDescriptors descriptors,
+                                                Nanoseconds since) {
+  std::unique_ptr<CellRun> run(new CellRun(std::move(resources), spec));
+  run->since_ = since;
+  run->profile_ = cell::find_profile(spec.profile);
+  TRY(run->resources_.cgroup.set_limits(spec.limits, spec.without));
+  if (run->resources_.net.valid() && !spec.loopback) {
+    TRY(set_loopback(run->resources_.net.get(), false));
+  }
+  TRY_ASSIGN(auto reports, sys::make_seqpacket());
+  TRY_ASSIGN(auto controls, sys::make_seqpacket());
+  const cell::LaunchFds fds{
+      .report = reports[1].get(),
+      .control = controls[1].get(),
+      .in = descriptors.in.get(),
+      .out = descriptors.out.get(),
+      .err = descriptors.err.get(),
+      .artifacts = descriptors.artifacts.get(),
+      .program = descriptors.program.get(),
+      .init_image = host.init_image.get(),
+      .net = run->resources_.net.get(),
+      .init_birthplace = run->resources_.cgroup.init_birthplace(),
+      .user_birthplace = run->resources_.cgroup.user_birthplace(),
+      .init_tasks = run->resources_.cgroup.init_tasks(),
+      .user_tasks = run->resources_.cgroup.user_tasks(),
+  };
+  TRY_ASSIGN(const std::unique_ptr<cell::LaunchPlan> plan,
+             cell::make_plan(
+                 host, spec, files, run->resources_.identity, fds, run->resources_.cgroup.walls()));
+  run->result_.walls = plan->walls.bits();
+
+  int pidfd = -1;
+  clone_args arguments{};
+  arguments.flags = cell::clone_flags(*plan);
+  arguments.pidfd = reinterpret_cast<std::uint64_t>(&pidfd);
+  arguments.exit_signal = SIGCHLD;
+  if (fds.init_birthplace >= 0) {
+    arguments.cgroup = static_cast<std::uint64_t>(fds.init_birthplace);
+  }
+  const long child = ::syscall(SYS_clone3, &arguments, sizeof arguments);
+  if (child < 0) return fail_errno("clone the cell");
+  if (child == 0) cell::enter(*plan);
+
+  run->pidfd_ = Fd::adopt(pidfd);
+  run->report_ = std::move(reports[0]);
+  run->control_ = std::move(controls[0]);
+  run->kill_deadline_ = sys::now() + kSetupPatience;
+  run->schedule();
+  return run;
+}
+
+std::vector<int> CellRun::waits() const {
+  std::vector<int> fds;
+  for (const Fd* fd : {&report_, &control_, &pidfd_, &listener_}) {
+    if (fd->valid()) fds.push_back(fd->get());
+  }
+  const bool watch_memory = phase_ == Phase::kRunning && resources_.cgroup.memory_event() >= 0;
+  if (watch_memory) fds.push_back(resources_.cgroup.memory_event());
+  return fds;
+}
+
+void CellRun::ready(int fd) {
+  if (fd == report_.get()) {
+    on_report();
+  } else if (fd == control_.get()) {
+    on_control();
+  } else if (fd == listener_.get()) {
+    on_listener();
+  } else if (fd == pidfd_.get()) {
+    on_init_gone();
+  } else if (fd == resources_.cgroup.memory_event()) {
+    on_memory_event();
+  }
+  schedule();
+}
+
+bool CellRun::take_started() {
+  if (!started_ || started_told_) return false;
+  started_told_ = true;
+  return true;
+}
+
+void CellRun::on_report() {
+  Result<sys::Message> message = sys::receive_message(report_.get(), sizeof(cell::EnterReport));
+  cell::EnterReport report;
+  if (message && message->bytes.size() == sizeof report) {
+    std::memcpy(&report, message->bytes.data(), sizeof report);
+    if (report.kind == cell::EnterReport::Kind::kListener && message->fds.size() == 1) {
+      listener_ = std::move(message->fds.front());
+    } else if (report.kind == cell::EnterReport::Kind::kFailed && !has_cause_) {
+      has_cause_ = true;
+      result_.cause = Cause::kSetup;
+      result_.setup_step = static_cast<std::uint32_t>(report.step);
+      result_.setup_error = report.error;
+    }
+    return;
+  }
+  // The stream has ended: both processes were executed, or one of them has died.
+  report_.reset();
+  if (has_cause_) {
+    ::syscall(SYS_pidfd_send_signal, pidfd_.get(), SIGKILL, nullptr, 0);
+    return;
+  }
+  if (phase_ != Phase::kBuilding) return;
+  phase_ = Phase::kRunning;
+  started_ = true;
+  run_since_ = sys::now();
+  result_.started = 1;
+  result_.build_ns = (run_since_ - since_).count();
+}
+
+void CellRun::on_control() {
+  cell::InitReport report;
+  const ssize_t got = ::read(control_.get(), &report, sizeof report);
+  if (got != sizeof report) {
+    control_.reset();
+    return;
+  }
+  // Init tells this only after both executions or a death: the report has ended, so this does not
+  // block, and a program that was over before it was seen to start did start.
+  while (report_.valid()) on_report();
+  const Nanoseconds now = sys::now();
+  if (report.event == cell::InitEvent::kEmpty && !empty_) {
+    empty_ = true;
+    empty_since_ = now;
+    result_.wait_status = report.wait_status;
+    result_.leftovers = report.leftovers;
+    result_.disk_full = report.disk_full != 0 ? 1 : 0;
+    result_.user_ns = static_cast<std::int64_t>(report.user_microseconds) * 1000;
+    result_.system_ns = static_cast<std::int64_t>(report.system_microseconds) * 1000;
+    result_.cpu_ns = result_.user_ns + result_.system_ns;
+    result_.peak_memory = report.max_resident_kib * kKiB;
+    result_.run_ns = started_ ? (now - run_since_).count() : 0;
+    result_.wall_ns = result_.run_ns;
+    if (wants_artifacts_ && started_) {
+      phase_ = Phase::kCollecting;
+      kill_deadline_ = now + kCollectPatience;
+      command(cell::InitCommand::kCollect);
+      return;
+    }
+  } else if (report.event == cell::InitEvent::kCollected) {
+    result_.artifacts_more = report.more != 0 ? 1 : 0;
+    result_.collect_ns = (now - empty_since_).count();
+  }
+  phase_ = Phase::kLeaving;
+  leave_since_ = now;
+  kill_deadline_ = now + kKillPatience;
+  command(cell::InitCommand::kExit);
+}
+
+void CellRun::on_listener() {
+  seccomp_notif call{};
+  if (::ioctl(listener_.get(), SECCOMP_IOCTL_NOTIF_RECV, &call) != 0) {
+    // ENOENT and EINTR: the caller is gone or was interrupted. Anything else: no caller is left.
+    if (errno != ENOENT && errno != EINTR) listener_.reset();
+    return;
+  }
+  seccomp_notif_resp answer{};
+  answer.id = call.id;
+  answer.error = -cell::denial_errno(*profile_, call.data.nr);
+  // Fails when the caller died meanwhile, which is no matter.
+  ::ioctl(listener_.get(), SECCOMP_IOCTL_NOTIF_SEND, &answer);
+
+  const auto known = std::ranges::find(
+      result_.denied.begin(), result_.denied.begin() + result_.denied_count, call.data.nr,
+      &Denied::number);
+  if (known != result_.denied.begin() + result_.denied_count) {
+    ++known->count;
+  } else if (result_.denied_count < kMaxDenied) {
+    result_.denied[result_.denied_count++] = {.number = call.data.nr, .count = 1};
+  } else {
+    result_.denied_more = 1;
+  }
+  if (++denials_ >= kMostDenials) {
+    result_.denied_more = 1;
+    listener_.reset();
+  }
+}
+
+void CellRun::on_memory_event() {
+  std::array<char, 512> drained;  // NOLINT(cppcoreguidelines-pro-type-member-init): read fills it
+  if (::read(resources_.cgroup.memory_event(), drained.data(), drained.size()) <= 0) return;
+  const Result<cell::CgroupUsage> usage = resources_.cgroup.usage();
+  // v1 tells of the shortage itself, v2 of any change of memory.events.
+  const bool short_of_memory = !resources_.cgroup.memory_event_needs_count() ||
+                               (usage && usage->oom_kills > 0);
+  if (short_of_memory) kill_program(Cause::kMemoryLimit);
+}
+
+void CellRun::on_init_gone() {
+  siginfo_t info{};
+  ::waitid(P_PIDFD, static_cast<id_t>(pidfd_.get()), &info, WEXITED);
+  pidfd_.reset();
+  // What the two wrote before they died is still in the sockets.
+  while (report_.valid()) {
+    const Fd* const before = &report_;
+    Result<sys::Message> message = sys::receive_message(before->get(), sizeof(cell::EnterReport));
+    if (!message || message->bytes.size() != sizeof(cell::EnterReport)) break;
+    cell::EnterReport report;
+    std::memcpy(&report, message->bytes.data(), sizeof report);
+    if (report.kind == cell::EnterReport::Kind::kFailed && !has_cause_) {
+      has_cause_ = true;
+      result_.cause = Cause::kSetup;
+      result_.setup_step = static_cast<std::uint32_t>(report.step);
+      result_.setup_error = report.error;
+    }
+  }
+  report_.reset();
+  if (!empty_ && !(has_cause_ && result_.cause == Cause::kSetup)) {
+    // Whoever ended init, the program's status went with it.
+    if (!has_cause_ || !started_) result_.cause = started_ ? Cause::kInitLost : Cause::kSetup;
+    has_cause_ = true;
+    result_.wait_status = SIGKILL;
+    const Nanoseconds now = sys::now();
+    if (started_) result_.wall_ns = result_.run_ns = (now - run_since_).count();
+  }
+  if (leave_since_ == Nanoseconds{}) leave_since_ = sys::now();
+  control_.reset();
+  listener_.reset();
+  phase_ = Phase::kOver;
+}
+
+void CellRun::end(EndReason reason) {
+  kill_program(reason == EndReason::kOutputLimit ? Cause::kOutputLimit : Cause::kCancelled);
+}
+
+void CellRun::kill_program(Cause cause) {
+  if (phase_ != Phase::kRunning && phase_ != Phase::kBuilding) return;
+  if (!has_cause_) {
+    has_cause_ = true;
+    result_.cause = cause;
+  }
+  kill_deadline_ = sys::now() + kKillPatience;
+  if (phase_ == Phase::kBuilding) {
+    ::syscall(SYS_pidfd_send_signal, pidfd_.get(), SIGKILL, nullptr, 0);
+  } else {
+    resources_.cgroup.lift_cpu_limit();
+    command(cell::InitCommand::kKill);
+  }
+  phase_ = Phase::kEnding;
+  schedule();
+}
+
+void CellRun::command(cell::InitCommand command) {
+  // A full or closed socket means that init is gone, which its pidfd tells.
+  [[maybe_unused]] const ssize_t done = ::send(control_.get(), &command, sizeof command, MSG_NOSIGNAL);
+}
+
+void CellRun::tick() {
+  const Nanoseconds now = sys::now();
+  if (phase_ == Phase::kRunning) {
+    const std::optional<Nanoseconds> cpu = resources_.cgroup.cpu_time();
+    if (cpu && *cpu >= limits_.cpu) {
+      kill_program(Cause::kCpuTime);
+    } else if (now - run_since_ >= limits_.wall) {
+      kill_program(Cause::kWallTime);
+    }
+  } else if (now >= kill_deadline_ && pidfd_.valid()) {
+    // Init did not do it in time: with init the kernel ends the whole namespace.
+    if (phase_ == Phase::kBuilding && !has_cause_) {
+      has_cause_ = true;
+      result_.cause = Cause::kSetup;
+      result_.setup_error = ETIMEDOUT;
+    }
+    ::syscall(SYS_pidfd_send_signal, pidfd_.get(), SIGKILL, nullptr, 0);
+    resources_.cgroup.kill_all();
+    kill_deadline_ = now + kKillPatience;
+  }
+  schedule();
+}
+
+// The next moment at which a limit can be passed: with the share of processors that the cell may
+// use, the processor clock cannot run out before that.
+void CellRun::schedule() {
+  const Nanoseconds now = sys::now();
+  if (phase_ == Phase::kOver) {
+    next_look_ = now + kForever;
+  } else if (phase_ != Phase::kRunning) {
+    next_look_ = kill_deadline_;
+  } else {
+    next_look_ = run_since_ + limits_.wall;
+    if (const std::optional<Nanoseconds> cpu = resources_.cgroup.cpu_time()) {
+      const Nanoseconds left = limits_.cpu > *cpu ? limits_.cpu - *cpu : Nanoseconds{};
+      const auto processors = static_cast<std::int64_t>((limits_.cpus_milli + 999) / 1000);
+      next_look_ = std::min(next_look_, now + std::max(left / processors, kShortestLook));
+    }
+  }
+}
+
+Result<CellReport> CellRun::finish() && {
+  const Result<cell::CgroupUsage> usage = resources_.cgroup.usage();
+  // A bill that cannot be read is never a bill of zero.
+  if (!usage) return std::unexpected(usage.error());
+  if (usage->cpu) {
+    result_.cpu_ns = usage->cpu->count();
+    result_.user_ns = usage->user.value_or(Nanoseconds{}).count();
+    result_.system_ns = usage->system.value_or(Nanoseconds{}).count();
+  }
+  result_.peak_memory = std::max(result_.peak_memory, usage->peak_memory);
+  result_.peak_processes = usage->peak_processes;
+  result_.oom_kills = usage->oom_kills;
+  result_.process_limit_hits = usage->process_limit_hits;
+  result_.throttled_periods = usage->throttled_periods;
+  result_.throttled_ns = usage->throttled.count();
+  if (usage->oom_kills > 0 && result_.cause == Cause::kProgram) result_.cause = Cause::kMemoryLimit;
+  // The processor clock is judged once more on the final bill: a burst between two looks counts.
+  if (result_.started != 0 && usage->cpu && *usage->cpu >= limits_.cpu &&
+      result_.cause == Cause::kProgram && WIFSIGNALED(result_.wait_status)) {
+    result_.cause = Cause::kCpuTime;
+  }
+  TRY(resources_.cgroup.remove(std::chrono::seconds(5)));
+  result_.teardown_ns = (sys::now() - leave_since_).count();
+  return result_;
+}
+
+}  // namespace belljar::warden

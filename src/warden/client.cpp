@@ -1,0 +1,86 @@
+#include "warden/client.h"
+
+#include <fcntl.h>
+#include <spawn.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <array>
+#include <cstring>
+
+#include "base/sys.h"
+
+namespace belljar::warden {
+
+Result<Client> Client::spawn() {
+  TRY_ASSIGN(auto sockets, sys::make_seqpacket());
+  // Away from the number it is about to be put on.
+  const Fd theirs = Fd::adopt(::fcntl(sockets[1].get(), F_DUPFD_CLOEXEC, kClientFd + 1));
+  if (!theirs.valid()) return fail_errno("F_DUPFD_CLOEXEC");
+  posix_spawn_file_actions_t actions;
+  ::posix_spawn_file_actions_init(&actions);
+  ::posix_spawn_file_actions_adddup2(&actions, theirs.get(), kClientFd);
+  ::posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
+  ::posix_spawn_file_actions_addclosefrom_np(&actions, kClientFd + 1);
+  std::array<char*, 3> argv{const_cast<char*>("belljar"), const_cast<char*>("warden"), nullptr};
+  pid_t child = -1;
+  const int error =
+      ::posix_spawn(&child, "/proc/self/exe", &actions, nullptr, argv.data(), environ);
+  ::posix_spawn_file_actions_destroy(&actions);
+  if (error != 0) return fail_errno("start the warden", error);
+  return Client(std::move(sockets[0]), child);
+}
+
+Client::~Client() {
+  if (!socket_.valid()) return;
+  socket_.reset();
+  if (child_.pid <= 0) return;
+  while (::waitpid(child_.pid, nullptr, 0) < 0 && errno == EINTR) {
+  }
+}
+
+Result<Reply> Client::receive() {
+  TRY_ASSIGN(const sys::Message message, sys::receive_message(socket_.get(), sizeof(Reply)));
+  Reply reply;
+  if (message.bytes.empty()) return fail(Code::kUnavailable, "the warden has ended");
+  if (message.bytes.size() != sizeof reply) return fail(Code::kInternal, "warden: wrong message size");
+  std::memcpy(&reply, message.bytes.data(), sizeof reply);
+  if (reply.magic != kMagic) return fail(Code::kInternal, "warden: wrong magic");
+  reply.text.back() = '\0';
+  if (reply.kind == ReplyKind::kHello) {
+    if (reply.text.front() != '\0') return fail(static_cast<Code>(reply.error_code), reply.text.data());
+    host_ = HostFacts{.kernel = reply.host.kernel.data(),
+                      .cgroup_mode = reply.host.cgroup_mode.data(),
+                      .landlock_abi = reply.host.landlock_abi,
+                      .rootless = reply.host.rootless != 0};
+  }
+  return reply;
+}
+
+Result<HostFacts> Client::host() {
+  while (!host_) TRY(receive());
+  return *host_;
+}
+
+Status Client::run(std::uint64_t id,
+                   const cell::CellSpec& spec,
+                   std::string_view bundle,
+                   const CellFds& fds) {
+  TRY_ASSIGN(const Fd memory, sys::sealed_memfd("belljar-spec", cell::encode(spec, bundle)));
+  Request request{.kind = RequestKind::kRun, .id = id};
+  request.with_artifacts = fds.artifacts >= 0 ? 1 : 0;
+  request.with_program = fds.program >= 0 ? 1 : 0;
+  std::vector<int> list{memory.get(), fds.in, fds.out, fds.err};
+  if (fds.artifacts >= 0) list.push_back(fds.artifacts);
+  if (fds.program >= 0) list.push_back(fds.program);
+  return sys::send_message(
+      socket_.get(), {reinterpret_cast<const char*>(&request), sizeof request}, list);
+}
+
+Status Client::end(std::uint64_t id, EndReason reason) {
+  const Request request{.kind = RequestKind::kEnd, .id = id, .reason = reason};
+  return sys::send_message(
+      socket_.get(), {reinterpret_cast<const char*>(&request), sizeof request}, {});
+}
+
+}  // namespace belljar::warden

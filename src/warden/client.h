@@ -1,0 +1,65 @@
+// Client: what a gateway or the command line may ask of a warden.
+//
+// Runs in: any unprivileged process. One thread at a time.
+#pragma once
+
+#include <sys/types.h>
+
+#include <optional>
+#include <string>
+
+#include "base/fd.h"
+#include "base/result.h"
+#include "cell/spec.h"
+#include "model/outcome.h"
+#include "warden/protocol.h"
+
+namespace belljar::warden {
+
+// What goes into a cell besides the spec; borrowed for the call of run().
+struct CellFds {
+  int in = -1, out = -1, err = -1;
+  int artifacts = -1;  // write end of a pipe; must be there exactly when the spec wants artifacts
+  int program = -1;    // for CellSpec::program_by_descriptor
+};
+
+class Client {
+ public:
+  // Starts a warden of our own by executing this file again in that role. Answers at once; the
+  // warden sets itself up meanwhile, and what goes wrong there is told by the first call.
+  static Result<Client> spawn();
+
+  Client(Client&&) noexcept = default;
+  Client& operator=(Client&&) noexcept = default;
+  // Lets go of the warden and waits for its end, so that nothing of its cells outlives us.
+  ~Client();
+
+  // What this host gives. Waits for the warden's first word.
+  Result<HostFacts> host();
+
+  // Asks for a cell; its messages come through receive().
+  Status run(std::uint64_t id, const cell::CellSpec& spec, std::string_view bundle, const CellFds& fds);
+  Status end(std::uint64_t id, EndReason reason);
+  // The next message of the warden; blocks. kUnavailable when the warden is gone.
+  Result<Reply> receive();
+  // For poll(2).
+  [[nodiscard]] int fd() const { return socket_.get(); }
+
+ private:
+  Client(Fd socket, pid_t child) : socket_(std::move(socket)), child_(child) {}
+
+  Fd socket_;
+  struct Child {
+    explicit Child(pid_t number) : pid(number) {}
+    Child(Child&& other) noexcept : pid(std::exchange(other.pid, -1)) {}
+    Child& operator=(Child&& other) noexcept {
+      std::swap(pid, other.pid);
+      return *this;
+    }
+    ~Child() = default;
+    pid_t pid;
+  } child_;
+  std::optional<HostFacts> host_;
+};
+
+}  // namespace belljar::warden

@@ -1,0 +1,103 @@
+#include "warden/resources.h"
+
+#include <fcntl.h>
+#include <net/if.h>
+#include <sched.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <charconv>
+#include <cstring>
+
+#include "base/check.h"
+#include "base/sys.h"
+
+namespace belljar::warden {
+namespace {
+
+constexpr uid_t kSingleUser = 1000;      // the only uid of a nested user namespace
+constexpr uid_t kFirstSubordinate = 1;   // 0 of the warden's namespace is the person
+constexpr unsigned kSubordinateLeases = 16384;
+
+Status set_loopback_here(bool up) {
+  const Fd socket = Fd::adopt(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  if (!socket.valid()) return fail_errno("socket");
+  ifreq request{};
+  std::strcpy(request.ifr_name, "lo");
+  request.ifr_flags = static_cast<short>(up ? IFF_UP : 0);
+  if (::ioctl(socket.get(), SIOCSIFFLAGS, &request) != 0) return fail_errno("SIOCSIFFLAGS lo");
+  return {};
+}
+
+// Steps into another network namespace and back. The warden is single-threaded; that it cannot
+// come back is a broken invariant, for it would go on in the wrong one.
+class NetworkVisit {
+ public:
+  static Result<NetworkVisit> begin() {
+    TRY_ASSIGN(Fd home, sys::open_file("/proc/self/ns/net", O_RDONLY));
+    return NetworkVisit(std::move(home));
+  }
+  NetworkVisit(NetworkVisit&&) = default;
+  NetworkVisit& operator=(NetworkVisit&&) = delete;
+  ~NetworkVisit() {
+    if (home_.valid()) CHECK(::setns(home_.get(), CLONE_NEWNET) == 0);
+  }
+
+ private:
+  explicit NetworkVisit(Fd home) : home_(std::move(home)) {}
+  Fd home_;
+};
+
+Result<Fd> make_network() {
+  TRY_ASSIGN(const NetworkVisit visit, NetworkVisit::begin());
+  if (::unshare(CLONE_NEWNET) != 0) return fail_errno("unshare network namespace");
+  TRY(set_loopback_here(true));
+  return sys::open_file("/proc/self/ns/net", O_RDONLY);
+}
+
+cell::Identity identity_of(cell::Privilege privilege, unsigned slot) {
+  switch (privilege) {
+    case cell::Privilege::kRoot:
+      return {.user = cell::kFirstUid + 2 * slot, .init = cell::kFirstUid + 2 * slot + 1};
+    case cell::Privilege::kUidRange:
+      return {.user = kFirstSubordinate + 2 * slot, .init = kFirstSubordinate + 2 * slot + 1};
+    case cell::Privilege::kSingleUid:
+      break;
+  }
+  return {.user = kSingleUser, .init = kSingleUser, .nested_user_namespace = true};
+}
+
+}  // namespace
+
+Status set_loopback(int net, bool up) {
+  TRY_ASSIGN(const NetworkVisit visit, NetworkVisit::begin());
+  if (::setns(net, CLONE_NEWNET) != 0) return fail_errno("setns network namespace");
+  return set_loopback_here(up);
+}
+
+Result<CellResources> ResourceMaker::make() const {
+  CellResources made;
+  const unsigned count = host_.privilege == cell::Privilege::kUidRange ? kSubordinateLeases
+                                                                       : cell::kLeaseCount;
+  TRY_ASSIGN(made.lease, cell::UidLease::take(lease_file_, count));
+  made.identity = identity_of(host_.privilege, made.lease.slot());
+  TRY_ASSIGN(made.cgroup, cgroups_.make_slot(made.lease.name()));
+  // A nested user namespace owns its network namespace, so the cell must make it by itself.
+  if (!made.identity.nested_user_namespace) {
+    TRY_ASSIGN(made.net, make_network());
+  }
+  return made;
+}
+
+void ResourceMaker::sweep() const {
+  for (const std::string& name : cgroups_.slot_names()) {
+    unsigned slot = 0;
+    if (!name.starts_with("c")) continue;
+    const char* const end = name.data() + name.size();
+    if (std::from_chars(name.data() + 1, end, slot).ptr != end) continue;
+    if (cell::UidLease::is_free(lease_file_, slot)) cgroups_.sweep(name);
+  }
+}
+
+}  // namespace belljar::warden

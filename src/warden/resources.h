@@ -1,0 +1,43 @@
+// Resources: what one cell needs from the host, made ahead of time: a uid lease, cgroups, an empty
+// network namespace.
+//
+// Runs in: warden.
+#pragma once
+
+#include <string>
+
+#include "base/fd.h"
+#include "base/result.h"
+#include "cell/cgroup.h"
+#include "cell/host.h"
+#include "cell/lease.h"
+#include "cell/plan.h"
+
+namespace belljar::warden {
+
+struct CellResources {
+  cell::UidLease lease;
+  cell::CgroupSlot cgroup;
+  Fd net;  // an empty network namespace; invalid where the cell makes its own
+  cell::Identity identity;
+};
+
+class ResourceMaker {
+ public:
+  ResourceMaker(const cell::Host& host, const cell::CgroupHost& cgroups, std::string lease_file)
+      : host_(host), cgroups_(cgroups), lease_file_(std::move(lease_file)) {}
+
+  Result<CellResources> make() const;
+  // Removes what wardens that were killed left behind: slots whose lease nobody holds.
+  void sweep() const;
+
+ private:
+  const cell::Host& host_;
+  const cell::CgroupHost& cgroups_;
+  std::string lease_file_;
+};
+
+// Brings `lo` of a network namespace up or down.
+Status set_loopback(int net, bool up);
+
+}  // namespace belljar::warden

@@ -1,0 +1,4 @@
+"""Loops for ever: safe-code-executor's first attack (T001)."""
+
+while True:
+    pass

@@ -1,0 +1,11 @@
+// Looks which descriptors it was given, by asking for each number (T055).
+#include <fcntl.h>
+
+#include "attempt.h"
+
+int main(void) {
+  for (int fd = 0; fd < 65536; ++fd) {
+    if (fcntl(fd, F_GETFD) >= 0) say("open: %d", fd);
+  }
+  return 0;
+}

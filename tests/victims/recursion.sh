@@ -1,0 +1,3 @@
+# Recurses for ever (T039).
+deeper() { deeper; }
+deeper

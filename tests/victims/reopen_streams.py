@@ -1,0 +1,14 @@
+"""Opens its own stdin for writing and its own stdout for reading, by way of /proc (T058, T059)."""
+
+import os
+import threading
+
+from attempt import attempt, say
+
+attempt("write stdin", os.open, "/proc/self/fd/0", os.O_WRONLY | os.O_NONBLOCK)
+attempt("write stdin by truncation", os.truncate, "/proc/self/fd/0", 0)
+reader = attempt("read stdout", os.open, "/proc/self/fd/1", os.O_RDONLY | os.O_NONBLOCK)
+if reader is not None:
+    # Steals what the supervisor has not read yet: the loss is the program's own.
+    threading.Thread(target=os.read, args=(reader, 65536), daemon=True).start()
+say("attempt go on: ok")

@@ -1,0 +1,54 @@
+#!/bin/sh
+# Pid 1 of the guest, on its disk: a host with pure cgroup v2 and one job to do.
+# /dev/vdb holds the job as a tar, /dev/vdc takes its results as a tar, ttyS1 its output.
+bb=/run/busybox
+export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin LANG=C.UTF-8
+
+mount -t proc proc /proc
+mount -t sysfs sys /sys
+mkdir -p /dev/pts /dev/shm
+mount -t devpts -o gid=5,mode=620,ptmxmode=666 devpts /dev/pts
+mount -t tmpfs -o mode=1777 shm /dev/shm
+mount -t tmpfs -o mode=1777 tmp /tmp
+mount -t cgroup2 -o nsdelegate,memory_recursiveprot cgroup2 /sys/fs/cgroup
+mount --make-rshared /
+$bb ifconfig lo 127.0.0.1 up
+$bb hostname guest
+ulimit -n 65536
+
+# As systemd lays it out: every controller down to where an ordinary user's tree begins.
+cgroup=/sys/fs/cgroup
+tree=$cgroup/user.slice/user-1000.slice/user@1000.service
+mkdir -p "$cgroup/init.scope" "$cgroup/system.slice/job.service" "$tree/job.scope"
+echo 1 >"$cgroup/init.scope/cgroup.procs"
+for folder in "$cgroup" "$cgroup/system.slice" "$cgroup/user.slice" \
+  "$cgroup/user.slice/user-1000.slice"; do
+  echo '+cpu +memory +pids' >"$folder/cgroup.subtree_control"
+done
+chown -R 1000:1000 "$tree"
+echo '+cpu +memory +pids' >"$tree/cgroup.subtree_control"
+
+mkdir -p /work /results
+cd /work || exit 1
+tar -xf /dev/vdb
+chown -R 1000:1000 /results /home/tester
+. ./job.env
+exec 3>&1 </dev/null >/dev/ttyS1 2>&1
+$bb stty -F /dev/ttyS1 raw -echo 2>/dev/null
+if [ "$job_user" = root ]; then
+  place=$cgroup/system.slice/job.service
+  become=''
+else
+  place=$tree/job.scope
+  become='setpriv --reuid=1000 --regid=1000 --init-groups --reset-env'
+fi
+# The job is the only process of its cgroup, as under `systemd-run --scope -p Delegate=yes`.
+timeout --kill-after=10 "$job_seconds" \
+  sh -c "echo \$\$ >$place/cgroup.procs && exec $become sh ./job.sh"
+code=$?
+exec >&3 2>&3
+tar -cf /dev/vdc -C /results .
+sync
+echo "guest: job ended with $code"
+printf '\nguest: exit %s\n' "$code" >/dev/ttyS1
+$bb poweroff -f
