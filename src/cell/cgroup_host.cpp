@@ -66,8 +66,10 @@ std::string own_unified_path() {
   return "/";
 }
 
+// Made, or there already, perhaps by another user: then it is of use only to that one.
 bool make_directory(const std::string& path) {
-  return ::mkdir(path.c_str(), 0755) == 0 || errno == EEXIST;
+  if (::mkdir(path.c_str(), 0755) == 0) return true;
+  return errno == EEXIST && ::access(path.c_str(), W_OK) == 0;
 }
 
 // Turns on the controllers that the parent has for its children; says which are on afterwards.

@@ -121,6 +121,13 @@ Status enter_user_namespace() {
                   "kernel.apparmor_restrict_unprivileged_userns");
 }
 
+// A mount namespace to mount in, and a network namespace that can be come back to from a cell's:
+// entering one takes the capability in the user namespace that owns it (setns(2)).
+Status own_the_rest() {
+  if (::unshare(CLONE_NEWNS | CLONE_NEWNET) != 0) return fail_errno("unshare mount namespace");
+  return {};
+}
+
 }  // namespace
 
 Result<cell::Privilege> become_root() {
@@ -139,7 +146,7 @@ Result<cell::Privilege> become_root() {
     TRY_ASSIGN(Mapper mapper, Mapper::start(*uids, *gids));
     TRY(enter_user_namespace());
     if (std::move(mapper).finish() && ::setresgid(0, 0, 0) == 0 && ::setresuid(0, 0, 0) == 0) {
-      TRY(::unshare(CLONE_NEWNS) == 0 ? Status{} : Status(fail_errno("unshare mount namespace")));
+      TRY(own_the_rest());
       return cell::Privilege::kUidRange;
     }
     // newuidmap refused: the namespace has no map yet, so the single uid can still be mapped.
@@ -149,7 +156,7 @@ Result<cell::Privilege> become_root() {
   TRY(write_map("/proc/self/setgroups", "deny"));
   TRY(write_map("/proc/self/uid_map", "0 " + std::to_string(uid) + " 1\n"));
   TRY(write_map("/proc/self/gid_map", "0 " + std::to_string(gid) + " 1\n"));
-  TRY(::unshare(CLONE_NEWNS) == 0 ? Status{} : Status(fail_errno("unshare mount namespace")));
+  TRY(own_the_rest());
   return cell::Privilege::kSingleUid;
 }
 
