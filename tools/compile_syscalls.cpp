@@ -1,8 +1,8 @@
 // compile_syscalls OUTPUT POLICY.toml…: compiles system-call policies into arrays of C++.
 //
 // The output is included by src/cell/seccomp.cpp, which also declares the types of the tables.
-// libseccomp knows the names and numbers of the calls. It does not write the programs: a rule of
-// its own cannot say "any other argument gets this errno", and its tree is several times longer.
+// libseccomp knows the names and numbers of the calls. It does not write the programs: its rules
+// cannot say "any other argument gets this errno", since each may compare an argument only once.
 #include <filesystem>
 #include <fstream>
 #include <iostream>

@@ -55,6 +55,9 @@ class CgroupSlot {
   // The walls that set_limits put up, and the bill.
   [[nodiscard]] WallSet walls() const { return walls_; }
 
+  // How many hierarchies the cell has a directory in.
+  [[nodiscard]] unsigned hierarchies() const { return hierarchies_; }
+
   // What the launch needs. Descriptors stay owned by the slot; -1 or empty where there is none.
   [[nodiscard]] int init_birthplace() const;  // v2 directory for CLONE_INTO_CGROUP of the init
   [[nodiscard]] int user_birthplace() const;  // … of the program
@@ -96,6 +99,7 @@ class CgroupSlot {
   Fd memory_event_;
   bool memory_event_counts_ = false;
   WallSet walls_;
+  unsigned hierarchies_ = 0;
 
   [[nodiscard]] const Directory* directory(Controller controller) const;
 };

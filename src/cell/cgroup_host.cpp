@@ -201,6 +201,7 @@ Result<CgroupSlot> CgroupHost::make_slot(std::string_view name) const {
     const Hierarchy& hierarchy = hierarchies_[i];
     const std::string path = hierarchy.parent + "/" + std::string(name);
     TRY_ASSIGN(const int top, add(path, hierarchy.v2));
+    ++slot.hierarchies_;
     bool user_joins = false;
     for (std::size_t c = 0; c < kControllerCount; ++c) {
       if (home_[c] != static_cast<int>(i)) continue;

@@ -36,6 +36,7 @@ class Steps {
 // The program's process: pid 2.
 [[noreturn]] void become_program(const LaunchPlan& plan, const Steps& steps, const Channels& channels) {
   steps.done(EnterStep::kLimitGroups, join_groups(plan.fds.user_tasks));
+  steps.done(EnterStep::kVerifyGroups, verify_groups(plan));
   steps.done(EnterStep::kCgroupNamespace, own_cgroup_namespace(plan));
   steps.done(EnterStep::kTerminal, own_session(plan));
   steps.done(EnterStep::kStdio, install_stdio(plan));
@@ -69,7 +70,7 @@ void enter(const LaunchPlan& plan) {
   steps.done(EnterStep::kMemoryGroup, join_groups(plan.fds.init_tasks));
 
   steps.done(EnterStep::kPropagation, stop_propagation());
-  steps.done(EnterStep::kRoot, mount_root(plan));
+  steps.done(EnterStep::kRoot, mount_root(plan, channels));
   steps.done(EnterStep::kSystem, mount_system(plan));
   steps.done(EnterStep::kDevices, make_devices(plan));
   steps.done(EnterStep::kScratch, mount_scratch(plan));
@@ -79,7 +80,7 @@ void enter(const LaunchPlan& plan) {
   // From here on no path leads to the host, and after the next step nothing can be mounted over.
   steps.done(EnterStep::kPivot, pivot());
   steps.done(EnterStep::kReadOnly, make_read_only(plan));
-  steps.done(EnterStep::kVerifyMounts, verify_mounts(plan));
+  steps.done(EnterStep::kVerifyMounts, verify_mounts(plan, channels));
   steps.done(EnterStep::kHostname, set_hostname(plan));
 
   const long child = fork_program(plan);
@@ -128,6 +129,7 @@ std::string_view to_string(EnterStep step) {
     case EnterStep::kHostname: return "set the host name";
     case EnterStep::kProgramProcess: return "fork the program's process";
     case EnterStep::kLimitGroups: return "join the limiting cgroups";
+    case EnterStep::kVerifyGroups: return "verify the cgroups";
     case EnterStep::kCgroupNamespace: return "make the cgroup namespace";
     case EnterStep::kTerminal: return "make the session";
     case EnterStep::kStdio: return "install stdin, stdout and stderr";

@@ -37,6 +37,7 @@ enum class EnterStep : std::uint32_t {
   kProgramProcess,
 
   kLimitGroups,
+  kVerifyGroups,
   kCgroupNamespace,
   kTerminal,
   kStdio,

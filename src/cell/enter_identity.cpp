@@ -99,6 +99,9 @@ bool become_init(const LaunchPlan& plan) {
 
 bool die_with_parent() {
   if (::prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) != 0) return false;
+  int signal = 0;
+  if (::prctl(PR_GET_PDEATHSIG, &signal, 0, 0, 0) != 0) return false;
+  if (signal != SIGKILL) return mismatch();
   // The parent may have died before the call: then pid 1 is not the parent any more.
   return ::getppid() == 1 || mismatch();
 }

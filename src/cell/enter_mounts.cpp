@@ -100,12 +100,22 @@ bool is_mounted_as(const char* path, long magic, unsigned long flags) {
 
 bool stop_propagation() { return ::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0; }
 
-bool mount_root(const LaunchPlan& plan) {
+bool mount_root(const LaunchPlan& plan, Channels& channels) {
   ::umask(022);
+  struct stat before{};
+  if (::stat(kRootPoint, &before) != 0) return false;
   if (::mount("tmpfs", kRootPoint, "tmpfs", MS_NOSUID | MS_NODEV, "size=8m,nr_inodes=2048,mode=0755") != 0) {
     return false;
   }
   if (::chdir(kRootPoint) != 0) return false;
+  // Read back before the first thing is made here: elsewhere it would be made on the host.
+  struct stat root{};
+  if (::stat(".", &root) != 0) return false;
+  if (root.st_dev == before.st_dev || !is_mounted_as(".", TMPFS_MAGIC, ST_NOSUID | ST_NODEV)) {
+    errno = EXDEV;
+    return false;
+  }
+  channels.root = root.st_dev;
   for (const char* directory : {"box", "tmp", "dev", "proc", "etc", "run", "var", "root", "home"}) {
     if (::mkdir(directory, 0755) != 0) return false;
   }
@@ -226,7 +236,7 @@ bool make_read_only(const LaunchPlan& plan) {
   return ::chdir("/box") == 0;
 }
 
-bool verify_mounts(const LaunchPlan& plan) {
+bool verify_mounts(const LaunchPlan& plan, const Channels& channels) {
   constexpr unsigned long kSafe = ST_NOSUID | ST_NODEV;
   if (!is_mounted_as("/", TMPFS_MAGIC, kSafe | ST_RDONLY)) return false;
   if (!is_mounted_as("/dev", TMPFS_MAGIC, ST_NOSUID | ST_NOEXEC | ST_RDONLY)) return false;
@@ -246,7 +256,8 @@ bool verify_mounts(const LaunchPlan& plan) {
   struct stat root{};
   struct stat above{};
   if (::stat("/", &root) != 0 || ::stat("/..", &above) != 0) return false;
-  if (root.st_dev == above.st_dev && root.st_ino == above.st_ino) return true;
+  const bool same = root.st_dev == above.st_dev && root.st_ino == above.st_ino;
+  if (same && root.st_dev == channels.root) return true;
   errno = EXDEV;
   return false;
 }

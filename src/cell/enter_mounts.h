@@ -10,7 +10,7 @@ struct Channels;
 
 bool stop_propagation();
 // A tmpfs that becomes the cell's root; the working directory is its top from here to pivot().
-bool mount_root(const LaunchPlan& plan);
+bool mount_root(const LaunchPlan& plan, Channels& channels);
 bool mount_system(const LaunchPlan& plan);
 bool make_devices(const LaunchPlan& plan);
 bool mount_scratch(const LaunchPlan& plan);
@@ -20,6 +20,6 @@ bool write_files(const LaunchPlan& plan);
 bool pivot();
 bool make_read_only(const LaunchPlan& plan);
 // Compares type and flags of every mount with what was asked (statfs(2)), and that `..` of the root is the root.
-bool verify_mounts(const LaunchPlan& plan);
+bool verify_mounts(const LaunchPlan& plan, const Channels& channels);
 
 }  // namespace belljar::cell

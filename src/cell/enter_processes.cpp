@@ -4,12 +4,15 @@
 #include <linux/close_range.h>
 #include <linux/magic.h>
 #include <linux/sched.h>
+#include <net/if.h>
 #include <sched.h>
 #include <signal.h>
 #include <sys/ioctl.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
 #include <sys/syscall.h>
+#include <sys/utsname.h>
 #include <unistd.h>
 
 #include <array>
@@ -31,6 +34,37 @@ bool write_whole(const char* path, const char* text, std::size_t size) {
   ::close(fd);
   errno = error;
   return done == static_cast<ssize_t>(size);
+}
+
+bool mismatch() {
+  errno = EBADE;
+  return false;
+}
+
+bool bring_loopback_up() {
+  const int socket = ::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  if (socket < 0) return false;
+  ifreq request{};
+  std::strcpy(request.ifr_name, "lo");
+  request.ifr_flags = IFF_UP;
+  const bool ok = ::ioctl(socket, SIOCSIFFLAGS, &request) == 0;
+  const int error = errno;
+  ::close(socket);
+  errno = error;
+  return ok;
+}
+
+// The whole of a small /proc file, NUL-terminated; false when it does not fit.
+bool read_small(const char* path, std::array<char, 4096>& buffer) {
+  const int fd = ::open(path, O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return false;
+  const ssize_t got = ::read(fd, buffer.data(), buffer.size() - 1);
+  const int error = errno;
+  ::close(fd);
+  errno = got >= 0 ? EOVERFLOW : error;
+  if (got < 0 || static_cast<std::size_t>(got) == buffer.size() - 1) return false;
+  buffer[static_cast<std::size_t>(got)] = '\0';
+  return true;
 }
 
 // Up and out of the way of the low numbers that dup2 is about to fill.
@@ -86,8 +120,14 @@ bool open_channels(Channels& channels) {
 }
 
 bool join_network(const LaunchPlan& plan) {
-  if (!plan.walls.has(Wall::kNetNamespace) || plan.fds.net < 0) return true;
-  return ::setns(plan.fds.net, CLONE_NEWNET) == 0;
+  if (!plan.walls.has(Wall::kNetNamespace)) return true;
+  // A namespace that was cloned with this process has its `lo` still down.
+  if (plan.fds.net < 0) return !plan.loopback || bring_loopback_up();
+  if (::setns(plan.fds.net, CLONE_NEWNET) != 0) return false;
+  struct stat wanted{};
+  struct stat got{};
+  if (::fstat(plan.fds.net, &wanted) != 0 || ::stat("/proc/self/ns/net", &got) != 0) return false;
+  return wanted.st_ino == got.st_ino || mismatch();
 }
 
 bool own_clocks(const LaunchPlan& plan) {
@@ -108,7 +148,9 @@ bool join_groups(const std::vector<int>& tasks) {
 
 bool set_hostname(const LaunchPlan& plan) {
   if (!plan.walls.has(Wall::kUtsNamespace)) return true;
-  return ::sethostname(kHostname, std::strlen(kHostname)) == 0 && ::setdomainname("", 0) == 0;
+  if (::sethostname(kHostname, std::strlen(kHostname)) != 0 || ::setdomainname("", 0) != 0) return false;
+  utsname names{};
+  return ::uname(&names) == 0 && (std::strcmp(names.nodename, kHostname) == 0 || mismatch());
 }
 
 long fork_program(const LaunchPlan& plan) {
@@ -121,9 +163,27 @@ long fork_program(const LaunchPlan& plan) {
   return ::syscall(SYS_clone3, &arguments, sizeof arguments);
 }
 
+bool verify_groups(const LaunchPlan& plan) {
+  if (plan.cgroup_count == 0) return true;
+  std::array<char, 4096> text{};
+  if (!read_small("/proc/self/cgroup", text)) return false;
+  unsigned found = 0;
+  for (const char* at = text.data(); (at = std::strstr(at, plan.cgroup_mark.c_str())) != nullptr; ++at) {
+    // "/belljar/c1" must not be found in "/belljar/c12".
+    const char next = at[plan.cgroup_mark.size()];
+    if (next == '\n' || next == '/' || next == '\0') ++found;
+  }
+  return found == plan.cgroup_count || mismatch();
+}
+
 bool own_cgroup_namespace(const LaunchPlan& plan) {
+  if (!plan.walls.has(Wall::kCgroupNamespace)) return true;
   // After the groups were joined: the namespace's root is where this process is now.
-  return !plan.walls.has(Wall::kCgroupNamespace) || ::unshare(CLONE_NEWCGROUP) == 0;
+  if (::unshare(CLONE_NEWCGROUP) != 0) return false;
+  if (plan.cgroup_count == 0) return true;
+  std::array<char, 4096> text{};
+  if (!read_small("/proc/self/cgroup", text)) return false;
+  return std::strstr(text.data(), plan.cgroup_mark.c_str()) == nullptr || mismatch();
 }
 
 bool own_session(const LaunchPlan& plan) {

@@ -2,6 +2,8 @@
 // Runs in: the clone of the warden; no heap. See cell/enter.h for the order.
 #pragma once
 
+#include <sys/types.h>
+
 #include <vector>
 
 #include "cell/plan.h"
@@ -13,6 +15,7 @@ struct Channels {
   int go_read = -1;   // the program's process waits here …
   int go_write = -1;  // … for init's word
   int probe = -1;     // O_PATH, see landlock()
+  dev_t root = 0;     // the file system that is to become the root
 };
 
 bool map_user(const LaunchPlan& plan);
@@ -29,6 +32,8 @@ bool set_hostname(const LaunchPlan& plan);
 // Clones the program's process (pid 2 of the cell), on v2 straight into its cgroup.
 long fork_program(const LaunchPlan& plan);
 
+// Compares where this process is with where it was to join; only before the namespace hides it.
+bool verify_groups(const LaunchPlan& plan);
 bool own_cgroup_namespace(const LaunchPlan& plan);
 bool own_session(const LaunchPlan& plan);
 bool install_stdio(const LaunchPlan& plan);

@@ -176,16 +176,16 @@ Result<std::unique_ptr<LaunchPlan>> make_plan(const Host& host,
                                               const Bundle& files,
                                               const Identity& identity,
                                               const LaunchFds& fds,
-                                              WallSet cgroup_walls) {
+                                              const CgroupPlace& cgroups) {
   auto plan = std::make_unique<LaunchPlan>();
   plan->fds = fds;
   plan->identity = identity;
-  plan->walls = launch_walls(host, spec, cgroup_walls);
+  plan->walls = launch_walls(host, spec, cgroups.walls);
   const WallSet missing = spec.require.minus(plan->walls);
   if (!missing.empty()) {
     std::string names;
     for (const std::string& name : missing.names()) names += (names.empty() ? "" : ", ") + name;
-    return fail(Code::kUnavailable, "required walls cannot be put up here: " + names);
+    return fail(Code::kDenied, "required walls cannot be put up here: " + names);
   }
   const SyscallProfile* const user = find_profile(spec.profile);
   const SyscallProfile* const init = find_profile("init");
@@ -196,6 +196,9 @@ Result<std::unique_ptr<LaunchPlan>> make_plan(const Host& host,
   plan->user_filter_counts = true;
   plan->listener_wait_killable = host.wait_killable;
   plan->init_filter = init->plain;
+  plan->cgroup_mark = cgroups.mark;
+  plan->cgroup_count = cgroups.count;
+  plan->loopback = spec.loopback;
   plan->terminal = spec.terminal;
   if (identity.nested_user_namespace) plan->uid_map = std::to_string(identity.user) + " 0 1\n";
   if (plan->walls.has(Wall::kTimeNamespace)) plan->time_offsets = clock_offsets();

@@ -70,6 +70,13 @@ struct LaunchFds {
   std::vector<int> user_tasks;
 };
 
+// The cgroups that wait for the cell.
+struct CgroupPlace {
+  WallSet walls;
+  std::string mark;    // the end of the slot's path in every hierarchy
+  unsigned count = 0;  // hierarchies
+};
+
 struct LaunchPlan {
   LaunchFds fds;
   Identity identity;
@@ -90,6 +97,9 @@ struct LaunchPlan {
   std::span<const sock_filter> init_filter;
   std::string uid_map;                  // for a nested user namespace
   std::string time_offsets;             // for /proc/self/timens_offsets
+  std::string cgroup_mark;              // "/belljar/c17": in so many lines of /proc/self/cgroup …
+  unsigned cgroup_count = 0;            // … the program's process must find it
+  bool loopback = true;
   bool terminal = false;
   std::vector<std::string> texts;       // backing of the vectors below
   std::vector<char*> argv, envp, init_argv;
@@ -102,6 +112,6 @@ Result<std::unique_ptr<LaunchPlan>> make_plan(const Host& host,
                                               const Bundle& files,
                                               const Identity& identity,
                                               const LaunchFds& fds,
-                                              WallSet cgroup_walls);
+                                              const CgroupPlace& cgroups);
 
 }  // namespace belljar::cell

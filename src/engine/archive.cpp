@@ -15,6 +15,7 @@
 namespace belljar::engine {
 namespace {
 
+constexpr std::size_t kMostImageBytes = 256 * kMiB;
 constexpr std::array<std::string_view, 4> kExtensions{".zip", ".tar", ".tar.gz", ".tgz"};
 
 // A bomb ends at one of these: the unpacker is a program that nobody trusts, like any other.
@@ -35,7 +36,9 @@ bool looks_like_archive(std::string_view path) {
 }
 
 Result<std::vector<File>> unpack(warden::Client& warden, std::string_view archive) {
-  TRY_ASSIGN(const Fd self, sys::open_file("/proc/self/exe", O_RDONLY));
+  // A copy: a cell shares no inode with the host, and Landlock knows no path of this file.
+  TRY_ASSIGN(const std::string image, sys::read_file("/proc/self/exe", kMostImageBytes));
+  TRY_ASSIGN(const Fd self, sys::sealed_memfd("belljar-unpack", image));
   cell::CellSpec spec;
   spec.argv = {"/proc/self/exe", "unpack"};
   spec.program_by_descriptor = true;
@@ -54,7 +57,7 @@ Result<std::vector<File>> unpack(warden::Client& warden, std::string_view archiv
   if (stage.status != RunStatus::kOk) {
     // The unpacker explains a refusal on stderr; its text passes through as text of a program.
     const std::string said(cut_utf8(result.err.data, 300));
-    return fail(Code::kInvalid,
+    return fail(stage.status == RunStatus::kSetupError ? Code::kInternal : Code::kInvalid,
                 "archive: " + (stage.status == RunStatus::kRuntimeError && !said.empty()
                                    ? escape_for_terminal(said)
                                    : stage.reason));

@@ -157,6 +157,7 @@ void StageIo::take_input(int fd) {
   if (got < 0 && (errno == EINTR || errno == EAGAIN)) return;
   if (got <= 0) {
     input_done_ = true;
+    pending_.clear();
     // A terminal has no end to close; its line discipline takes ^D for it.
     if (terminal_.valid()) pending_ = "\x04";
     pending_at_ = 0;
@@ -238,6 +239,7 @@ void StageIo::on_signal(const Input& input, std::uint64_t id) {
     }
     return;
   }
+  result_.cancelled_by = static_cast<int>(info.ssi_signo);
   (void)client_.end(id, warden::EndReason::kCancelled).has_value();
 }
 

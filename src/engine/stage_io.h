@@ -18,6 +18,7 @@ struct StageResult {
   warden::CellReport report{};
   Stream out, err;
   std::string artifacts;  // a bundle, empty when none was wanted
+  int cancelled_by = 0;   // the signal that the client took for a wish to end
 };
 
 class StageIo {

@@ -93,6 +93,10 @@ StageOutcome judge(StageKind kind, const StageResult& result, const Limits& limi
     case Cause::kCancelled:
       stage.status = RunStatus::kCancelled;
       stage.reason = "ended on request";
+      if (result.cancelled_by != 0) {
+        stage.signal = result.cancelled_by;
+        stage.reason += " (" + signal_name(result.cancelled_by) + ")";
+      }
       return stage;
     case Cause::kOutputLimit:
       stage.status = RunStatus::kOutputLimit;

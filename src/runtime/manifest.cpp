@@ -255,23 +255,30 @@ Result<LimitOverrides> parse_limit_table(const Section& step) {
   return limits;
 }
 
+// What both stages have.
 Result<Step> parse_step(const Section& section, Where where, const std::vector<Program>& programs) {
-  if (where == Where::kCompile) {
-    TRY(check_keys(section, {"argv", "env", "keep", "limits"}));
-  } else {
-    TRY(check_keys(section, {"argv", "env", "limits"}));
-  }
   Step step;
   TRY_ASSIGN(step.argv, required_list_of(section, "argv"));
   TRY(check_argv(step.argv, section.name("argv"), where, programs));
   TRY_ASSIGN(step.env, list_of(section, "env"));
   TRY(check_env(step.env, section.name("env")));
-  if (where == Where::kCompile) {
-    TRY_ASSIGN(step.keep, required_list_of(section, "keep"));
-    TRY(check_keep(step.keep, section.name("keep")));
-  }
   TRY_ASSIGN(step.limits, parse_limit_table(section));
   return step;
+}
+
+Result<Step> parse_compile(const Section& top, const std::vector<Program>& programs) {
+  TRY_ASSIGN(const Section section, section_of(top, "compile"));
+  TRY(check_keys(section, {"argv", "env", "keep", "limits"}));
+  TRY_ASSIGN(Step step, parse_step(section, Where::kCompile, programs));
+  TRY_ASSIGN(step.keep, required_list_of(section, "keep"));
+  TRY(check_keep(step.keep, section.name("keep")));
+  return step;
+}
+
+Result<Step> parse_run(const Section& top, const std::vector<Program>& programs) {
+  TRY_ASSIGN(const Section section, section_of(top, "run"));
+  TRY(check_keys(section, {"argv", "env", "limits"}));
+  return parse_step(section, Where::kRun, programs);
 }
 
 Result<Hello> parse_hello(const Section& top, const Strings& extensions) {
@@ -335,11 +342,9 @@ Result<Manifest> parse_manifest(std::string_view toml) {
   TRY_ASSIGN(manifest.mounts, list_of(top, "mounts"));
   TRY(check_mounts(manifest.mounts));
   if (top.table->get("compile") != nullptr) {
-    TRY_ASSIGN(const Section compile, section_of(top, "compile"));
-    TRY_ASSIGN(manifest.compile, parse_step(compile, Where::kCompile, manifest.programs));
+    TRY_ASSIGN(manifest.compile, parse_compile(top, manifest.programs));
   }
-  TRY_ASSIGN(const Section run, section_of(top, "run"));
-  TRY_ASSIGN(manifest.run, parse_step(run, Where::kRun, manifest.programs));
+  TRY_ASSIGN(manifest.run, parse_run(top, manifest.programs));
   TRY_ASSIGN(manifest.hello, parse_hello(top, manifest.extensions));
   return manifest;
 }

@@ -234,8 +234,8 @@ TEST(Stages, EnvironmentGrowsByLayers) {
               AllOf(Contains("HOME=/box"), Contains("TMPDIR=/tmp"), Contains("LANG=C.UTF-8"),
                     Contains("GOPROXY=off"), Not(Contains("GOMAXPROCS=2"))));
   EXPECT_THAT(stages->run.env, ElementsAre("PATH=/usr/local/bin:/usr/bin:/bin", "HOME=/box",
-                                           "LANG=de_DE.UTF-8", "TMPDIR=/tmp", "USER=sandbox", "TZ=UTC",
-                                           "GOMAXPROCS=2", "GOPROXY=x", "EMPTY="));
+                                           "LANG=de_DE.UTF-8", "TMPDIR=/tmp", "USER=sandbox",
+                                           "TZ=UTC", "GOMAXPROCS=2", "GOPROXY=x", "EMPTY="));
 }
 
 TEST(Stages, LimitsGrowByLayers) {

@@ -59,9 +59,11 @@ Result<std::unique_ptr<CellRun>> CellRun::start(const cell::Host& host,
       .init_tasks = run->resources_.cgroup.init_tasks(),
       .user_tasks = run->resources_.cgroup.user_tasks(),
   };
+  const cell::CgroupPlace cgroups{.walls = run->resources_.cgroup.walls(),
+                                  .mark = "/belljar/" + run->resources_.lease.name(),
+                                  .count = run->resources_.cgroup.hierarchies()};
   TRY_ASSIGN(const std::unique_ptr<cell::LaunchPlan> plan,
-             cell::make_plan(
-                 host, spec, files, run->resources_.identity, fds, run->resources_.cgroup.walls()));
+             cell::make_plan(host, spec, files, run->resources_.identity, fds, cgroups));
   run->result_.walls = plan->walls.bits();
 
   int pidfd = -1;

@@ -271,7 +271,7 @@ def take(roots=None):
     ours = [tree[pid] for pid in below] + list(_stray(roots, tree, below))
     things = {
         "process": (str(process) for process in ours),
-        "namespace": _namespaces(roots, [process.pid for process in ours]),
+        "namespace": _namespaces(roots, [os.getpid(), *(process.pid for process in ours)]),
         "mount": _mounts(roots),
         "cgroup": _cgroups(roots, below),
         "sysvipc": _sysvipc(roots),

@@ -1,9 +1,9 @@
 // Burns processor time in THREADS threads, for MS milliseconds each or for ever (T001, T003).
+#include "attempt.h"
+
 #include <pthread.h>
 #include <stdlib.h>
 #include <time.h>
-
-#include "attempt.h"
 
 static double limit_ms;
 

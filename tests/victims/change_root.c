@@ -1,8 +1,8 @@
 // Climbs out of its root: chroot in a chroot, pivot_root, and dot-dot at the top (T067).
+#include "attempt.h"
+
 #include <fcntl.h>
 #include <sys/stat.h>
-
-#include "attempt.h"
 
 int main(void) {
   mkdir("inner", 0700);

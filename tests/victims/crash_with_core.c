@@ -1,10 +1,10 @@
 // Crashes with MIB mebibytes in memory, after asking for a core file of any size (T035).
+#include "attempt.h"
+
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
-
-#include "attempt.h"
 
 int main(int count, char **words) {
   size_t size = (size_t)(count > 1 ? atoi(words[1]) : 64) << 20;

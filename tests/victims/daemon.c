@@ -1,9 +1,9 @@
 // Leaves a daemon: forked twice, in a session of its own, deaf to signals, without streams (T076).
+#include "attempt.h"
+
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/wait.h>
-
-#include "attempt.h"
 
 int main(void) {
   int ready[2];

@@ -1,9 +1,9 @@
 // Makes a chain of DEPTH directories, far beyond PATH_MAX, and leaves it to be cleaned up (T021).
+#include "attempt.h"
+
 #include <fcntl.h>
 #include <stdlib.h>
 #include <sys/stat.h>
-
-#include "attempt.h"
 
 int main(int count, char **words) {
   int depth = count > 1 ? atoi(words[1]) : 100000, made = 0;

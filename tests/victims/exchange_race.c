@@ -1,8 +1,8 @@
 // Exchanges a file and a link to a file of the host without pause, also after its end (T047).
+#include "attempt.h"
+
 #include <fcntl.h>
 #include <stdio.h>
-
-#include "attempt.h"
 
 int main(int count, char **words) {
   if (count < 2) return 2;

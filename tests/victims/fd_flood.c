@@ -1,9 +1,9 @@
 // Opens, duplicates and makes sockets until there is no descriptor left, at most MOST (T025).
+#include "attempt.h"
+
 #include <fcntl.h>
 #include <stdlib.h>
 #include <sys/socket.h>
-
-#include "attempt.h"
 
 static int open_file(void) { return open("/dev/null", O_RDONLY); }
 static int duplicate(void) { return dup(0); }

@@ -1,9 +1,9 @@
 // Makes and removes COUNT files and looks for ten times as many that are not there (T019).
+#include "attempt.h"
+
 #include <fcntl.h>
 #include <stdlib.h>
 #include <sys/stat.h>
-
-#include "attempt.h"
 
 int main(int count, char **words) {
   int files = count > 1 ? atoi(words[1]) : 1000000;

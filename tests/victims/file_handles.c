@@ -1,8 +1,8 @@
 // Asks for handles of files and opens by handle, which goes around every path check (T066).
+#include "attempt.h"
+
 #include <fcntl.h>
 #include <stdlib.h>
-
-#include "attempt.h"
 
 int main(void) {
   struct file_handle *handle = calloc(1, sizeof *handle + MAX_HANDLE_SZ);

@@ -1,8 +1,8 @@
 // Forges the credentials of a message, and sends more descriptors than fit (T090).
+#include "attempt.h"
+
 #include <stdlib.h>
 #include <sys/socket.h>
-
-#include "attempt.h"
 
 static long forge(int socket, pid_t pid, uid_t uid) {
   char byte = 1, space[CMSG_SPACE(sizeof(struct ucred))] = {0};

@@ -1,9 +1,9 @@
 // Forks for ever and goes on when fork fails; with COUNT, makes COUNT children and stops (T004).
+#include "attempt.h"
+
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/wait.h>
-
-#include "attempt.h"
 
 int main(int count, char **words) {
   if (count < 2) {

@@ -1,7 +1,7 @@
 // Grows a file beyond the limit with the signal for that left at its default (T022).
-#include <fcntl.h>
-
 #include "attempt.h"
+
+#include <fcntl.h>
 
 int main(void) {
   int fd = open("huge.bin", O_CREAT | O_WRONLY, 0600);

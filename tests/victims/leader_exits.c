@@ -1,7 +1,7 @@
 // Its first thread ends while another works on; with "exec", that one executes a program (T078).
-#include <pthread.h>
-
 #include "attempt.h"
+
+#include <pthread.h>
 
 static pthread_t leader;
 

@@ -1,7 +1,7 @@
 // Looks which descriptors it was given, by asking for each number (T055).
-#include <fcntl.h>
-
 #include "attempt.h"
+
+#include <fcntl.h>
 
 int main(void) {
   for (int fd = 0; fd < 65536; ++fd) {

@@ -1,9 +1,9 @@
 // Makes the kernel talk: crashes ROUNDS children, and asks for what is denied as often (T034).
+#include "attempt.h"
+
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/wait.h>
-
-#include "attempt.h"
 
 int main(int count, char **words) {
   int rounds = count > 1 ? atoi(words[1]) : 100000, died = 0;

@@ -1,10 +1,10 @@
 // Looks into the process that watches it: pid 1 of its cell (T074).
+#include "attempt.h"
+
 #include <fcntl.h>
 #include <sys/ptrace.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
-
-#include "attempt.h"
 
 int main(void) {
   const char *files[] = {"mem", "maps", "environ", "fd", "root", "cwd", "exe", "stat", "syscall", "stack"};

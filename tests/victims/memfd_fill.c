@@ -1,11 +1,11 @@
 // Fills memfds, seals them, hands them to a sibling and lets their maker go (T013).
+#include "attempt.h"
+
 #include <fcntl.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
-
-#include "attempt.h"
 
 static int send_fd(int socket, int fd) {
   char byte = 1, space[CMSG_SPACE(sizeof(int))] = {0};

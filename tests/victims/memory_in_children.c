@@ -1,9 +1,9 @@
 // Spreads its memory over 20 children, MIB mebibytes each (T010).
+#include "attempt.h"
+
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
-
-#include "attempt.h"
 
 int main(int count, char **words) {
   size_t size = (size_t)(count > 1 ? atoi(words[1]) : 8) << 20;

@@ -1,12 +1,12 @@
 // Asks for new namespaces in every way there is, and for those of others (T030, T084).
+#include "attempt.h"
+
 #include <fcntl.h>
 #include <linux/sched.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/wait.h>
-
-#include "attempt.h"
 
 static const struct {
   const char *name;

@@ -1,9 +1,9 @@
 // Lets a child die of the memory limit and ends as if nothing had been (T011).
+#include "attempt.h"
+
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
-
-#include "attempt.h"
 
 int main(int count, char **words) {
   size_t size = (size_t)(count > 1 ? atoi(words[1]) : 1024) << 20;

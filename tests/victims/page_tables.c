@@ -1,8 +1,8 @@
 // Touches one byte in every two mebibytes, so that page tables weigh as much as pages (T017).
+#include "attempt.h"
+
 #include <stdlib.h>
 #include <sys/mman.h>
-
-#include "attempt.h"
 
 int main(int count, char **words) {
   size_t touches = count > 1 ? (size_t)atoi(words[1]) : 1UL << 19;

@@ -1,7 +1,7 @@
 // Pins memory, and asks for kinds of memory that no limit of the cell counts (T031).
-#include <sys/mman.h>
-
 #include "attempt.h"
+
+#include <sys/mman.h>
 
 static long map_huge(void) {
   void *place = mmap(NULL, 2 << 20, PROT_READ | PROT_WRITE,

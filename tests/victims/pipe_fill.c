@@ -1,7 +1,7 @@
 // Opens pipes, grows each to a mebibyte where it may, and fills them all (T015).
-#include <fcntl.h>
-
 #include "attempt.h"
+
+#include <fcntl.h>
 
 int main(void) {
   static char block[65536];

@@ -1,9 +1,9 @@
 // Asks for more of the processor than others get (T032).
+#include "attempt.h"
+
 #include <sched.h>
 #include <stdint.h>
 #include <sys/resource.h>
-
-#include "attempt.h"
 
 struct attributes {
   uint32_t size, policy;

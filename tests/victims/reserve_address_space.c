@@ -1,7 +1,7 @@
 // Reserves 64 GiB of addresses and touches none: language runtimes do so, it must be allowed (T009).
-#include <sys/mman.h>
-
 #include "attempt.h"
+
+#include <sys/mman.h>
 
 int main(void) {
   void *place = mmap(NULL, 64UL << 30, PROT_READ | PROT_WRITE,

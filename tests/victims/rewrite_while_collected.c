@@ -1,8 +1,8 @@
 // Leaves children that grow, cut, punch and rewrite a wanted file for ever (T023, T054).
+#include "attempt.h"
+
 #include <fcntl.h>
 #include <sys/mman.h>
-
-#include "attempt.h"
 
 int main(void) {
   static char block[65536];

@@ -1,9 +1,9 @@
 // Makes COUNT children one after the other, each shorter than a tick of the clock (T007).
+#include "attempt.h"
+
 #include <stdlib.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
-
-#include "attempt.h"
 
 static double ms(struct timeval time) {
   return (double)time.tv_sec * 1e3 + (double)time.tv_usec / 1e3;

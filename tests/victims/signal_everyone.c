@@ -1,8 +1,8 @@
 // Signals everybody: all processes, init with every signal, each pid that may be there (T073).
+#include "attempt.h"
+
 #include <signal.h>
 #include <sys/wait.h>
-
-#include "attempt.h"
 
 int main(int count, char **words) {
   pid_t child = fork();

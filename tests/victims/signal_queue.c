@@ -1,9 +1,9 @@
 // Queues real-time signals to itself and arms timers until it is refused (T027).
+#include "attempt.h"
+
 #include <signal.h>
 #include <stdlib.h>
 #include <time.h>
-
-#include "attempt.h"
 
 int main(int count, char **words) {
   int most = count > 1 ? atoi(words[1]) : 1000000, made = 0;

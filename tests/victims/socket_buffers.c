@@ -1,7 +1,7 @@
 // Opens socket pairs and fills the buffers of each, in both directions (T016).
-#include <sys/socket.h>
-
 #include "attempt.h"
+
+#include <sys/socket.h>
 
 int main(void) {
   static char block[65536];

@@ -1,7 +1,7 @@
 // Sends sockets through sockets through sockets, closing each, until it is refused (T016).
-#include <sys/socket.h>
-
 #include "attempt.h"
+
+#include <sys/socket.h>
 
 int main(void) {
   int outer[2], sent = 0;

@@ -1,8 +1,8 @@
 // Takes names that break parsers: a parenthesis, a new line, half a character, no words (T081).
+#include "attempt.h"
+
 #include <sys/prctl.h>
 #include <sys/wait.h>
-
-#include "attempt.h"
 
 int main(int count, char **words) {
   const char *names[] = {") R 1 1 (", "a\nb) S 0", "\x1b[31m\xc3", "", "oom-kill: \xff"};

@@ -1,7 +1,7 @@
 // Flushes every file system of the host, again and again (T024).
-#include <fcntl.h>
-
 #include "attempt.h"
+
+#include <fcntl.h>
 
 int main(void) {
   int fd = open("file", O_CREAT | O_WRONLY, 0600);

@@ -1,9 +1,9 @@
 // Takes shared memory segments of MIB mebibytes, touches them, detaches and forgets them (T014).
+#include "attempt.h"
+
 #include <stdlib.h>
 #include <string.h>
 #include <sys/shm.h>
-
-#include "attempt.h"
 
 int main(int count, char **words) {
   size_t size = (size_t)(count > 1 ? atoi(words[1]) : 1024) << 20;

@@ -1,9 +1,9 @@
 // Takes pseudo-terminals, and plays with the terminal it may have got (T029, T083).
+#include "attempt.h"
+
 #include <fcntl.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
-
-#include "attempt.h"
 
 int main(void) {
   attempt("ptmx", open("/dev/ptmx", O_RDWR));

@@ -1,9 +1,9 @@
 // Makes threads with the smallest stacks until it is refused; with COUNT, that many (T006, T018).
+#include "attempt.h"
+
 #include <limits.h>
 #include <pthread.h>
 #include <stdlib.h>
-
-#include "attempt.h"
 
 static void *wait_for_ever(void *unused) {
   while (1) pause();

@@ -1,8 +1,8 @@
 // Takes memory and touches every page of it, MIB mebibytes in all (T008).
+#include "attempt.h"
+
 #include <stdlib.h>
 #include <string.h>
-
-#include "attempt.h"
 
 int main(int count, char **words) {
   int wanted = count > 1 ? atoi(words[1]) : 1 << 20;

@@ -1,11 +1,11 @@
 // Takes back what was done to it: death signal, limits, no_new_privs, capabilities, uids (T080).
+#include "attempt.h"
+
 #include <grp.h>
 #include <linux/capability.h>
 #include <linux/securebits.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
-
-#include "attempt.h"
 
 int main(void) {
   attempt("pdeathsig 0", prctl(PR_SET_PDEATHSIG, 0, 0, 0, 0));

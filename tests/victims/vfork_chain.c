@@ -1,7 +1,7 @@
 // Each child of vfork calls vfork itself, so that every parent hangs in the kernel (T006).
-#include <stdlib.h>
-
 #include "attempt.h"
+
+#include <stdlib.h>
 
 static int wanted;
 

@@ -1,8 +1,8 @@
 // Adopts orphans and never waits for any, until no process can be made (T079).
+#include "attempt.h"
+
 #include <stdlib.h>
 #include <sys/prctl.h>
-
-#include "attempt.h"
 
 int main(int count, char **words) {
   int most = count > 1 ? atoi(words[1]) : 10000, made = 0;
