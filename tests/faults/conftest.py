@@ -1,0 +1,74 @@
+"""What the fault tests share: the binary, a static program that prints its walls, and a clean-up check."""
+
+import json
+import os
+import pathlib
+import subprocess
+
+import pytest
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+BELLJAR = os.environ.get("BELLJAR", str(ROOT / "build/release/belljar"))
+FULL = os.environ.get("BELLJAR_TEST_FULL") == "1"
+
+RUNTIME = """
+name = "static"
+title = "a static program"
+extensions = [".static"]
+package = "coreutils"
+version = ["{tool}", "--version"]
+[programs]
+tool = ["/bin/true"]
+[run]
+argv = ["{entry}"]
+[hello]
+file = "hello.static"
+source = '''
+nothing
+'''
+"""
+
+
+def leftovers() -> list[str]:
+    """Cgroups of cells, and processes of cells or wardens, that are there now."""
+    found = [str(path) for path in pathlib.Path("/sys/fs/cgroup").glob("**/belljar/c[0-9]*")]
+    for process in pathlib.Path("/proc").glob("[0-9]*"):
+        try:
+            command = (process / "cmdline").read_bytes().split(b"\0")
+        except OSError:
+            continue
+        if command[:2] == [b"belljar", b"warden"] or command[0] == b"init" and b"static" in (process / "comm").read_bytes():
+            found.append(f"process {process.name}: {command}")
+    return found
+
+
+@pytest.fixture(scope="session")
+def program(tmp_path_factory) -> list[str]:
+    """The command that runs the fact printer in a cell, without its --json or strace before it."""
+    folder = tmp_path_factory.mktemp("facts")
+    binary = folder / "facts.static"
+    subprocess.run(["gcc", "-O1", "-static", "-o", binary, ROOT / "tests/faults/facts.c"], check=True)
+    runtimes = folder / "runtimes"
+    runtimes.mkdir()
+    (runtimes / "static.toml").write_text(RUNTIME)
+    command = [BELLJAR, "run", "--json", "--runtimes", str(runtimes), "--limit", "wall=20s", str(binary)]
+    subprocess.run(command, check=True, capture_output=True)  # fills the version cache
+    return command
+
+
+@pytest.fixture(scope="session")
+def facts(program) -> str:
+    """What the program prints in a cell that was made without a fault."""
+    done = subprocess.run(program, check=True, capture_output=True)
+    text = json.loads(done.stdout)["stages"][-1]["stdout"]["text"]
+    assert text.startswith("started\n") and text.endswith("finished\n")
+    return text
+
+
+def pytest_sessionfinish(session):
+    report = getattr(session.config, "belljar_faults", None)
+    if report is None:
+        return
+    results = ROOT / "build/test-results"
+    results.mkdir(parents=True, exist_ok=True)
+    (results / "faults.json").write_text(json.dumps(report))

@@ -1,0 +1,96 @@
+"""Promise P0: each system call on the way of a cell fails, or pretends to succeed, once.
+
+Either the program does not start and the outcome says so, or it starts behind exactly the walls
+that it has without the fault. Afterwards nothing is left.
+"""
+
+import itertools
+import json
+import subprocess
+
+import pytest
+from conftest import FULL, leftovers
+from trace import calls_by_role, injected_roles
+
+SETUP_ROLES = ("client-fork", "warden", "init-setup", "program-setup", "init")
+ERRORS = ["EPERM", "ENOMEM", "EINTR", "ENOSYS", "EINVAL", "EMFILE", "ENOSPC", "EAGAIN"]
+# Answers that no kernel gives and that only end or confuse the tracer: the parent of a clone that
+# "succeeds" without a child, an execution that did not happen, and waiting that never blocks.
+NO_PRETENCE = {"clone3", "vfork", "clone", "execve", "execveat", "ppoll", "poll", "read", "recvmsg", "wait4", "exit_group",
+               "restart_syscall", "rt_sigreturn", "mmap", "brk", "munmap", "mprotect", "arch_prctl", "getrandom"}
+UNTOUCHED = {"exit_group", "exit", "restart_syscall", "rt_sigreturn", "execve"}
+
+
+def strace(command, log, *options):
+    done = subprocess.run(["strace", "-f", "-qq", "-o", str(log), *options, *command], capture_output=True, timeout=60)
+    return done, log.read_text(errors="replace")
+
+
+@pytest.fixture(scope="session")
+def points(program, tmp_path_factory):
+    """Every (role, call, n) of a run without a fault."""
+    _, log = strace(program, tmp_path_factory.mktemp("trace") / "log")
+    counts = calls_by_role(log)
+    for role in SETUP_ROLES:
+        assert counts[role], f"the trace shows no {role}"
+    return [(role, call, n) for role in SETUP_ROLES for call, count in sorted(counts[role].items())
+            for n in range(1, count + 1) if call not in UNTOUCHED]
+
+
+def verdict(done, facts):
+    """What a faulty run came to: ("refused" | "walls" | "wrong", detail)."""
+    try:
+        answer = json.loads(done.stdout)
+    except ValueError:
+        answer = {}
+    stages = answer.get("stages") or [{}]
+    text = stages[-1].get("stdout", {}).get("text", "")
+    if "started" not in text:
+        return ("wrong", "ok without a word of the program") if answer.get("status") == "ok" else ("refused", answer)
+    return ("walls", "") if text == facts else ("wrong", text)
+
+
+def run_point(program, facts, tmp_path, role, call, n, what):
+    log_path = tmp_path / "log"
+    options = ["-e", f"trace={call},execve,execveat", "-e", f"inject={call}:{what}:when={n}"]
+    done, log = strace(program, log_path, *options)
+    hit = [found for found in injected_roles(log) if found in SETUP_ROLES]
+    kind, detail = verdict(done, facts)
+    # A call of the same name and number in the program itself is the program's own misfortune.
+    if kind == "wrong" and not hit:
+        return "beside"
+    assert kind != "wrong", f"{role} {call} #{n} {what}: {detail}"
+    return kind
+
+
+def test_each_call_fails_once(program, facts, points, tmp_path, request):
+    """A plain failure. In the quick form one errno per call, taking turns; in full all of them."""
+    pairs = sorted({(call, n): role for role, call, n in points}.items())
+    turns = itertools.cycle(ERRORS)
+    tally = {"refused": 0, "walls": 0, "beside": 0}
+    for (call, n), role in pairs:
+        for error in ERRORS if FULL else [next(turns)]:
+            tally[run_point(program, facts, tmp_path, role, call, n, f"error={error}")] += 1
+    assert tally["refused"] > 50, tally
+    subprocess.run(program, check=True, capture_output=True)
+    assert leftovers() == []
+    note(request, "failures", tally)
+
+
+def test_each_call_pretends_once(program, facts, points, tmp_path, request):
+    """The call is not made and answers 0: what is not read back would be missed."""
+    pairs = sorted({(call, n): role for role, call, n in points
+                    if role in ("init-setup", "program-setup") and call not in NO_PRETENCE}.items())
+    tally = {"refused": 0, "walls": 0, "beside": 0}
+    for (call, n), role in pairs:
+        tally[run_point(program, facts, tmp_path, role, call, n, "retval=0")] += 1
+    assert tally["refused"] > 20, tally
+    subprocess.run(program, check=True, capture_output=True)
+    assert leftovers() == []
+    note(request, "pretences", tally)
+
+
+def note(request, name, tally):
+    config = request.config
+    config.belljar_faults = {**getattr(config, "belljar_faults", {}), name: tally,
+                             "injected": getattr(config, "belljar_faults", {}).get("injected", 0) + sum(tally.values())}
