@@ -31,7 +31,7 @@ constexpr std::array kProbes{
                "inodes=64,wall=5s", [](const StageOutcome& stage) { return stage.exit_code != 1; }},
     LimitProbe{"file_size", "exec head -c 4000000 /dev/zero > /tmp/file", "file_size=1M,wall=5s",
                [](const StageOutcome& stage) { return stage.status != RunStatus::kOk; }},
-    LimitProbe{"open_files", "[ \"$(ulimit -n)\" = 16 ]", "open_files=16,wall=5s",
+    LimitProbe{"open_files", "[ \"$(ulimit -n)\" = 64 ]", "open_files=64,wall=5s",
                [](const StageOutcome& stage) { return stage.status == RunStatus::kOk; }},
     LimitProbe{"stack", "[ \"$(ulimit -s)\" = 1024 ]", "stack=1M,wall=5s",
                [](const StageOutcome& stage) { return stage.status == RunStatus::kOk; }},

@@ -23,6 +23,7 @@ enum Exit : int { kAllStands = 0, kSomethingMissing = 1, kNoCells = 2 };
 struct ProbedLimit {
   std::string_view name;
   bool held = false;
+  std::string_view what;
   std::string seen;  // what happened instead
 };
 
@@ -36,13 +37,20 @@ struct Diagnosis {
   std::vector<HostWarning> warnings;
 };
 
-Result<void> probe_limits(engine::Engine& engine, const Policy& policy, Diagnosis& diagnosis) {
+std::string_view help_of(std::string_view limit) {
+  for (const LimitField& field : limit_fields())
+    if (field.name == limit) return field.help;
+  return {};
+}
+
+Status probe_limits(engine::Engine& engine, const Policy& policy, Diagnosis& diagnosis) {
   for (const LimitProbe& probe : limit_probes()) {
     TRY_ASSIGN(const StageOutcome stage, run_probe(engine, policy, probe.script, probe.limits));
     const bool held = probe.held(stage);
     diagnosis.limits.push_back(
         {.name = probe.name,
          .held = held,
+         .what = help_of(probe.name),
          .seen = held ? "" : fmt::format("{}: {}", to_string(stage.status), stage.reason)});
   }
   return {};
@@ -105,7 +113,8 @@ std::string walls_text(const Diagnosis& diagnosis, bool colour) {
 std::string limits_text(const Diagnosis& diagnosis, bool colour) {
   std::string text = "\nLimits, each tried by a program that goes over it\n";
   for (const ProbedLimit& limit : diagnosis.limits) {
-    text += fmt::format("  {}{:<18}{}\n", mark(limit.held, colour), limit.name, limit.seen);
+    text += fmt::format("  {}{:<18}{}\n", mark(limit.held, colour), limit.name, limit.what);
+    if (!limit.held) text += fmt::format("  {:26}instead: {}\n", "", limit.seen);
   }
   return text;
 }

@@ -46,6 +46,8 @@ Result<Host> Host::probe(Privilege privilege) {
   Host host;
   host.privilege = privilege;
   const long abi = ::syscall(SYS_landlock_create_ruleset, nullptr, 0, LANDLOCK_CREATE_RULESET_VERSION);
+  // Off at boot or not built in; any other failure must not pass for "this kernel has none".
+  if (abi < 0 && errno != ENOSYS && errno != EOPNOTSUPP) return fail_errno("landlock_create_ruleset");
   host.landlock_abi = abi < 0 ? 0 : static_cast<int>(abi);
   host.time_namespace = ::access("/proc/self/ns/time_for_children", F_OK) == 0;
   utsname names{};

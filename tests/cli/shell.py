@@ -44,10 +44,10 @@ def belljar(*words, stdin=b"", env=None, **options):
 
 
 def start(*words, **options):
+    pipes = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
     return subprocess.Popen(
-        [binary(), *map(str, words)], env=environment(), stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE, **{"stdin": subprocess.PIPE, **options},
-    )  # fmt: skip
+        [binary(), *map(str, words)], env=environment(), **{**pipes, **options}
+    )
 
 
 class Terminal:

@@ -205,7 +205,7 @@ def test_an_operators_runtime_is_taken(folder):
     write(folder, "runtimes/plain.toml", (
         'name = "plain"\ntitle = "Plain"\nextensions = [".plain"]\npackage = "coreutils"\n'
         'version = ["{tool}", "--version"]\n[programs]\ntool = ["/usr/bin/cat", "/bin/cat"]\n'
-        '[run]\nargv = ["{tool}", "{entry}"]\n[hello]\nfile = "hello.plain"\nsource = "Hello from Plain\\n"\n'
+        '[run]\nargv = ["{tool}", "{entry}", "{args}"]\n[hello]\nfile = "hello.plain"\nsource = "Hello from Plain\\n"\n'
     ))
     write(folder, "x.plain", "shown\n")
     done = belljar("run", "--runtimes", "runtimes", "x.plain")

@@ -48,7 +48,7 @@ def test_sequences_are_shown_and_not_obeyed(emitter, data, stream):
     assert code == 0
     assert harmless(shown), shown
     assert shown.startswith(b"<") and shown.endswith(b">\r\n")
-    assert b"\\x" in shown or b"\\u" in shown
+    assert b"\\" in shown
 
 
 @pytest.mark.catalogue("T188")

@@ -20,7 +20,7 @@ version = ["{tool}", "--version"]
 [programs]
 tool = ["/bin/true"]
 [run]
-argv = ["{entry}"]
+argv = ["/box/facts.static", "{args}"]
 [hello]
 file = "hello.static"
 source = '''
@@ -51,7 +51,8 @@ def program(tmp_path_factory) -> list[str]:
     runtimes = folder / "runtimes"
     runtimes.mkdir()
     (runtimes / "static.toml").write_text(RUNTIME)
-    command = [BELLJAR, "run", "--json", "--runtimes", str(runtimes), "--limit", "wall=20s", str(binary)]
+    command = [BELLJAR, "run", "--json", "--runtimes", str(runtimes), "--limit", "wall=20s", "--require", "FULL",
+               str(binary)]
     subprocess.run(command, check=True, capture_output=True)  # fills the version cache
     return command
 
