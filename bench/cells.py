@@ -112,8 +112,8 @@ class Spawner:
             trouble = str(error)
         print(json.dumps(trouble), file=answers, flush=True)
         null = os.open("/dev/null", os.O_RDWR)
-        for line in requests:
-            print(json.dumps(elapsed(json.loads(line), null)), file=answers, flush=True)
+        while argv := json.loads(requests.readline() or "null"):
+            print(json.dumps(elapsed(argv, null)), file=answers, flush=True)
 
     def time(self, argv):
         """Milliseconds from spawn to exit, exit code, and the first error line of a failed run."""
@@ -121,8 +121,8 @@ class Spawner:
         return json.loads(self._answers.readline())
 
     def close(self):
-        self._requests.close()
-        self._answers.close()
+        # Said, not shown by closing: a later spawner has a copy of this pipe's end.
+        print("null", file=self._requests, flush=True)
         os.waitpid(self.pid, 0)
 
 

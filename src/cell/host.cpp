@@ -64,7 +64,10 @@ Result<Host> Host::probe(Privilege privilege) {
   for (const std::string name : kTopDirectories) {
     const std::string path = "/" + name;
     struct stat status{};
-    if (::lstat(path.c_str(), &status) != 0) continue;
+    if (::lstat(path.c_str(), &status) != 0) {
+      if (errno != ENOENT) return fail_errno(path);
+      continue;
+    }
     if (S_ISLNK(status.st_mode)) {
       std::array<char, 256> target{};
       const ssize_t size = ::readlink(path.c_str(), target.data(), target.size() - 1);
@@ -74,7 +77,11 @@ Result<Host> Host::probe(Privilege privilege) {
     }
   }
   for (const char* directory : kSharedDirectories) {
-    if (::access(directory, X_OK) == 0) host.etc_directories.emplace_back(directory);
+    if (::access(directory, X_OK) == 0) {
+      host.etc_directories.emplace_back(directory);
+    } else if (errno != ENOENT) {
+      return fail_errno(directory);
+    }
   }
   for (const char* file : kCopiedFiles) {
     Result<std::string> content = sys::read_file(file, kMaxCopied);

@@ -107,7 +107,7 @@ Result<StageResult> StageIo::run(StageKind kind,
 }
 
 Status StageIo::loop(StageKind kind, std::uint64_t id, const Input& input, Observer& observer) {
-  while (!ended_ || !streams_done()) {
+  while (!ended_) {
     std::array<pollfd, 8> waits{};
     std::size_t count = 0;
     const auto wait_for = [&waits, &count](int fd, short events) {
@@ -117,14 +117,14 @@ Status StageIo::loop(StageKind kind, std::uint64_t id, const Input& input, Obser
     };
     const int feed_fd = terminal_.valid() ? terminal_.get() : in_.get();
     const bool has_pending = pending_at_ < pending_.size();
-    const std::size_t warden = wait_for(ended_ ? -1 : client_.fd(), POLLIN);
+    const std::size_t warden = wait_for(client_.fd(), POLLIN);
     const std::size_t out = wait_for(out_.get(), POLLIN);
     const std::size_t err = wait_for(err_.get(), POLLIN);
     const std::size_t artifacts = wait_for(artifacts_.get(), POLLIN);
-    const std::size_t feed_at = wait_for(has_pending && !ended_ ? feed_fd : -1, POLLOUT);
-    const bool wants_input = !input_done_ && !has_pending && !ended_ && feed_fd >= 0;
+    const std::size_t feed_at = wait_for(has_pending ? feed_fd : -1, POLLOUT);
+    const bool wants_input = !input_done_ && !has_pending && feed_fd >= 0;
     const std::size_t source = wait_for(wants_input ? input.fd : -1, POLLIN);
-    const std::size_t signals = wait_for(ended_ ? -1 : input.signal_fd, POLLIN);
+    const std::size_t signals = wait_for(input.signal_fd, POLLIN);
     if (::poll(waits.data(), count, -1) < 0 && errno != EINTR) return fail_errno("poll");
     const auto is_ready = [&waits](std::size_t at) { return at != SIZE_MAX && waits[at].revents != 0; };
 
@@ -143,11 +143,16 @@ Status StageIo::loop(StageKind kind, std::uint64_t id, const Input& input, Obser
       if (reply.kind == warden::ReplyKind::kEnded) {
         result_.report = reply.report;
         ended_ = true;
-        in_.reset();
-        terminal_.reset();
       }
     }
     if (input_done_ && pending_at_ >= pending_.size() && !terminal_.valid()) in_.reset();
+  }
+  // Nobody is left who could write: what is in the pipes is all, even if an end is open somewhere.
+  while (read_stream(out_, result_.out, kind, OutputStream::kOut, id, observer)) {
+  }
+  while (read_stream(err_, result_.err, kind, OutputStream::kErr, id, observer)) {
+  }
+  while (read_artifacts()) {
   }
   return {};
 }
@@ -184,18 +189,20 @@ void StageIo::feed(const Input& input) {
   pending_at_ += static_cast<std::size_t>(done);
 }
 
-void StageIo::read_stream(Fd& fd,
+bool StageIo::read_stream(Fd& fd,
                           Stream& stream,
                           StageKind kind,
                           OutputStream which,
                           std::uint64_t id,
                           Observer& observer) {
+  if (!fd.valid()) return false;
   const ssize_t got = ::read(fd.get(), chunk().data(), chunk().size());
-  if (got < 0 && (errno == EINTR || errno == EAGAIN)) return;
+  if (got < 0 && errno == EINTR) return true;
+  if (got < 0 && errno == EAGAIN) return false;
   // EIO is how a pseudo-terminal says that its other side is closed.
   if (got <= 0) {
     fd.reset();
-    return;
+    return false;
   }
   const auto size = static_cast<std::size_t>(got);
   stream.total_bytes += size;
@@ -205,28 +212,32 @@ void StageIo::read_stream(Fd& fd,
     stream.data.append(kept);
     observer.on_output(kind, which, kept);
   }
-  if (kept.size() == size || stream.truncated) return;
+  if (kept.size() == size || stream.truncated) return true;
   stream.truncated = true;
   // A warden that is gone says so by itself.
   if (on_limit_ == OnOutputLimit::kKill) {
     (void)client_.end(id, warden::EndReason::kOutputLimit).has_value();
   }
+  return true;
 }
 
-void StageIo::read_artifacts() {
+bool StageIo::read_artifacts() {
+  if (!artifacts_.valid()) return false;
   const ssize_t got = ::read(artifacts_.get(), chunk().data(), chunk().size());
-  if (got < 0 && (errno == EINTR || errno == EAGAIN)) return;
+  if (got < 0 && errno == EINTR) return true;
+  if (got < 0 && errno == EAGAIN) return false;
   if (got <= 0) {
     artifacts_.reset();
-    return;
+    return false;
   }
   // Init keeps to the limit; that it might not is no reason to run out of memory here.
   const std::size_t most = limits_.artifacts + kMaxFiles * (kMaxPathBytes + 64);
   if (result_.artifacts.size() + static_cast<std::size_t>(got) > most) {
     artifacts_.reset();
-    return;
+    return false;
   }
   result_.artifacts.append(chunk().data(), static_cast<std::size_t>(got));
+  return true;
 }
 
 void StageIo::on_signal(const Input& input, std::uint64_t id) {

@@ -42,13 +42,11 @@ class StageIo {
   Status loop(StageKind kind, std::uint64_t id, const Input& input, Observer& observer);
   void feed(const Input& input);
   void take_input(int fd);
-  void read_stream(Fd& fd, Stream& stream, StageKind kind, OutputStream which, std::uint64_t id,
+  // Whether there may be more to read now.
+  bool read_stream(Fd& fd, Stream& stream, StageKind kind, OutputStream which, std::uint64_t id,
                    Observer& observer);
-  void read_artifacts();
+  bool read_artifacts();
   void on_signal(const Input& input, std::uint64_t id);
-  [[nodiscard]] bool streams_done() const {
-    return !out_.valid() && !err_.valid() && !artifacts_.valid();
-  }
 
   warden::Client& client_;
   const Limits& limits_;

@@ -245,7 +245,11 @@ void CellRun::on_init_gone() {
   report_.reset();
   if (!empty_ && !(has_cause_ && result_.cause == Cause::kSetup)) {
     // Whoever ended init, the program's status went with it.
-    if (!has_cause_ || !started_) result_.cause = started_ ? Cause::kInitLost : Cause::kSetup;
+    // A client's word may come before the start of the program was seen, and is no failed set-up.
+    const bool on_request = has_cause_ && (result_.cause == Cause::kCancelled ||
+                                           result_.cause == Cause::kOutputLimit);
+    if (!on_request && (!has_cause_ || !started_))
+      result_.cause = started_ ? Cause::kInitLost : Cause::kSetup;
     has_cause_ = true;
     result_.wait_status = SIGKILL;
     const Nanoseconds now = sys::now();

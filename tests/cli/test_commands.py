@@ -92,7 +92,7 @@ def test_the_manual_page_is_good_roff():
     for command in COMMANDS:
         for option in options_of(command):
             assert option in text
-    for row in (belljar("help", "run").out.decode().split("Limits")[1].splitlines())[1:14]:
+    for row in (belljar("help", "run").out.decode().split("\nLimits (")[1].splitlines())[1:14]:
         assert row.split()[0] in text
 
 

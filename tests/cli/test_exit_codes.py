@@ -65,7 +65,7 @@ def test_a_missing_toolchain_is_no_mistake_of_the_caller(folder):
     (folder / "runtimes/none.toml").write_text(
         'name = "none"\ntitle = "None"\nextensions = [".none"]\npackage = "that-package"\n'
         'version = ["{tool}"]\n[programs]\ntool = ["/usr/bin/is-not-there"]\n'
-        '[run]\nargv = ["{tool}", "{args}"]\n[hello]\nfile = "hello.none"\nsource = ""\n'
+        '[run]\nargv = ["{tool}", "{args}"]\n[hello]\nfile = "hello.none"\nsource = "x"\n'
     )
     (folder / "x.none").write_text("")
     done = belljar("run", "--runtimes", "runtimes", "x.none")

@@ -14,7 +14,7 @@ ABSOLUTE_PATH = re.compile(r"(?<![\w.)/])/[A-Za-z][\w.+-]*(?:/[\w.+-]+)*")
 NAMED_IN_REASON = {
     "timeout": r"(?i)wall|cpu|processor",
     "memory_limit": r"(?i)memory",
-    "output_limit": r"(?i)output|stdout|stderr",
+    "output_limit": r"(?i)output|stdout|stderr|stream",
     "disk_limit": r"(?i)disk|/box|/tmp|/dev/shm|file|inode",
     "signalled": r"SIG|signal",
     "runtime_error": r"(?i)exit code",

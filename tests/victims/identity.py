@@ -10,7 +10,7 @@ status = open("/proc/self/status").read()
 
 
 def field(name):
-    return re.search(rf"^{name}:\s*(.*)$", status, re.MULTILINE)[1].strip()
+    return re.search(rf"^{name}:[ \t]*(.*)$", status, re.MULTILINE)[1].strip()
 
 
 for name in ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb", "NoNewPrivs", "Seccomp", "Groups"):
