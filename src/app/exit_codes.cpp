@@ -34,9 +34,16 @@ int code_of_program(const Outcome& outcome) {
   return last.exit_code.value_or(kExitTrouble);
 }
 
+// The engine names the signal that it took for the wish to end; a cell that was killed before it
+// was complete has none.
+int cancelling_signal(const Outcome& outcome) {
+  if (outcome.stages.empty()) return SIGTERM;
+  return outcome.stages.back().signal == SIGINT ? SIGINT : SIGTERM;
+}
+
 }  // namespace
 
-int exit_code(const Outcome& outcome, int cancelled_by) {
+int exit_code(const Outcome& outcome) {
   switch (outcome.status) {
     case RunStatus::kOk:
     case RunStatus::kRuntimeError:
@@ -57,7 +64,7 @@ int exit_code(const Outcome& outcome, int cancelled_by) {
     case RunStatus::kSetupError:
       return kExitTrouble;
     case RunStatus::kCancelled:
-      return kExitSignalBase + (cancelled_by != 0 ? cancelled_by : SIGTERM);
+      return kExitSignalBase + cancelling_signal(outcome);
   }
   return kExitTrouble;
 }

@@ -24,8 +24,7 @@ enum ExitCode : int {
   kExitSignalBase = 128,
 };
 
-// What ended a run that was cancelled, where it is known: SIGINT, SIGTERM or SIGPIPE.
-int exit_code(const Outcome& outcome, int cancelled_by);
+int exit_code(const Outcome& outcome);
 int exit_code(const Error& error);
 
 struct ExitCodeRow {

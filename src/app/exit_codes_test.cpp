@@ -20,10 +20,10 @@ Outcome ended(RunStatus status, std::optional<int> code, std::optional<int> sign
 }
 
 TEST(ExitCodes, PassOnWhatTheProgramSaid) {
-  EXPECT_EQ(exit_code(ended(RunStatus::kOk, 0, {}), 0), 0);
-  EXPECT_EQ(exit_code(ended(RunStatus::kRuntimeError, 1, {}), 0), 1);
-  EXPECT_EQ(exit_code(ended(RunStatus::kRuntimeError, 255, {}), 0), 255);
-  EXPECT_EQ(exit_code(ended(RunStatus::kSignalled, {}, SIGSEGV), 0), 139);
+  EXPECT_EQ(exit_code(ended(RunStatus::kOk, 0, {})), 0);
+  EXPECT_EQ(exit_code(ended(RunStatus::kRuntimeError, 1, {})), 1);
+  EXPECT_EQ(exit_code(ended(RunStatus::kRuntimeError, 255, {})), 255);
+  EXPECT_EQ(exit_code(ended(RunStatus::kSignalled, {}, SIGSEGV)), 139);
 }
 
 TEST(ExitCodes, TellVerdictsOfOursApart) {
@@ -33,7 +33,7 @@ TEST(ExitCodes, TellVerdictsOfOursApart) {
         RunStatus::kDiskLimit, RunStatus::kCompileError, RunStatus::kRejected,
         RunStatus::kSetupError}) {
     // A limit is enforced with SIGKILL: the code must still say which one it was.
-    EXPECT_TRUE(codes.insert(exit_code(ended(status, {}, SIGKILL), 0)).second) << to_string(status);
+    EXPECT_TRUE(codes.insert(exit_code(ended(status, {}, SIGKILL))).second) << to_string(status);
   }
   EXPECT_FALSE(codes.contains(kExitUsage));
   EXPECT_EQ(*codes.rbegin(), 126);
@@ -41,9 +41,10 @@ TEST(ExitCodes, TellVerdictsOfOursApart) {
 }
 
 TEST(ExitCodes, SayWhatCancelledARun) {
-  EXPECT_EQ(exit_code(ended(RunStatus::kCancelled, {}, SIGKILL), SIGINT), 130);
-  EXPECT_EQ(exit_code(ended(RunStatus::kCancelled, {}, SIGKILL), SIGTERM), 143);
-  EXPECT_EQ(exit_code(ended(RunStatus::kCancelled, {}, SIGKILL), 0), 143);
+  EXPECT_EQ(exit_code(ended(RunStatus::kCancelled, {}, SIGINT)), 130);
+  EXPECT_EQ(exit_code(ended(RunStatus::kCancelled, {}, SIGTERM)), 143);
+  EXPECT_EQ(exit_code(ended(RunStatus::kCancelled, {}, SIGKILL)), 143);
+  EXPECT_EQ(exit_code(ended(RunStatus::kCancelled, {}, {})), 143);
 }
 
 TEST(ExitCodes, TellAMistakeFromAFailureOfOurs) {
@@ -58,7 +59,7 @@ TEST(ExitCodes, AnOutcomeWithoutAnyStageIsNeverASuccess) {
   Outcome outcome;
   for (const RunStatus status : {RunStatus::kOk, RunStatus::kRuntimeError, RunStatus::kSignalled}) {
     outcome.status = status;
-    EXPECT_EQ(exit_code(outcome, 0), kExitTrouble);
+    EXPECT_EQ(exit_code(outcome), kExitTrouble);
   }
 }
 

@@ -61,10 +61,6 @@ void report(const Arguments& arguments, const Outcome& outcome) {
   if (arguments.has("stats")) say(stats_text(outcome), Colour::kBold);
 }
 
-int cancelling_signal(const Outcome& outcome) {
-  return outcome.stages.empty() ? 0 : outcome.stages.back().signal.value_or(0);
-}
-
 Result<int> run_once(const Arguments& arguments,
                      engine::Engine& engine,
                      const Submission& submission,
@@ -90,7 +86,7 @@ Result<int> run_once(const Arguments& arguments,
     say(status.error().message);
     return kExitTrouble;
   }
-  return exit_code(*outcome, cancelling_signal(*outcome));
+  return exit_code(*outcome);
 }
 
 }  // namespace

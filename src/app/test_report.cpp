@@ -63,6 +63,11 @@ boost::json::value difference_value(const std::optional<OutputDifference>& diffe
           {"got", line_value(difference->got)}};
 }
 
+boost::json::value compile_value(const Outcome& compiled) {
+  if (compiled.stages.empty()) return nullptr;
+  return boost::json::parse(to_json(compiled)).at("stages").at(0);
+}
+
 }  // namespace
 
 bool passed(const TestResult& result) {
@@ -116,7 +121,7 @@ std::string tests_json(const Outcome& compiled, const std::vector<TestResult>& r
   const boost::json::value all = {
       {"passed", std::ranges::count_if(results, passed)},
       {"total", results.size()},
-      {"prepared", boost::json::parse(to_json(compiled))},
+      {"compile", compile_value(compiled)},
       {"tests", tests},
   };
   return escape_json_for_terminal(boost::json::serialize(all));

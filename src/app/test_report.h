@@ -25,7 +25,7 @@ enum class Colours : unsigned char { kNo, kYes };
 // Names and output of a program are made harmless for a terminal.
 std::string table_text(const std::vector<TestResult>& results, Colours colours);
 
-// `compiled`: the outcome so far, that holds the compile stage; the only one when that failed.
+// `compiled`: the outcome so far, with the compile stage where the language has one.
 std::string tests_json(const Outcome& compiled, const std::vector<TestResult>& results);
 
 }  // namespace belljar::app

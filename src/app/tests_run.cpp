@@ -103,9 +103,9 @@ Result<int> run_tests(const Arguments& arguments,
     const Colours colours = wants_colour(STDOUT_FILENO) ? Colours::kYes : Colours::kNo;
     TRY(write_patiently(STDOUT_FILENO, table_text(results, colours)));
   }
-  if (!prepared.runnable) return exit_code(prepared.outcome, 0);
+  if (!prepared.runnable) return exit_code(prepared.outcome);
   if (results.back().outcome.status == RunStatus::kCancelled)
-    return exit_code(results.back().outcome, 0);
+    return exit_code(results.back().outcome);
   return std::ranges::all_of(results, passed) ? kExitOk : kExitNotAllWell;
 }
 

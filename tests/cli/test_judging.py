@@ -55,7 +55,7 @@ def test_every_verdict(judge):
     done = run("--json", "--limit", "cpu=300ms,wall=1s,memory=64M,output=10K")
     assert done.code == 1
     report = done.json
-    assert (report["passed"], report["total"]) == (1, 8)
+    assert (report["passed"], report["total"], report["compile"]) == (1, 8, None)
     assert {test["name"]: test["verdict"] for test in report["tests"]} == wanted
     wrong = next(test for test in report["tests"] if test["name"] == "wrong")
     assert wrong["difference"] == {"line": 1, "expected": "a", "got": "wrong"}
@@ -80,7 +80,7 @@ def test_compiles_once(judge):
     run = judge(source, {str(i): (str(i), str(2 * i)) for i in range(5)}, "prog.c")
     report = run("--json").json
     assert report["passed"] == 5
-    assert [stage["stage"] for stage in report["prepared"]["stages"]] == ["compile"]
+    assert report["compile"]["stage"] == "compile"
 
 
 def test_a_compile_error_is_the_only_verdict(judge):
@@ -90,7 +90,7 @@ def test_a_compile_error_is_the_only_verdict(judge):
     assert b"nonsense" in done.err and b"compile_error" in done.err
     done = run("--json")
     assert done.code == 123 and done.json["tests"] == [] and done.json["total"] == 0
-    assert done.json["prepared"]["status"] == "compile_error"
+    assert done.json["compile"]["status"] == "compile_error"
 
 
 def test_arguments_and_files_are_there_each_time(judge):

@@ -9,6 +9,9 @@ const caught = (name) =>
     process.kill(process.pid, name);
   });
 
+// A signal handler alone does not keep Node going.
+const alive = setInterval(() => {}, 1000);
+
 (async () => {
   await caught("SIGHUP");
   await caught("SIGINT");
@@ -18,6 +21,7 @@ const caught = (name) =>
   child.on("exit", (code, signal) => {
     const number = require("node:os").constants.signals[signal];
     console.log("a child without a handler ended by signal", number);
+    clearInterval(alive);
   });
   child.kill();
 })();
