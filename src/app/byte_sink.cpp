@@ -3,21 +3,31 @@
 #include <poll.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <array>
 #include <cerrno>
+#include <climits>
 
 namespace belljar::app {
+namespace {
 
-Status write_patiently(int fd, std::string_view bytes) {
+// What a pipe that poll(2) calls writable takes without blocking, see pipe(7).
+constexpr std::size_t kPiece = PIPE_BUF;
+
+}  // namespace
+
+Status write_patiently(int fd, std::string_view bytes, int stop_fd) {
   while (!bytes.empty()) {
-    const ssize_t written = ::write(fd, bytes.data(), bytes.size());
-    if (written >= 0) {
-      bytes.remove_prefix(static_cast<std::size_t>(written));
-    } else if (errno == EAGAIN) {
-      pollfd ready{.fd = fd, .events = POLLOUT, .revents = 0};
-      if (poll(&ready, 1, -1) < 0 && errno != EINTR) return fail_errno("poll");
-    } else if (errno != EINTR) {
-      return fail_errno("write");
+    std::array<pollfd, 2> waits{{{.fd = fd, .events = POLLOUT, .revents = 0},
+                                 {.fd = stop_fd, .events = POLLIN, .revents = 0}}};
+    if (poll(waits.data(), waits.size(), -1) < 0 && errno != EINTR) return fail_errno("poll");
+    if (waits[0].revents == 0) {
+      if (waits[1].revents != 0) return fail_errno("write", EINTR);
+      continue;
     }
+    const ssize_t written = ::write(fd, bytes.data(), std::min(bytes.size(), kPiece));
+    if (written < 0 && errno != EAGAIN && errno != EINTR) return fail_errno("write");
+    if (written > 0) bytes.remove_prefix(static_cast<std::size_t>(written));
   }
   return {};
 }
@@ -33,7 +43,7 @@ Status ByteSink::finish() {
 Status ByteSink::put(std::string_view bytes) {
   if (!status_ || bytes.empty()) return status_;
   at_line_start_ = bytes.back() == '\n';
-  status_ = write_patiently(fd_, bytes);
+  status_ = write_patiently(fd_, bytes, stop_fd_);
   return status_;
 }
 

@@ -15,11 +15,10 @@ enum class Show : unsigned char {
 
 class ByteSink {
  public:
-  // `fd` is borrowed.
-  ByteSink(int fd, Show show) : fd_(fd), show_(show) {}
+  // Both borrowed. While the reader is slow a readable `stop_fd` ends the waiting with EINTR.
+  ByteSink(int fd, Show show, int stop_fd) : fd_(fd), show_(show), stop_fd_(stop_fd) {}
 
-  // Waits while the reader is slow. After the first error nothing more is written and every call
-  // returns it.
+  // After the first error nothing more is written and every call returns it.
   Status write(std::string_view bytes);
   // What an incomplete character at the end becomes.
   Status finish();
@@ -33,13 +32,14 @@ class ByteSink {
 
   int fd_;
   Show show_;
+  int stop_fd_;
   TerminalEscaper escaper_;
   Status status_;
   bool at_line_start_ = true;
 };
 
-// write(2) until all is written; unlike sys::write_all it also waits for a descriptor that somebody
-// else has made non-blocking, as the standard streams may be.
-Status write_patiently(int fd, std::string_view bytes);
+// write(2) until all is written. Unlike sys::write_all it also waits for a descriptor that somebody
+// else has made non-blocking, as the standard streams may be, and can be stopped while it waits.
+Status write_patiently(int fd, std::string_view bytes, int stop_fd = -1);
 
 }  // namespace belljar::app

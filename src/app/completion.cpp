@@ -52,18 +52,19 @@ std::string bash_command(const CommandSpec& command, const CompletionWords& word
                           action.empty() ? "" : action + "; ");
   }
   std::string text = fmt::format("    {})\n", command.name);
-  if (!values.empty()) {
-    text += "      case $prev in\n" + values + "      esac\n";
-  }
-  // An operand before the cursor: options are over, file names follow.
-  text += fmt::format(
+  // An operand before the cursor: options are over, file names follow. Bash parts words at "=".
+  text +=
       "      for ((i = 2; i < COMP_CWORD; i++)); do\n"
-      "        case ${{COMP_WORDS[i]}} in\n"
-      "{}          -?*) ;;\n"
+      "        case ${COMP_WORDS[i]} in\n"
+      "          =) ((i++)) ;;\n";
+  if (!taking.empty())
+    text += fmt::format("          {}) [[ ${{COMP_WORDS[i+1]}} == = ]] || ((i++)) ;;\n", taking);
+  text +=
+      "          -?*) ;;\n"
       "          *) return ;;\n"
       "        esac\n"
-      "      done\n",
-      taking.empty() ? "" : fmt::format("          {}) ((i++)) ;;\n", taking));
+      "      done\n";
+  if (!values.empty()) text += "      case $prev in\n" + values + "      esac\n";
   text += fmt::format(
       "      if [[ $cur == -* ]]; then COMPREPLY=($(compgen -W '{}' -- \"$cur\")); return; fi\n",
       names);
@@ -77,6 +78,8 @@ std::string bash_script(std::span<const CommandSpec> commands, const CompletionW
       "# bash completion for belljar\n"
       "_belljar() {{\n"
       "  local cur=${{COMP_WORDS[COMP_CWORD]}} prev=${{COMP_WORDS[COMP_CWORD-1]}} i\n"
+      "  [[ $prev == = ]] && prev=${{COMP_WORDS[COMP_CWORD-2]}}\n"
+      "  [[ $cur == = ]] && cur=\n"
       "  COMPREPLY=()\n"
       "  if ((COMP_CWORD == 1)); then\n"
       "    COMPREPLY=($(compgen -W '{}' -- \"$cur\"))\n"

@@ -22,9 +22,9 @@ constexpr std::array kTable{
                 "an artifact that could not be written"},
     ExitCodeRow{"126", "refused: over the policy's maximum, or a required wall is missing"},
     ExitCodeRow{"128+N", "the program died of signal N, such as 139 for SIGSEGV"},
-    ExitCodeRow{
-        "130, 143",
-        "cancelled by SIGINT (Ctrl-C) or SIGTERM; 141 when nobody reads the output any more"},
+    ExitCodeRow{"129-143",
+                "belljar was told to stop by a signal: 130 by Ctrl-C, 143 by SIGTERM; 141 when "
+                "nobody reads the output any more"},
 };
 
 int code_of_program(const Outcome& outcome) {
@@ -34,11 +34,12 @@ int code_of_program(const Outcome& outcome) {
   return last.exit_code.value_or(kExitTrouble);
 }
 
-// The engine names the signal that it took for the wish to end; a cell that was killed before it
-// was complete has none.
+// The engine names the signal that it took for the wish to end; without one the program's own end
+// by SIGKILL may stand there.
 int cancelling_signal(const Outcome& outcome) {
   if (outcome.stages.empty()) return SIGTERM;
-  return outcome.stages.back().signal == SIGINT ? SIGINT : SIGTERM;
+  const int signal = outcome.stages.back().signal.value_or(SIGTERM);
+  return signal == SIGKILL ? SIGTERM : signal;
 }
 
 }  // namespace

@@ -9,7 +9,7 @@ Result<Interruption> Interruption::catch_signals() {
   sigset_t wanted;
   sigset_t before;
   sigemptyset(&wanted);
-  for (const int signal : {SIGINT, SIGTERM, SIGWINCH}) sigaddset(&wanted, signal);
+  for (const int signal : {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGWINCH}) sigaddset(&wanted, signal);
   if (sigprocmask(SIG_BLOCK, &wanted, &before) != 0) return fail_errno("sigprocmask");
   std::signal(SIGPIPE, SIG_IGN);
   Fd fd = Fd::adopt(signalfd(-1, &wanted, SFD_CLOEXEC | SFD_NONBLOCK));
@@ -22,6 +22,9 @@ Interruption::Interruption(Interruption&& other) noexcept
 
 Interruption::~Interruption() {
   if (!fd_.valid()) return;
+  signalfd_siginfo unread;
+  while (read(fd_.get(), &unread, sizeof unread) > 0) {
+  }
   sigprocmask(SIG_SETMASK, &before_, nullptr);
 }
 

@@ -2,6 +2,8 @@
 
 #include <unistd.h>
 
+#include <cerrno>
+
 #include "app/interruption.h"
 #include "app/terminal.h"
 
@@ -14,9 +16,9 @@ Show show_on(int fd, LiveOutput::AsIs as_is) {
 
 }  // namespace
 
-LiveOutput::LiveOutput(AsIs as_is)
-    : out_(STDOUT_FILENO, show_on(STDOUT_FILENO, as_is)),
-      err_(STDERR_FILENO, show_on(STDERR_FILENO, as_is)) {}
+LiveOutput::LiveOutput(AsIs as_is, int signal_fd)
+    : out_(STDOUT_FILENO, show_on(STDOUT_FILENO, as_is), signal_fd),
+      err_(STDERR_FILENO, show_on(STDERR_FILENO, as_is), signal_fd) {}
 
 void LiveOutput::on_output(StageKind stage, engine::OutputStream stream, std::string_view bytes) {
   // What a compiler prints, on either stream, is no output of the program.
@@ -24,7 +26,8 @@ void LiveOutput::on_output(StageKind stage, engine::OutputStream stream, std::st
   ByteSink& sink = to_out ? out_ : err_;
   if (!sink.status()) return;
   last_ = &sink;
-  if (!sink.write(bytes)) Interruption::cancel();
+  if (const Status written = sink.write(bytes); !written && written.error().sys != EINTR)
+    Interruption::cancel();
 }
 
 Status LiveOutput::finish() {

@@ -8,9 +8,9 @@ namespace belljar::app {
 
 class LiveOutput : public engine::Observer {
  public:
-  // `as_is`: no escaping even for a terminal.
+  // `as_is`: no escaping even for a terminal. A signal ends the waiting for a slow reader.
   enum class AsIs : unsigned char { kNo, kYes };
-  explicit LiveOutput(AsIs as_is);
+  LiveOutput(AsIs as_is, int signal_fd);
 
   void on_output(StageKind stage, engine::OutputStream stream, std::string_view bytes) override;
 

@@ -2,6 +2,7 @@
 #include <unistd.h>
 
 #include <csignal>
+#include <optional>
 #include <string>
 
 #include "app/artifact_files.h"
@@ -38,7 +39,7 @@ void say_before_run(const Arguments& arguments, const RunRequest& request) {
   if (arguments.has("quiet")) return;
   hint_at_misplaced_option(arguments);
   if (request.links_left_out > 0) {
-    say(std::to_string(request.links_left_out) + " symbolic links were left out", Colour::kYellow);
+    say("symbolic links left out: " + std::to_string(request.links_left_out), Colour::kYellow);
   }
 }
 
@@ -46,44 +47,53 @@ void say_before_run(const Arguments& arguments, const RunRequest& request) {
 Status deliver(const Arguments& arguments, const Outcome& outcome) {
   const std::string directory(arguments.value("artifacts-dir").value_or("artifacts"));
   const Replace replace = arguments.has("force") ? Replace::kYes : Replace::kNo;
-  TRY(write_artifacts(directory, outcome.artifacts, replace));
+  const Status written = write_artifacts(directory, outcome.artifacts, replace);
   if (arguments.has("json")) TRY(write_patiently(STDOUT_FILENO, to_json(outcome) + "\n"));
-  return {};
+  return written;
 }
 
-void report(const Arguments& arguments, const Outcome& outcome) {
-  if (!arguments.has("quiet")) {
-    if (outcome.artifacts_truncated)
-      say("more files matched than the artifacts limit allows", Colour::kYellow);
-    if (!arguments.has("stats") && !arguments.has("json"))
-      for (const std::string& line : failure_lines(outcome)) say(line);
+void tell(LiveOutput& live, std::string_view line, Colour colour = Colour::kRed) {
+  live.end_line();
+  say(line, colour);
+}
+
+void report(const Arguments& arguments, const Outcome& outcome, LiveOutput& live) {
+  if (arguments.has("stats")) {
+    tell(live, stats_text(outcome), Colour::kBold);
+  } else if (!arguments.has("quiet") && !arguments.has("json")) {
+    for (const std::string& line : failure_lines(outcome)) tell(live, line);
   }
-  if (arguments.has("stats")) say(stats_text(outcome), Colour::kBold);
+  if (outcome.artifacts_truncated && !arguments.has("quiet"))
+    tell(live, "more files matched than the artifacts limit allows", Colour::kYellow);
 }
 
 Result<int> run_once(const Arguments& arguments,
                      engine::Engine& engine,
-                     const Submission& submission,
-                     int signal_fd) {
-  TRY_ASSIGN(ProgramInput source, open_input(arguments, signal_fd));
-  const bool as_is = arguments.has("raw");
-  LiveOutput live(as_is ? LiveOutput::AsIs::kYes : LiveOutput::AsIs::kNo);
+                     const Submission& submission) {
+  TRY_ASSIGN(std::optional<Interruption> interruption, Interruption::catch_signals());
+  TRY_ASSIGN(ProgramInput source, open_input(arguments, interruption->fd()));
+  LiveOutput live(arguments.has("raw") ? LiveOutput::AsIs::kYes : LiveOutput::AsIs::kNo,
+                  interruption->fd());
   engine::Observer silent;
   engine::Observer& observer = arguments.has("json") ? silent : live;
 
   auto outcome = engine.execute(submission, source.input, observer);
   const Status shown = live.finish();
   source.raw.reset();
-  live.end_line();
-  if (!outcome) return std::unexpected(std::move(outcome).error());
-
+  interruption.reset();
+  if (!outcome) {
+    live.end_line();
+    return std::unexpected(std::move(outcome).error());
+  }
   const Status delivered = deliver(arguments, *outcome);
-  for (const Status& status : {shown, delivered})
-    if (!status && status.error().sys == EPIPE) return kExitSignalBase + SIGPIPE;
-  report(arguments, *outcome);
-  for (const Status& status : {shown, delivered}) {
-    if (status) continue;
-    say(status.error().message);
+  // What was not shown because somebody wanted the run to end is no loss.
+  const Status& lost = shown || shown.error().sys == EINTR ? delivered : shown;
+  if (lost) {
+    report(arguments, *outcome, live);
+  } else if (lost.error().sys == EPIPE) {
+    return kExitSignalBase + SIGPIPE;
+  } else {
+    tell(live, lost.error().message);
     return kExitTrouble;
   }
   return exit_code(*outcome);
@@ -97,13 +107,11 @@ Result<int> run_command(Invocation& invocation) {
   TRY_ASSIGN(warden::Client warden, *std::move(invocation.warden));
   TRY_ASSIGN(const RunRequest request, read_request(arguments, warden));
   say_before_run(arguments, request);
-  TRY_ASSIGN(const Interruption interruption, Interruption::catch_signals());
   engine::Engine engine(warden, request.catalog, request.policy);
   if (const auto directory = arguments.value("tests")) {
-    return run_tests(arguments, engine, request.submission, std::string(*directory),
-                     interruption.fd());
+    return run_tests(arguments, engine, request.submission, std::string(*directory));
   }
-  return run_once(arguments, engine, request.submission, interruption.fd());
+  return run_once(arguments, engine, request.submission);
 }
 
 }  // namespace belljar::app

@@ -7,6 +7,7 @@
 
 #include "app/byte_sink.h"
 #include "app/exit_codes.h"
+#include "app/interruption.h"
 #include "app/live_output.h"
 #include "app/progress.h"
 #include "app/run_report.h"
@@ -73,40 +74,60 @@ Result<std::vector<TestResult>> judge_all(const Arguments& arguments,
   return results;
 }
 
+struct Judging {
+  engine::Prepared prepared;
+  std::vector<TestResult> results;  // empty when the program could not be compiled
+};
+
+// A signal ends it as cancelled.
+Result<Judging> judge(const Arguments& arguments,
+                      engine::Engine& engine,
+                      const Submission& submission,
+                      const std::vector<TestCase>& cases) {
+  TRY_ASSIGN(const Interruption interruption, Interruption::catch_signals());
+  LiveOutput live(arguments.has("raw") ? LiveOutput::AsIs::kYes : LiveOutput::AsIs::kNo,
+                  interruption.fd());
+  engine::Observer silent;
+  engine::Observer& observer = arguments.has("json") ? silent : live;
+  engine::Input nothing;
+  nothing.signal_fd = interruption.fd();
+  Judging judging;
+  TRY_ASSIGN(judging.prepared, engine.prepare(submission, nothing, observer));
+  TRY(live.finish());
+  live.end_line();
+  if (judging.prepared.runnable) {
+    TRY_ASSIGN(judging.results,
+               judge_all(arguments, engine, judging.prepared, cases, interruption.fd()));
+  }
+  return judging;
+}
+
+Status report(const Arguments& arguments, const Judging& judging) {
+  const Outcome& compiled = judging.prepared.outcome;
+  if (arguments.has("json"))
+    return write_patiently(STDOUT_FILENO, tests_json(compiled, judging.results) + "\n");
+  if (judging.prepared.runnable) {
+    const Colours colours = wants_colour(STDOUT_FILENO) ? Colours::kYes : Colours::kNo;
+    return write_patiently(STDOUT_FILENO, table_text(judging.results, colours));
+  }
+  if (!arguments.has("quiet"))
+    for (const std::string& line : failure_lines(compiled)) say(line);
+  return {};
+}
+
 }  // namespace
 
 Result<int> run_tests(const Arguments& arguments,
                       engine::Engine& engine,
                       const Submission& submission,
-                      const std::string& directory,
-                      int signal_fd) {
+                      const std::string& directory) {
   TRY_ASSIGN(const std::vector<TestCase> cases, find_test_cases(directory));
-  const bool json = arguments.has("json");
-  LiveOutput live(arguments.has("raw") ? LiveOutput::AsIs::kYes : LiveOutput::AsIs::kNo);
-  engine::Observer silent;
-  engine::Observer& observer = json ? silent : live;
-  engine::Input nothing;
-  nothing.signal_fd = signal_fd;
-  TRY_ASSIGN(const engine::Prepared prepared, engine.prepare(submission, nothing, observer));
-  TRY(live.finish());
-  live.end_line();
-
-  std::vector<TestResult> results;
-  if (prepared.runnable) {
-    TRY_ASSIGN(results, judge_all(arguments, engine, prepared, cases, signal_fd));
-  } else if (!json && !arguments.has("quiet")) {
-    for (const std::string& line : failure_lines(prepared.outcome)) say(line);
-  }
-  if (json) {
-    TRY(write_patiently(STDOUT_FILENO, tests_json(prepared.outcome, results) + "\n"));
-  } else if (prepared.runnable) {
-    const Colours colours = wants_colour(STDOUT_FILENO) ? Colours::kYes : Colours::kNo;
-    TRY(write_patiently(STDOUT_FILENO, table_text(results, colours)));
-  }
-  if (!prepared.runnable) return exit_code(prepared.outcome);
-  if (results.back().outcome.status == RunStatus::kCancelled)
-    return exit_code(results.back().outcome);
-  return std::ranges::all_of(results, passed) ? kExitOk : kExitNotAllWell;
+  TRY_ASSIGN(const Judging judging, judge(arguments, engine, submission, cases));
+  TRY(report(arguments, judging));
+  if (!judging.prepared.runnable) return exit_code(judging.prepared.outcome);
+  const Outcome& last = judging.results.back().outcome;
+  if (last.status == RunStatus::kCancelled) return exit_code(last);
+  return std::ranges::all_of(judging.results, passed) ? kExitOk : kExitNotAllWell;
 }
 
 }  // namespace belljar::app

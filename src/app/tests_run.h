@@ -14,7 +14,6 @@ namespace belljar::app {
 Result<int> run_tests(const Arguments& arguments,
                       engine::Engine& engine,
                       const Submission& submission,
-                      const std::string& directory,
-                      int signal_fd);
+                      const std::string& directory);
 
 }  // namespace belljar::app

@@ -37,8 +37,8 @@ struct Input {
   Kind kind = Kind::kEmpty;
   std::string bytes;
   int fd = -1;
-  // A signalfd(2) for SIGINT, SIGTERM and SIGWINCH, or -1: the first two end the run as cancelled,
-  // the last copies the window size of `fd` to the cell's terminal.
+  // A signalfd(2), or -1: SIGWINCH copies the window size of `fd` to the cell's terminal, any other
+  // signal ends the run as cancelled and is named in the stage.
   int signal_fd = -1;
 };
 

@@ -2,6 +2,7 @@
 
 #include <linux/sched.h>
 #include <linux/seccomp.h>
+#include <poll.h>
 #include <signal.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
@@ -186,6 +187,13 @@ void CellRun::on_control() {
 }
 
 void CellRun::on_listener() {
+  // A filter that no process uses any more is POLLHUP alone, and an older kernel (6.1) would wait
+  // for ever for its next call.
+  pollfd waiting{.fd = listener_.get(), .events = POLLIN, .revents = 0};
+  if (::poll(&waiting, 1, 0) < 0 || (waiting.revents & POLLIN) == 0) {
+    if ((waiting.revents & (POLLHUP | POLLERR)) != 0) listener_.reset();
+    return;
+  }
   seccomp_notif call{};
   if (::ioctl(listener_.get(), SECCOMP_IOCTL_NOTIF_RECV, &call) != 0) {
     // ENOENT and EINTR: the caller is gone or was interrupted. Anything else: no caller is left.

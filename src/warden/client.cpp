@@ -48,7 +48,8 @@ Result<Reply> Client::receive() {
   if (reply.magic != kMagic) return fail(Code::kInternal, "warden: wrong magic");
   reply.text.back() = '\0';
   if (reply.kind == ReplyKind::kHello) {
-    if (reply.text.front() != '\0') return fail(static_cast<Code>(reply.error_code), reply.text.data());
+    // A warden that could not set itself up is missing, whatever stood in its way.
+    if (reply.text.front() != '\0') return fail(Code::kUnavailable, reply.text.data());
     host_ = HostFacts{.kernel = reply.host.kernel.data(),
                       .cgroup_mode = reply.host.cgroup_mode.data(),
                       .landlock_abi = reply.host.landlock_abi,

@@ -179,7 +179,9 @@ Status Server::start(const Request& request, std::vector<Fd> fds) {
 
 void Server::refuse(std::uint64_t id, const Error& error) {
   Reply reply{.kind = ReplyKind::kRefused, .id = id};
-  reply.error_code = static_cast<std::uint32_t>(error.code);
+  // What the host refuses to us is no refusal of the client's wish.
+  const bool by_host = error.code == Code::kDenied && error.sys != 0;
+  reply.error_code = static_cast<std::uint32_t>(by_host ? Code::kUnavailable : error.code);
   copy_text(reply.text, error.message);
   send(reply);
 }

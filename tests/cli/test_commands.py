@@ -120,7 +120,7 @@ def bash_offers(line):
     """What bash would offer at the end of the line."""
     script = (
         'source /dev/stdin <<<"$SCRIPT"\n'
-        "COMP_WORDS=($LINE)\n"
+        "COMP_WORDS=(${LINE//=/ = })\n"
         '[[ $LINE == *" " ]] && COMP_WORDS+=("")\n'
         "COMP_CWORD=$((${#COMP_WORDS[@]} - 1))\n"
         "compopt() { :; }\n"
@@ -143,6 +143,9 @@ def bash_offers(line):
         ("belljar run --json --policy st", {"strict"}),
         ("belljar run --require se", {"seccomp"}),
         ("belljar run --limit me", {"memory="}),
+        ("belljar run --policy=st", {"strict"}),
+        ("belljar run --policy=", {"strict", "default"}),
+        ("belljar run --limit memory=64M,wall=1s --policy=strict --sta", {"--stats"}),
         ("belljar completion ", {"bash", "zsh", "fish"}),
         ("belljar help d", {"doctor"}),
     ],
@@ -153,6 +156,7 @@ def test_bash_completes(line, offered):
 
 def test_bash_leaves_the_programs_words_alone():
     assert bash_offers("belljar run x.py --li") == set()
+    assert bash_offers("belljar run --json x.py --policy st") == set()
     assert bash_offers("belljar run --policy strict --li") == {"--limit"}
 
 

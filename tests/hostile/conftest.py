@@ -14,6 +14,9 @@ from hostile import table  # noqa: E402
 from hostile.bench import Bench  # noqa: E402
 from support import census, command  # noqa: E402
 
+NOT_RUN = "was not run this time"
+
+
 class Tally:
     """What the whole suite did, for the summary."""
 
@@ -92,7 +95,7 @@ def coverage(cases, tally):
             uncovered[identifier] = f"{', '.join(bad)}: {why}"
         else:
             full_only = all(case.tier == "full" for case in cases if identifier in case.ids)
-            uncovered[identifier] = "runs with --full" if full_only else "was not run this time"
+            uncovered[identifier] = "runs with --full" if full_only else NOT_RUN
     covered += [identifier for identifier in index.elsewhere if table.class_of(identifier) in table.OURS]
     applies = index.applies()
     return {
@@ -114,7 +117,8 @@ def pytest_terminal_summary(terminalreporter):
     terminalreporter.section("catalogue")
     write(f"{len(summary['covered'])} of {len(summary['applies'])} ids that apply are covered")
     for identifier, why in summary["uncovered"].items():
-        write(f"  not covered: {identifier}: {why}")
+        if why != NOT_RUN:
+            write(f"  not covered: {identifier}: {why}")
     write(f"{len(summary['not_applicable'])} ids do not apply yet, each with its reason in the table")
     write(f"{TALLY.censuses} censuses, {len(TALLY.left)} things left behind")
 

@@ -223,7 +223,8 @@ def check_always(run, token, least_peak, stdin_bytes=0):
                for stage in run.outcome.get("stages", []) for stream in ("stdout", "stderr"))  # fmt: skip
     kept += sum(artifact.get("bytes", 0) for artifact in run.outcome.get("artifacts", []))
     # The kept bytes exist a few times over while they are repaired, escaped and serialised.
-    most = least_peak + 8 * MEBIBYTE + 8 * max(kept, len(run.out))
+    given = sum(map(len, run.argv))
+    most = least_peak + 8 * MEBIBYTE + 8 * (max(kept, len(run.out)) + given)
     if run.peak > most:
         problems.append(f"belljar's own memory: {run.peak} bytes, allowed are {most}")
     return problems

@@ -51,7 +51,7 @@ CASE_KEYS = {
 }  # fmt: skip
 CONTROL_KEYS = {
     **RUN_KEYS, "without": list, "bare": bool, "keep": list, "user": bool, "prlimit": list,
-    "builtin": str, "scenario": str, "expect": dict, "needs": list, "victim": str, "risk": str,
+    "builtin": str, "scenario": str, "expect": dict, "needs": list, "victim": str,
 }  # fmt: skip
 
 
@@ -199,7 +199,9 @@ def catalogue(cases, path=CATALOGUE):
     for group in data.get("whole_classes", []):
         for letter in group["classes"]:
             for number in CLASSES[letter]:
-                not_applicable.setdefault(f"T{number:03}", group["why"])
+                identifier = f"T{number:03}"
+                if identifier not in [*covered, *data["elsewhere"], *data["uncovered"]]:
+                    not_applicable.setdefault(identifier, group["why"])
     result = Catalogue(covered, data["elsewhere"], data["uncovered"], not_applicable)
     seen = {}
     for place in ("covered", "elsewhere", "uncovered", "not_applicable"):

@@ -1,9 +1,10 @@
 """Connects to the host, its loopback, its neighbours, the metadata service and everybody (T092)."""
 
+import errno
 import socket
 import sys
 
-from attempt import attempt, say
+from attempt import attempt
 
 host, port, port6, udp_port = sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4])
 only = sys.argv[5:]
@@ -12,7 +13,10 @@ only = sys.argv[5:]
 def tcp(family, address):
     with socket.socket(family, socket.SOCK_STREAM) as link:
         link.settimeout(2)
-        link.connect(address)
+        try:
+            link.connect(address)
+        except TimeoutError:
+            raise OSError(errno.ETIMEDOUT, "no answer") from None
 
 
 def udp(family, address):

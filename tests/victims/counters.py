@@ -22,6 +22,6 @@ for path in ("/box", "/tmp", "/dev/shm"):
     say(f"room in {path}: {room.f_blocks} {room.f_files}")
 for path in ("/", "/usr", "/etc"):
     room = os.statvfs(path)
-    say(f"room in {path}: {room.f_bfree} free")
+    say(f"room in {path}: {room.f_bfree} blocks, {room.f_ffree} files free")
 say(f"uptime under a minute: {time.clock_gettime(time.CLOCK_BOOTTIME) < 60}")
 say(f"host name: {os.uname().nodename} {os.uname().release != ''}")

@@ -21,7 +21,7 @@ status = open("/proc/self/status").read()
 say("NoNewPrivs: " + re.search(r"NoNewPrivs:\s+(\d)", status)[1])
 uid = os.getuid()
 say(f"ids are one: {os.getresuid() == (uid,) * 3}, root: {uid == 0}")
-own = "/box/own-id"
+own = "./own-id"
 with open("/usr/bin/id", "rb") as source, open(own, "wb") as copy:
     copy.write(source.read())
 os.chmod(own, 0o6755)

@@ -21,7 +21,7 @@ static void *synchronise(void *unused) {
 int main(void) {
   for (int i = 0; i < 4096; ++i) instructions[i] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
   attempt("listener", install(SECCOMP_FILTER_FLAG_NEW_LISTENER));
-  attempt("user dispatch", prctl(59 /* PR_SET_SYSCALL_USER_DISPATCH */, 1, 0, 0, 0));
+  attempt("user dispatch", prctl(59 /* PR_SET_SYSCALL_USER_DISPATCH */, 0, 0, 0, 0));
   pthread_t thread;
   pthread_create(&thread, NULL, synchronise, NULL);
   pthread_join(thread, NULL);

@@ -20,10 +20,10 @@ for port in range(1, 65536):
         if probe.connect_ex(("127.0.0.1", port)) == 0:
             found.add(port)
 say(f"attempt other listeners: {len(found - own)}")
+attempt("outside", socket.create_connection, ("10.0.0.1", 80), 2)
 many = []
 try:
     while len(many) < 3000:
         many.append(socket.create_server(("127.0.0.1", 0)))
 except OSError as error:
     say(f"attempt listeners: {'EMFILE' if error.errno == 24 else error.errno}")
-attempt("outside", socket.create_connection, ("10.0.0.1", 80), 2)

@@ -10,7 +10,7 @@ secret = sys.argv[1]
 say(f"cwd: {os.getcwd()}")
 for start in ("/proc/self/root", "/proc/self/cwd/..", "/proc/self/fd/0/..", "/proc/1/root", "/proc/1/cwd",
               "/proc/self/task/1/root", "/.." * 20, "/box/" + "../" * 40, "/dev/fd/3/.."):  # fmt: skip
-    attempt(f"read through {start[:20]}", open, start + secret)
+    attempt(f"read through {start[:24]}", open, start + secret)
 for number in range(3, 64):
     try:
         open(f"/proc/self/fd/{number}/../../..{secret}")

@@ -29,6 +29,7 @@ int main(void) {
     TRY("personality", syscall(SYS_personality, 0x0040000 | high));
     TRY("securebits", syscall(SYS_prctl, PR_SET_SECUREBITS | high, 0, 0, 0, 0));
     TRY("ulp", syscall(SYS_setsockopt, tcp, IPPROTO_TCP | high, TCP_ULP | high, "tls", 4));
+    unlink("node");
     TRY("mknod", syscall(SYS_mknod, "node", (S_IFCHR | 0600) | high, 0));
     long child = syscall(SYS_clone, CLONE_NEWUSER | SIGCHLD | high, 0, 0, 0, 0);
     if (child == 0) _exit(0);

@@ -19,14 +19,17 @@ ulimit -n 65536
 # As systemd lays it out: every controller down to where an ordinary user's tree begins.
 cgroup=/sys/fs/cgroup
 tree=$cgroup/user.slice/user-1000.slice/user@1000.service
-mkdir -p "$cgroup/init.scope" "$cgroup/system.slice/job.service" "$tree/job.scope"
+mkdir -p "$cgroup/init.scope" "$cgroup/system.slice/job.service" \
+  "$tree/job.service/belljar-supervisor"
 echo 1 >"$cgroup/init.scope/cgroup.procs"
 for folder in "$cgroup" "$cgroup/system.slice" "$cgroup/user.slice" \
   "$cgroup/user.slice/user-1000.slice"; do
   echo '+cpu +memory +pids' >"$folder/cgroup.subtree_control"
 done
 chown -R 1000:1000 "$tree"
-echo '+cpu +memory +pids' >"$tree/cgroup.subtree_control"
+for folder in "$tree" "$tree/job.service"; do
+  echo '+cpu +memory +pids' >"$folder/cgroup.subtree_control"
+done
 
 mkdir -p /work /results
 cd /work || exit 1
@@ -39,10 +42,10 @@ if [ "$job_user" = root ]; then
   place=$cgroup/system.slice/job.service
   become=''
 else
-  place=$tree/job.scope
+  # Delegate=yes with DelegateSubgroup=belljar-supervisor.
+  place=$tree/job.service/belljar-supervisor
   become='setpriv --reuid=1000 --regid=1000 --init-groups --reset-env'
 fi
-# The job is the only process of its cgroup, as under `systemd-run --scope -p Delegate=yes`.
 timeout --kill-after=10 "$job_seconds" \
   sh -c "echo \$\$ >$place/cgroup.procs && exec $become sh ./job.sh"
 code=$?

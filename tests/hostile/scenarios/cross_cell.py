@@ -211,3 +211,12 @@ def outputs_do_not_mix(bench, folder):
             if foreign or not nonces[number].startswith(lines[-1]):
                 problems.append(f"cell {number}: foreign output {foreign[:1] or lines[-1]!r}")
     return problems
+
+
+@scenario("connect_out.py")
+def loopback_is_the_hosts_without_the_namespace(bench, folder):
+    """The control: a cell in the host's network namespace reaches a listener of the host."""
+    words = [bench.fill_in(word, bench.spare) for word in ("{host_ip}", "{port}", "{port6}", "{udp_port}")]
+    wanted = Wanted("connect_out.py", args=[*words, "tcp loopback"], policy=control_policy(["net-namespace"]))
+    run = command.run(wanted, folder)
+    return oracle.check_expect(run, {"status": "ok", "attempts": {"tcp loopback": "ok"}})

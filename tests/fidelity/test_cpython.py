@@ -1,0 +1,96 @@
+"""CPython's own tests do in a cell what they do outside: the same ones pass, fail and skip."""
+
+import fnmatch
+import json
+import os
+import tomllib
+
+import pytest
+
+from conftest import HERE, Aside, bare, in_cell
+
+LIST = tomllib.loads((HERE / "cpython.toml").read_text())
+EXCEPTIONS = LIST.get("exception", [])
+LIMITS = "wall=180s,cpu=180s,memory=2G,processes=256,box=512M,tmp=512M,file_size=512M,cpus=2"
+MARK = "fidelity: "
+
+
+def thirds():
+    everything = os.environ.get("BELLJAR_TEST_SIZE") == "full"
+    return list(LIST["thirds"]) if everything else [LIST["sized"]]
+
+
+def words_of(output):
+    """test -> word, and test -> why it failed, from what run_module.py printed."""
+    lines = [line for line in output.splitlines() if line.startswith(MARK)]
+    assert lines, f"the tests did not run to their end: {output[-2000:]}"
+    answer = json.loads(lines[-1].removeprefix(MARK))
+    (results,), (why,) = answer["results"].values(), answer["why"].values()
+    return results, why
+
+
+def exception_for(test, outside, inside):
+    for entry in EXCEPTIONS:
+        if (entry["bare"], entry["cell"]) == (outside, inside) and fnmatch.fnmatch(
+            test, entry["test"]
+        ):
+            return entry
+    return None
+
+
+def test_the_list_is_long_enough_and_names_each_module_once():
+    modules = [module for third in LIST["thirds"].values() for module in third]
+    assert len(modules) >= 120
+    assert len(set(modules)) == len(modules)
+    assert 3 * len(LIST["thirds"][LIST["sized"]]) >= len(modules)
+
+
+def test_every_exception_says_why():
+    modules = {module for third in LIST["thirds"].values() for module in third}
+    for entry in EXCEPTIONS:
+        assert entry["why"].strip()
+        assert entry["test"].split(".")[1].rstrip("*") in modules, entry["test"]
+
+
+def compare(module, folder):
+    """What the module's tests did otherwise in the cell, and the exceptions that no longer occur."""
+    program = HERE / "run_module.py"
+    outside = Aside(lambda: bare(program, folder, module, deadline=200))
+    outcome = in_cell(program, module, limits=LIMITS)
+    outside, why_outside = words_of(outside.result())
+    stage = outcome["stages"][-1]
+    if outcome["status"] != "ok":
+        return [f"{outcome['reason']}\n{stage['stderr']['text'][-2000:]}"]
+    inside, why = words_of(stage["stdout"]["text"])
+    different, used = [], []
+    for test in sorted(outside.keys() | inside.keys()):
+        pair = outside.get(test, "absent"), inside.get(test, "absent")
+        if pair[0] == pair[1]:
+            continue
+        entry = exception_for(test, *pair)
+        if entry:
+            used.append(entry)
+        else:
+            reason = why.get(test) or why_outside.get(test, "")
+            different.append(f"{test}: {pair[0]} outside, {pair[1]} in the cell: {reason}")
+    different += [
+        f"{entry['test']}: an exception that no longer occurs" for entry in EXCEPTIONS
+        if entry not in used and applies(entry, outside)
+    ]  # fmt: skip
+    return different if inside else ["no test ran"]
+
+
+@pytest.mark.parametrize("module", [m for third in thirds() for m in LIST["thirds"][third]])
+def test_module_does_the_same(module, tmp_path_factory):
+    # Some of these tests race against the clock, as CPython's own runner knows: it runs what failed
+    # a second time. A difference counts when it is there both times.
+    first = compare(module, tmp_path_factory.mktemp(module))
+    different = first and compare(module, tmp_path_factory.mktemp(module))
+    assert not different, "\n" + "\n".join(different)
+
+
+def applies(entry, outside):
+    """Whether a test of this module ends bare as the exception says; it may not, on another host."""
+    return any(
+        word == entry["bare"] and fnmatch.fnmatch(test, entry["test"]) for test, word in outside.items()
+    )
