@@ -97,6 +97,15 @@ void step_aside(const std::string& own) {
   }
 }
 
+// Whether a cgroup other than the root of all holds processes of its own. Such a one must not turn
+// on controllers: the kernel refuses memory but takes pids and cpu, which makes it the root of a
+// threaded subtree whose children can hold no process (cgroups(7), "domain invalid").
+bool crowded(const std::string& directory) {
+  if (::access((directory + "/cgroup.type").c_str(), F_OK) != 0) return false;
+  const Result<std::string> inside = sys::read_file((directory + "/cgroup.procs").c_str(), kMiB);
+  return !inside || !inside->empty();
+}
+
 }  // namespace
 
 CgroupHost CgroupHost::detect() {
@@ -114,11 +123,11 @@ CgroupHost CgroupHost::detect() {
         if (base.ends_with("/")) base.pop_back();
         if (base.ends_with("/belljar-supervisor")) base = base.substr(0, base.rfind('/'));
         if (::access(base.c_str(), W_OK) != 0) continue;
-        if (enable_controllers(base).empty()) step_aside(base);
       }
+      if (crowded(base)) step_aside(base);
       const std::string parent = base + "/" + std::string(kParentName);
       if (!make_directory(parent)) continue;
-      (void)enable_controllers(base);
+      if (!crowded(base)) (void)enable_controllers(base);
       const std::vector<std::string> on = enable_controllers(parent);
       host.unified_ = static_cast<int>(host.hierarchies_.size());
       host.hierarchies_.push_back({.parent = parent, .v2 = true, .controllers = !on.empty()});

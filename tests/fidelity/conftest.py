@@ -5,6 +5,7 @@ import os
 import pathlib
 import shutil
 import subprocess
+import tempfile
 import threading
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -30,33 +31,33 @@ def in_cell(program, *arguments, limits=""):
     return json.loads(done.stdout)
 
 
-def bare(program, folder, *arguments, deadline):
+def bare(program, *arguments, deadline):
     """What a program prints outside, as an ordinary user in a folder of its own."""
-    home = folder / "home"
-    (home / "tmp").mkdir(parents=True)
-    shutil.copy(program, home)
-    command = [PYTHON, str(home / pathlib.Path(program).name), *arguments]
-    if os.geteuid() == 0:
-        for path in (home, home / "tmp"):
-            os.chown(path, NOBODY, NOBODY)
-        for path in (folder, *folder.parents):
-            if path.owner() == "root" and path != pathlib.Path("/"):
-                path.chmod(path.stat().st_mode | 0o011)
-        command = [
-            "setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups", "--no-new-privs",
-            "--inh-caps=-all", "--bounding-set=-all", *command,
-        ]  # fmt: skip
-    environment = {
-        "PATH": "/usr/local/bin:/usr/bin:/bin", "HOME": str(home), "TMPDIR": str(home / "tmp"),
-        "LANG": "C.UTF-8", "USER": "nobody", "TZ": "UTC",
-    }  # fmt: skip
-    # Some tests look at how many descriptors they may open: as many as in a cell.
-    command = ["prlimit", "--nofile=1024:1024", *command]
-    done = subprocess.run(
-        command, cwd=home, env=environment, stdin=subprocess.DEVNULL, capture_output=True,
-        text=True, errors="replace", timeout=deadline, check=False,
-    )  # fmt: skip
-    return done.stdout
+    # Not under pytest's own folder, which every other pytest that starts closes to this user.
+    with tempfile.TemporaryDirectory(prefix="fidelity-", ignore_cleanup_errors=True) as folder:
+        os.chmod(folder, 0o755)
+        home = pathlib.Path(folder, "home")
+        (home / "tmp").mkdir(parents=True)
+        shutil.copy(program, home)
+        command = [PYTHON, str(home / pathlib.Path(program).name), *arguments]
+        if os.geteuid() == 0:
+            for path in (home, home / "tmp"):
+                os.chown(path, NOBODY, NOBODY)
+            command = [
+                "setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups",
+                "--no-new-privs", "--inh-caps=-all", "--bounding-set=-all", *command,
+            ]  # fmt: skip
+        environment = {
+            "PATH": "/usr/local/bin:/usr/bin:/bin", "HOME": str(home), "TMPDIR": str(home / "tmp"),
+            "LANG": "C.UTF-8", "USER": "nobody", "TZ": "UTC",
+        }  # fmt: skip
+        done = subprocess.run(
+            # Some tests look at how many descriptors they may open: as many as in a cell.
+            ["prlimit", "--nofile=1024:1024", *command],
+            cwd=home, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True,
+            errors="replace", timeout=deadline, check=False,
+        )  # fmt: skip
+        return done.stdout
 
 
 class Aside(threading.Thread):

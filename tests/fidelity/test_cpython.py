@@ -52,10 +52,10 @@ def test_every_exception_says_why():
         assert entry["test"].split(".")[1].rstrip("*") in modules, entry["test"]
 
 
-def compare(module, folder):
+def compare(module):
     """What the module's tests did otherwise in the cell, and the exceptions that no longer occur."""
     program = HERE / "run_module.py"
-    outside = Aside(lambda: bare(program, folder, module, deadline=200))
+    outside = Aside(lambda: bare(program, module, deadline=200))
     outcome = in_cell(program, module, limits=LIMITS)
     outside, why_outside = words_of(outside.result())
     stage = outcome["stages"][-1]
@@ -81,11 +81,10 @@ def compare(module, folder):
 
 
 @pytest.mark.parametrize("module", [m for third in thirds() for m in LIST["thirds"][third]])
-def test_module_does_the_same(module, tmp_path_factory):
+def test_module_does_the_same(module):
     # Some of these tests race against the clock, as CPython's own runner knows: it runs what failed
     # a second time. A difference counts when it is there both times.
-    first = compare(module, tmp_path_factory.mktemp(module))
-    different = first and compare(module, tmp_path_factory.mktemp(module))
+    different = compare(module) and compare(module)
     assert not different, "\n" + "\n".join(different)
 
 

@@ -5,6 +5,7 @@ import re
 import secrets
 
 from hostile import oracle
+from hostile.rows import control_policy
 from hostile.scenarios import scenario
 from hostile.scenarios.resources import run_in
 from support import bare, command
@@ -15,7 +16,7 @@ def _hold(victim, folder, args=(), without=None, ready=b"attempt", language=None
     """Starts a cell that waits for the end of its stdin, and waits until it has said something."""
     place = folder / f"holder-{victim}"
     place.mkdir()
-    policy = control_policy(without) if without else None
+    policy = control_policy(without, None) if without else None
     wanted = Wanted(victim, args=args, limits="wall=30s", policy=policy, language=language)
     child = command.start(wanted, place, json_wanted=False)
     lines = [child.stdout.readline()]
@@ -23,11 +24,6 @@ def _hold(victim, folder, args=(), without=None, ready=b"attempt", language=None
         out, err = child.communicate()
         raise AssertionError(f"{victim} did not start: {lines[0]!r} {out!r} {err!r}")
     return child
-
-
-def control_policy(without):
-    names = ", ".join(f'"{wall}"' for wall in without)
-    return f'name = "control"\nwhy = "positive control"\n\n[walls]\nwhy = "control"\nwithout = [{names}]\n'
 
 
 def _release(child):
@@ -68,7 +64,7 @@ def _locks(folder, without=None):
     """What a second cell is told of each lock while a first one holds them all."""
     holder = _hold("hold_locks.py", folder, without=without)
     try:
-        policy = control_policy(without) if without else None
+        policy = control_policy(without, None) if without else None
         run = run_in(folder, "second", Wanted("hold_locks.py", policy=policy))
     finally:
         _release(holder)
@@ -96,7 +92,7 @@ def locks_pass_where_inodes_are_shared(bench, folder):
 
 def _watch(folder, without=None):
     holder = _hold("watch_files.py", folder, without=without, ready=b"attempt watch")
-    policy = control_policy(without) if without else None
+    policy = control_policy(without, None) if without else None
     run = run_in(folder, "toucher", Wanted("touch_shared_files.py", policy=policy))
     match = re.search(r"attempt events: (\d+)", _release(holder))
     return run, int(match[1]) if match else -1
@@ -217,6 +213,6 @@ def outputs_do_not_mix(bench, folder):
 def loopback_is_the_hosts_without_the_namespace(bench, folder):
     """The control: a cell in the host's network namespace reaches a listener of the host."""
     words = [bench.fill_in(word, bench.spare) for word in ("{host_ip}", "{port}", "{port6}", "{udp_port}")]
-    wanted = Wanted("connect_out.py", args=[*words, "tcp loopback"], policy=control_policy(["net-namespace"]))
+    wanted = Wanted("connect_out.py", args=[*words, "tcp loopback"], policy=control_policy(["net-namespace"], None))
     run = command.run(wanted, folder)
     return oracle.check_expect(run, {"status": "ok", "attempts": {"tcp loopback": "ok"}})

@@ -5,6 +5,7 @@ import re
 import subprocess
 import tomllib
 
+from hostile.rows import control_policy
 from hostile.scenarios import scenario
 from support import command
 from support.command import Wanted
@@ -79,7 +80,7 @@ def every_number_answers_as_the_policy_says(bench, folder):
 @scenario("every_syscall.c")
 def numbers_answer_otherwise_without_the_filter(bench, folder):
     """The control: without seccomp the answers do not fit the policy."""
-    policy = 'name = "control"\nwhy = "control"\n[walls]\nwhy = "control"\nwithout = ["seccomp"]\n'
+    policy = control_policy(["seccomp"], None)
     wanted = Wanted("every_syscall.c", args=["1"], policy=policy, limits="wall=60s,output=4M")
     run = command.run(wanted, folder, timeout=90)
     problems, seen = judge(run.text())
