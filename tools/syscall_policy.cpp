@@ -10,9 +10,8 @@
 
 #include "syscall_constants.h"
 
-#define TOML_EXCEPTIONS 0
 #define TOML_ENABLE_FORMATTERS 0
-#include <toml++/toml.h>
+#include "base/toml.h"
 
 namespace belljar::tools {
 namespace {

@@ -36,6 +36,10 @@ Status ByteSink::write(std::string_view bytes) {
   return put(show_ == Show::kRaw ? bytes : std::string_view(escaper_.feed(bytes)));
 }
 
+void ByteSink::stop() {
+  if (status_) status_ = fail_errno("write", EINTR);
+}
+
 Status ByteSink::finish() {
   return show_ == Show::kRaw ? status_ : put(escaper_.finish());
 }

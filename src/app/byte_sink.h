@@ -20,6 +20,8 @@ class ByteSink {
 
   // After the first error nothing more is written and every call returns it.
   Status write(std::string_view bytes);
+  // From now on nothing is written any more, as after EINTR.
+  void stop();
   // What an incomplete character at the end becomes.
   Status finish();
 

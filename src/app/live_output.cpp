@@ -30,6 +30,11 @@ void LiveOutput::on_output(StageKind stage, engine::OutputStream stream, std::st
     Interruption::cancel();
 }
 
+void LiveOutput::on_cancel() {
+  out_.stop();
+  err_.stop();
+}
+
 Status LiveOutput::finish() {
   const Status out = out_.finish();
   const Status err = err_.finish();

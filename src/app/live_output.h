@@ -13,6 +13,7 @@ class LiveOutput : public engine::Observer {
   LiveOutput(AsIs as_is, int signal_fd);
 
   void on_output(StageKind stage, engine::OutputStream stream, std::string_view bytes) override;
+  void on_cancel() override;
 
   // After the run: writes what is left. An error means that output was lost; its errno is EPIPE
   // when nobody reads any more.

@@ -11,9 +11,8 @@
 #include "cell/bpf_evaluator.h"
 #include "cell/seccomp.h"
 
-#define TOML_EXCEPTIONS 0
 #define TOML_ENABLE_FORMATTERS 0
-#include <toml++/toml.h>
+#include "base/toml.h"
 
 namespace belljar::cell {
 namespace {

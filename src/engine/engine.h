@@ -24,6 +24,8 @@ class Observer {
   virtual void on_stage(StageKind /*stage*/) {}
   // Bytes as the program wrote them, raw and hostile; nothing beyond limits.output.
   virtual void on_output(StageKind /*stage*/, OutputStream /*stream*/, std::string_view /*bytes*/) {}
+  // The stage ends on the wish of Input::signal_fd: output that still comes must hold nothing up.
+  virtual void on_cancel() {}
 };
 
 // What the run stage reads.

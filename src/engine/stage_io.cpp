@@ -133,7 +133,7 @@ Status StageIo::loop(StageKind kind, std::uint64_t id, const Input& input, Obser
     if (is_ready(artifacts)) read_artifacts();
     if (is_ready(source)) take_input(input.fd);
     if (is_ready(feed_at)) feed(input);
-    if (is_ready(signals)) on_signal(input, id);
+    if (is_ready(signals)) on_signal(input, id, observer);
     if (is_ready(warden)) {
       TRY_ASSIGN(const warden::Reply reply, client_.receive());
       if (reply.id != id) continue;
@@ -240,7 +240,7 @@ bool StageIo::read_artifacts() {
   return true;
 }
 
-void StageIo::on_signal(const Input& input, std::uint64_t id) {
+void StageIo::on_signal(const Input& input, std::uint64_t id, Observer& observer) {
   signalfd_siginfo info{};
   if (::read(input.signal_fd, &info, sizeof info) != sizeof info) return;
   if (info.ssi_signo == SIGWINCH) {
@@ -252,6 +252,7 @@ void StageIo::on_signal(const Input& input, std::uint64_t id) {
   }
   result_.cancelled_by = static_cast<int>(info.ssi_signo);
   (void)client_.end(id, warden::EndReason::kCancelled).has_value();
+  observer.on_cancel();
 }
 
 }  // namespace belljar::engine

@@ -46,7 +46,7 @@ class StageIo {
   bool read_stream(Fd& fd, Stream& stream, StageKind kind, OutputStream which, std::uint64_t id,
                    Observer& observer);
   bool read_artifacts();
-  void on_signal(const Input& input, std::uint64_t id);
+  void on_signal(const Input& input, std::uint64_t id, Observer& observer);
 
   warden::Client& client_;
   const Limits& limits_;

@@ -1,6 +1,5 @@
-#define TOML_EXCEPTIONS 0
 #define TOML_ENABLE_FORMATTERS 0
-#include <toml++/toml.h>
+#include "base/toml.h"
 
 #include "base/text.h"
 #include "model/policy.h"

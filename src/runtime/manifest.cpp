@@ -9,9 +9,8 @@
 #include "base/text.h"
 #include "runtime/template.h"
 
-#define TOML_EXCEPTIONS 0
 #define TOML_ENABLE_FORMATTERS 0
-#include <toml++/toml.h>
+#include "base/toml.h"
 
 namespace belljar::runtime {
 namespace {

@@ -5,7 +5,6 @@ import functools
 import gzip
 import os
 import pathlib
-import tempfile
 import threading
 
 import pytest
@@ -25,13 +24,16 @@ class Features:
     def __init__(self, missing_walls, log):
         self.missing_walls = set(missing_walls)
         self._has = {
-            "root": os.geteuid() == 0 and not os.environ.get("BELLJAR_TEST_USER"),
+            "root": os.geteuid() == 0 and command.ordinary_user() is None,
             "kernel-log": log.available,
             "ipv6": pathlib.Path("/proc/net/if_inet6").exists(),
             "node": command.has_tool("node"), "java": command.has_tool("javac"),
             "perl": command.has_tool("perl"), "g++": command.has_tool("g++"),
             "gcc": command.has_tool("gcc"), "ia32": _has_ia32(),
         }  # fmt: skip
+
+    def lacking(self):
+        return {name for name, there in self._has.items() if not there} | self.missing_walls
 
     def require(self, *needs):
         for need in needs:
@@ -67,7 +69,8 @@ class Bench:
 
     def __enter__(self):
         temporary = self.folder / "tmp"
-        temporary.mkdir(mode=0o777)
+        temporary.mkdir()
+        temporary.chmod(0o1777)
         self._stack.callback(os.environ.pop, "TMPDIR", None)
         os.environ["TMPDIR"] = str(temporary)
         self.canaries = self._stack.enter_context(Canaries())
@@ -88,8 +91,8 @@ class Bench:
         self._stack.close()
 
     def _benign(self):
-        with tempfile.TemporaryDirectory(prefix="belljar-run-") as name:
-            return command.run(command.Wanted(BENIGN), name)
+        with command.scratch_folder("belljar-run-") as place:
+            return command.run(command.Wanted(BENIGN), place)
 
     def environment(self):
         return {ENV_CANARY: self.canaries.token}

@@ -4,7 +4,6 @@ import json
 import os
 import pathlib
 import sys
-import tempfile
 
 import pytest
 
@@ -43,19 +42,19 @@ TALLY = Tally()
 
 
 @pytest.fixture(scope="session")
-def bench(tmp_path_factory):
+def bench():
     if not os.access(command.binary(), os.X_OK):
         pytest.fail(f"{command.binary()} is not there: ./dev build", pytrace=False)
     census.adopt_orphans()
-    with Bench(tmp_path_factory.mktemp("bench"), TALLY) as made:
+    with command.scratch_folder("belljar-bench-") as place, Bench(place, TALLY) as made:
         yield made
 
 
 @pytest.fixture
 def folder():
     """A folder for one run, whose path holds a word that no outcome may repeat."""
-    with tempfile.TemporaryDirectory(prefix="belljar-run-", ignore_cleanup_errors=True) as name:
-        yield pathlib.Path(name)
+    with command.scratch_folder("belljar-run-") as place:
+        yield place
 
 
 def pytest_configure(config):

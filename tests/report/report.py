@@ -2,7 +2,7 @@
 
 Reads the results folder only. Per suite NAME:
   NAME.status   "exit-code start end", written by ./dev
-  NAME.xml      JUnit, written by pytest; or
+  NAME.xml      JUnit, written by pytest; or several, NAME/*.xml
   NAME/*.json   GoogleTest's own reports, one per test program
 and any *.json at the top, which a suite may write to be summed up here:
   {"suite": "hostile",
@@ -33,9 +33,9 @@ class Suite:
         code, start, end = (results / f"{name}.status").read_text().split()
         self.code = int(code)
         self.seconds = float(end) - float(start)
-        junit = results / f"{name}.xml"
-        if junit.exists():
-            self._read_junit(junit)
+        for junit in [results / f"{name}.xml", *sorted((results / name).glob("*.xml"))]:
+            if junit.exists():
+                self._read_junit(junit)
         for report in sorted((results / name).glob("*.json")):
             self._read_gtest(json.loads(report.read_text()))
         if self.code != 0 and not self.failed:

@@ -1,5 +1,6 @@
 """Runs `belljar run` as a person would, and keeps what it said and what it cost this host."""
 
+import contextlib
 import json
 import os
 import pathlib
@@ -98,19 +99,41 @@ class MemoryWatch(threading.Thread):
         return sum(self._peaks.values())
 
 
+def ordinary_user():
+    """The ordinary user for whom Belljar is run, where BELLJAR_TEST_USER names one; else None."""
+    name = os.environ.get("BELLJAR_TEST_USER")
+    return pwd.getpwnam(name) if name and os.geteuid() == 0 else None
+
+
 def as_user(argv):
-    """The command as the ordinary user that BELLJAR_TEST_USER names, where it names one."""
-    user = os.environ.get("BELLJAR_TEST_USER")
-    if not user or os.geteuid() != 0:
+    user = ordinary_user()
+    if user is None:
         return argv
-    entry = pwd.getpwnam(user)
-    return ["setpriv", f"--reuid={entry.pw_uid}", f"--regid={entry.pw_gid}", "--init-groups",
+    return ["setpriv", f"--reuid={user.pw_uid}", f"--regid={user.pw_gid}", "--init-groups",
             "--", *argv]  # fmt: skip
 
 
+@contextlib.contextmanager
+def scratch_folder(prefix):
+    """A folder for runs, which goes away again; the user of the run may write to it."""
+    with tempfile.TemporaryDirectory(prefix=prefix, ignore_cleanup_errors=True) as name:
+        place = pathlib.Path(name)
+        give_to_user(place)
+        yield place
+
+
+def give_to_user(place):
+    user = ordinary_user()
+    place.chmod(0o755)
+    if user is not None:
+        os.chown(place, user.pw_uid, user.pw_gid)
+
+
 def environment(extra=None):
+    user = ordinary_user()
+    home = os.environ.get("HOME", "/") if user is None else user.pw_dir
     variables = {"PATH": "/usr/local/bin:/usr/bin:/bin", "LANG": "C.UTF-8", "TERM": "xterm",
-                 "HOME": os.environ.get("HOME", "/")}  # fmt: skip
+                 "HOME": home}  # fmt: skip
     for name in ("TMPDIR", "XDG_RUNTIME_DIR"):
         if name in os.environ:
             variables[name] = os.environ[name]
@@ -185,6 +208,7 @@ class Wanted:
 def run(wanted, folder, *, stdin=b"", timeout=60, env=None, pass_fds=(), json_wanted=True):
     """`stdin`: bytes, a descriptor, or None for a pipe that is held open and never written to."""
     folder = pathlib.Path(folder)
+    give_to_user(folder)
     argv = as_user(wanted.argv(folder, json_wanted))
     held = None
     if stdin is None:
@@ -221,8 +245,10 @@ def run(wanted, folder, *, stdin=b"", timeout=60, env=None, pass_fds=(), json_wa
 
 def start(wanted, folder, *, stdin=subprocess.PIPE, env=None, json_wanted=True):
     """For two cells at once: the started process, with pipes. The caller waits for it."""
+    folder = pathlib.Path(folder)
+    give_to_user(folder)
     return subprocess.Popen(
-        as_user(wanted.argv(pathlib.Path(folder), json_wanted)), stdin=stdin,
+        as_user(wanted.argv(folder, json_wanted)), stdin=stdin,
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=folder, env=environment(env),
     )  # fmt: skip
 

@@ -24,12 +24,12 @@ static void *burn(void *unused) {
 int main(int count, char **words) {
   int threads = count > 1 ? atoi(words[1]) : 1;
   limit_ms = count > 2 ? atof(words[2]) : 0;
+  pthread_t others[64];
   for (int i = 1; i < threads; ++i) {
-    pthread_t thread;
-    if (pthread_create(&thread, NULL, burn, NULL) != 0) return 1;
+    if (pthread_create(&others[i], NULL, burn, NULL) != 0) return 1;
   }
   burn(NULL);
   say("burnt one thread: %.1f", thread_ms());
-  while (limit_ms != 0 && threads-- > 1) burn(NULL);
+  for (int i = 1; i < threads; ++i) pthread_join(others[i], NULL);
   return 0;
 }

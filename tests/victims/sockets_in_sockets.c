@@ -1,12 +1,13 @@
-// Sends sockets through sockets through sockets, closing each, until it is refused (T016).
+// Sends sockets through sockets through sockets, closing each, MOST times or until it is refused (T016).
 #include "attempt.h"
 
+#include <stdlib.h>
 #include <sys/socket.h>
 
-int main(void) {
-  int outer[2], sent = 0;
+int main(int count, char **words) {
+  int outer[2], sent = 0, most = count > 1 ? atoi(words[1]) : 100000;
   if (socketpair(AF_UNIX, SOCK_DGRAM, 0, outer) != 0) return 1;
-  while (sent < 100000) {
+  while (sent < most) {
     int inner[2];
     if (socketpair(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK, 0, inner) != 0) {
       attempt("open", -1);

@@ -14,6 +14,7 @@ mount -t cgroup2 -o nsdelegate,memory_recursiveprot cgroup2 /sys/fs/cgroup
 mount --make-rshared /
 $bb ifconfig lo 127.0.0.1 up
 $bb hostname guest
+# shellcheck disable=SC3045 # dash has it
 ulimit -n 65536
 
 # As systemd lays it out: every controller down to where an ordinary user's tree begins.
@@ -35,9 +36,11 @@ mkdir -p /work /results
 cd /work || exit 1
 tar -xf /dev/vdb
 chown -R 1000:1000 /results /home/tester
+job_user=root
+job_seconds=600
+# shellcheck disable=SC1091 # comes with the job
 . ./job.env
-exec 3>&1 </dev/null >/dev/ttyS1 2>&1
-$bb stty -F /dev/ttyS1 raw -echo 2>/dev/null
+$bb stty -F /dev/ttyS1 raw -echo
 if [ "$job_user" = root ]; then
   place=$cgroup/system.slice/job.service
   become=''
@@ -46,10 +49,13 @@ else
   place=$tree/job.service/belljar-supervisor
   become='setpriv --reuid=1000 --regid=1000 --init-groups --reset-env'
 fi
-timeout --kill-after=10 "$job_seconds" \
-  sh -c "echo \$\$ >$place/cgroup.procs && exec $become sh ./job.sh"
-code=$?
-exec >&3 2>&3
+# Through a pipe, so that the job does not find itself on a terminal.
+{
+  timeout --kill-after=10 "$job_seconds" \
+    sh -c "echo \$\$ >$place/cgroup.procs && exec $become sh ./job.sh" </dev/null 2>&1
+  echo $? >/run/code
+} | cat >/dev/ttyS1
+code=$(cat /run/code)
 tar -cf /dev/vdc -C /results .
 sync
 echo "guest: job ended with $code"

@@ -25,7 +25,7 @@ NOT_COPIED = re.compile(
 # Drivers that Debian's cloud kernel has as modules, in the order in which they are wanted.
 MODULES = ("virtio_pci", "virtio_mmio", "virtio_blk", "virtio-rng", "overlay")
 SLACK = 384 << 20
-LAYOUT = "3"  # raise it when the disk's layout changes
+LAYOUT = "4"  # raise it when the disk's layout changes
 
 PASSWD = """root:x:0:0:root:/root:/bin/bash
 daemon:x:1:1:daemon:/usr/sbin:/usr/sbin/nologin
@@ -183,6 +183,8 @@ class Tree:
         if stat.S_ISDIR(state.st_mode):
             target.mkdir(parents=True, exist_ok=True)
             return
+        if not stat.S_ISLNK(state.st_mode) and not os.access(real, os.R_OK):
+            return
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(real, target, follow_symlinks=False)
         self.bytes += (state.st_size + 4095) // 4096 * 4096
@@ -228,12 +230,13 @@ def make_disk(folder):
         (stage / "etc" / name).write_text(text)
     for name in ("tmp", "var/tmp"):
         (stage / name).chmod(0o1777)
-    output("/sbin/ldconfig", "-r", str(stage)) if os.geteuid() == 0 else None
     partial = folder / "disk.partial"
     partial.unlink(missing_ok=True)
     blocks = (tree.bytes + SLACK) // 1024
+    # Everything in the guest belongs to its root, whoever makes the disk.
+    as_root = [] if os.geteuid() == 0 else ["fakeroot"]
     output(
-        "/sbin/mke2fs", "-q", "-t", "ext4", "-d", str(stage), "-m", "0", "-E", "root_owner=0:0",
+        *as_root, "/sbin/mke2fs", "-q", "-t", "ext4", "-d", str(stage), "-m", "0", "-E", "root_owner=0:0",
         "-N", str(tree.inodes + 65536), str(partial), f"{blocks}k",
     )  # fmt: skip
     partial.rename(image)

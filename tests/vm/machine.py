@@ -6,10 +6,12 @@ import io
 import os
 import pathlib
 import re
+import select
 import shlex
 import signal
 import subprocess
 import tarfile
+import tempfile
 import time
 
 import image
@@ -42,23 +44,22 @@ class Machine:
 
     def run(self, command, user="root", seconds=600, echo=None):
         """Runs a shell command line as root or as an ordinary user; `echo` sees output as it comes."""
-        payload = self.folder / "payload.tar"
-        self._write_payload(payload, command, user, seconds)
-        results = self.folder / "results.img"
-        with results.open("wb") as file:
-            file.truncate(RESULT_BYTES)
-        console = self.folder / "console.log"
         started = time.monotonic()
-        output = self._boot(payload, results, console, seconds + 120, echo)
-        text = output.decode(errors="replace")
-        match = re.search(r"\n?\nguest: exit (\d+)\s*$", text)
-        return Done(
-            code=int(match.group(1)) if match else None,
-            output=text[: match.start()] if match else text,
-            console=console.read_text(errors="replace"),
-            results=read_results(results),
-            seconds=time.monotonic() - started,
-        )
+        with tempfile.TemporaryDirectory(prefix="job-", dir=self.folder) as name:
+            folder = pathlib.Path(name)
+            payload, results, console = (folder / part for part in ("job.tar", "results", "console"))
+            self._write_payload(payload, command, user, seconds)
+            with results.open("wb") as file:
+                file.truncate(RESULT_BYTES)
+            text = self._boot(payload, results, console, seconds + 120, echo)
+            match = re.search(r"\n?\nguest: exit (\d+)\s*$", text)
+            return Done(
+                code=int(match.group(1)) if match else None,
+                output=text[: match.start()] if match else text,
+                console=console.read_text(errors="replace") if console.exists() else "",
+                results=read_results(results),
+                seconds=time.monotonic() - started,
+            )
 
     def _write_payload(self, path, command, user, seconds):
         def ours(entry):
@@ -110,12 +111,10 @@ class Machine:
                 process.send_signal(signal.SIGKILL)
             process.wait()
             process.stdout.close()
-        return b"".join(chunks).replace(b"\r\n", b"\n")
+        return b"".join(chunks).decode(errors="replace").replace("\r\n", "\n")
 
 
 def drain(pipe, chunks, echo, patience):
-    import select
-
     while select.select([pipe], [], [], patience)[0]:
         chunk = pipe.read(65536)
         if not chunk:

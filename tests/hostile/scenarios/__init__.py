@@ -7,6 +7,8 @@ import os
 import pathlib
 import stat
 
+from support import command
+
 _SCENARIOS = {}
 _VICTIMS = set()
 
@@ -52,10 +54,8 @@ def check_artifacts(folder):
 
 
 def owner():
-    import pwd
-
-    user = os.environ.get("BELLJAR_TEST_USER")
-    return pwd.getpwnam(user).pw_uid if user and os.geteuid() == 0 else os.geteuid()
+    user = command.ordinary_user()
+    return os.geteuid() if user is None else user.pw_uid
 
 
 from hostile.scenarios import cross_cell, outside, resources, syscalls, terminal  # noqa: E402, F401

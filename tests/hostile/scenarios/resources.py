@@ -128,11 +128,11 @@ def bill_starts_at_zero(bench, folder):
     return problems
 
 
-@scenario("undo_restrictions.c", "pause_for_ever.c")
+@scenario("cling_to_life.c", "pause_for_ever.c", "fork_bomb_stubborn.c")
 def death_of_the_client_ends_the_cell(bench, folder):
     """kill -9 of the command line: nothing of the run may outlive it, whatever the program undid."""
     problems = []
-    for number, victim in enumerate(("pause_for_ever.c", "fork_bomb_stubborn.c", "daemon.c")):
+    for number, victim in enumerate(("pause_for_ever.c", "cling_to_life.c", "fork_bomb_stubborn.c")):
         place = folder / str(number)
         place.mkdir()
         child = command.start(Wanted(victim, limits="wall=30s,cpu=20s"), place)

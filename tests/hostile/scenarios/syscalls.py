@@ -5,6 +5,7 @@ import re
 import subprocess
 import tomllib
 
+from hostile.bench import FULL
 from hostile.rows import control_policy
 from hostile.scenarios import scenario
 from support import command
@@ -69,10 +70,11 @@ def judge(text):
 
 @scenario("every_syscall.c")
 def every_number_answers_as_the_policy_says(bench, folder):
-    wanted = Wanted("every_syscall.c", limits="wall=60s,cpu=30s,output=4M")
+    rounds = 4 if FULL else 2
+    wanted = Wanted("every_syscall.c", args=[str(rounds)], limits="wall=60s,cpu=30s,output=4M")
     run = command.run(wanted, folder, timeout=90)
     problems, seen = judge(run.text())
-    if run.outcome is None or run.outcome["status"] != "ok" or seen < 4 * 1024:
+    if run.outcome is None or run.outcome["status"] != "ok" or seen < rounds * 1024:
         problems.append(f"{seen} calls were made: {run.describe()[:2000]}")
     return problems[:40]
 
