@@ -33,7 +33,7 @@ version = ["{tool}", "--version"]
 [programs]
 tool = ["/bin/true"]
 [run]
-argv = ["{tool}"]
+argv = ["{tool}", "{args}"]
 [hello]
 file = "hello.true"
 source = '''

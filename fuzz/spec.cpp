@@ -1,4 +1,5 @@
-// The warden's door: a spec and its files as a client sends them. What is accepted keeps every limit.
+// The warden's door: a spec and its files as a client sends them. What is accepted keeps every
+// limit.
 #include <cstdint>
 #include <string_view>
 

@@ -21,7 +21,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   TerminalEscaper escaper;
   const std::size_t step = 1 + data[0] % 7U;
   std::string pieces;
-  for (std::size_t at = 0; at < bytes.size(); at += step) pieces += escaper.feed(bytes.substr(at, step));
+  for (std::size_t at = 0; at < bytes.size(); at += step)
+    pieces += escaper.feed(bytes.substr(at, step));
   pieces += escaper.finish();
   CHECK(pieces == whole);
   CHECK(is_valid_utf8(repair_utf8(bytes)));

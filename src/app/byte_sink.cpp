@@ -16,15 +16,14 @@ constexpr std::size_t kPiece = PIPE_BUF;
 
 }  // namespace
 
-Status write_patiently(int fd, std::string_view bytes, int stop_fd) {
+Status write_patiently(int fd, std::string_view bytes, int stop_fd, int patience_ms) {
   while (!bytes.empty()) {
     std::array<pollfd, 2> waits{{{.fd = fd, .events = POLLOUT, .revents = 0},
                                  {.fd = stop_fd, .events = POLLIN, .revents = 0}}};
-    if (poll(waits.data(), waits.size(), -1) < 0 && errno != EINTR) return fail_errno("poll");
-    if (waits[0].revents == 0) {
-      if (waits[1].revents != 0) return fail_errno("write", EINTR);
-      continue;
-    }
+    const int ready = poll(waits.data(), waits.size(), patience_ms);
+    if (ready < 0 && errno == EINTR) continue;
+    if (ready < 0) return fail_errno("poll");
+    if (waits[0].revents == 0) return fail_errno("write", EINTR);
     const ssize_t written = ::write(fd, bytes.data(), std::min(bytes.size(), kPiece));
     if (written < 0 && errno != EAGAIN && errno != EINTR) return fail_errno("write");
     if (written > 0) bytes.remove_prefix(static_cast<std::size_t>(written));
@@ -36,10 +35,6 @@ Status ByteSink::write(std::string_view bytes) {
   return put(show_ == Show::kRaw ? bytes : std::string_view(escaper_.feed(bytes)));
 }
 
-void ByteSink::stop() {
-  if (status_) status_ = fail_errno("write", EINTR);
-}
-
 Status ByteSink::finish() {
   return show_ == Show::kRaw ? status_ : put(escaper_.finish());
 }
@@ -47,7 +42,7 @@ Status ByteSink::finish() {
 Status ByteSink::put(std::string_view bytes) {
   if (!status_ || bytes.empty()) return status_;
   at_line_start_ = bytes.back() == '\n';
-  status_ = write_patiently(fd_, bytes, stop_fd_);
+  status_ = write_patiently(fd_, bytes, stop_fd_, patience_ms_);
   return status_;
 }
 

@@ -71,6 +71,7 @@ int exit_code(const Outcome& outcome) {
 }
 
 int exit_code(const Error& error) {
+  if (error.sys == EPIPE) return kExitSignalBase + SIGPIPE;
   switch (error.code) {
     case Code::kInvalid:
     case Code::kNotFound:

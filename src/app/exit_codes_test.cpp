@@ -55,6 +55,10 @@ TEST(ExitCodes, TellAMistakeFromAFailureOfOurs) {
     EXPECT_EQ(exit_code(Error{.code = code, .message = ""}), 125);
 }
 
+TEST(ExitCodes, AReaderThatWentAwayCountsAsItsSignal) {
+  EXPECT_EQ(exit_code(Error{.code = Code::kInternal, .sys = EPIPE, .message = ""}), 141);
+}
+
 TEST(ExitCodes, AnOutcomeWithoutAnyStageIsNeverASuccess) {
   Outcome outcome;
   for (const RunStatus status : {RunStatus::kOk, RunStatus::kRuntimeError, RunStatus::kSignalled}) {

@@ -11,7 +11,6 @@ Result<Interruption> Interruption::catch_signals() {
   sigemptyset(&wanted);
   for (const int signal : {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGWINCH}) sigaddset(&wanted, signal);
   if (sigprocmask(SIG_BLOCK, &wanted, &before) != 0) return fail_errno("sigprocmask");
-  std::signal(SIGPIPE, SIG_IGN);
   Fd fd = Fd::adopt(signalfd(-1, &wanted, SFD_CLOEXEC | SFD_NONBLOCK));
   if (!fd.valid()) return fail_errno("signalfd");
   return Interruption(std::move(fd), before);

@@ -10,8 +10,8 @@
 namespace belljar::app {
 
 // While it lives, SIGINT, SIGTERM, SIGHUP, SIGQUIT and SIGWINCH come through fd(); those that
-// nobody has read by its end are forgotten. A closed pipe is an error of write(2) and no signal,
-// from then on. To be made after the warden was started: a child inherits such settings.
+// nobody has read by its end are forgotten. To be made after the warden was started: a child
+// inherits the blocked signals.
 class Interruption {
  public:
   static Result<Interruption> catch_signals();

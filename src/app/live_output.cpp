@@ -31,8 +31,8 @@ void LiveOutput::on_output(StageKind stage, engine::OutputStream stream, std::st
 }
 
 void LiveOutput::on_cancel() {
-  out_.stop();
-  err_.stop();
+  out_.hurry();
+  err_.hurry();
 }
 
 Status LiveOutput::finish() {

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <boost/json.hpp>
+#include <csignal>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -61,6 +62,8 @@ bool wants_json(const CommandSpec& spec, const Arguments& arguments) {
 }
 
 int fail_with(const Error& error, bool json) {
+  // Nobody reads what we print any more: that is their wish, and nothing to complain about.
+  if (error.sys == EPIPE) return exit_code(error);
   say(error.message);
   if (json) {
     const boost::json::value value = {
@@ -101,5 +104,7 @@ int main(int argc, char** argv) {
   if (argc > 1 && argv[1] == "warden"sv) return belljar::warden::warden_main();
   if (argc > 1 && argv[1] == "unpack"sv) return belljar::engine::unpack_main();
   belljar::app::keep_standard_streams();
+  // A reader that goes away, ours or a program's, is an error value like any other.
+  std::signal(SIGPIPE, SIG_IGN);
   return belljar::app::run_main(argc, argv);
 }

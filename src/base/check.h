@@ -9,8 +9,8 @@ namespace belljar {
 
 }  // namespace belljar
 
-#define CHECK(condition)                                                               \
-  do {                                                                                 \
-    if (!(condition)) [[unlikely]]                                                     \
-      ::belljar::check_failed(#condition, std::source_location::current());            \
+#define CHECK(condition)                                                    \
+  do {                                                                      \
+    if (!(condition)) [[unlikely]]                                          \
+      ::belljar::check_failed(#condition, std::source_location::current()); \
   } while (false)

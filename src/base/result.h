@@ -48,16 +48,16 @@ std::unexpected<Error> fail_errno(std::string_view what, int err = errno);
 #define BELLJAR_CONCAT(a, b) BELLJAR_CONCAT_(a, b)
 
 // Returns the error to the caller, else goes on.
-#define TRY(expression)                                                           \
-  do {                                                                            \
-    auto&& try_status = (expression);                                             \
-    if (!try_status) return std::unexpected(std::move(try_status).error());       \
+#define TRY(expression)                                                     \
+  do {                                                                      \
+    auto&& try_status = (expression);                                       \
+    if (!try_status) return std::unexpected(std::move(try_status).error()); \
   } while (false)
 
 // TRY_ASSIGN(const Fd fd, open_file(path)); declares `fd` or returns the error.
 #define TRY_ASSIGN(declaration, expression) \
   TRY_ASSIGN_(BELLJAR_CONCAT(try_result_, __COUNTER__), declaration, expression)
-#define TRY_ASSIGN_(result, declaration, expression)                \
-  auto result = (expression);                                       \
-  if (!result) return std::unexpected(std::move(result).error());   \
+#define TRY_ASSIGN_(result, declaration, expression)              \
+  auto result = (expression);                                     \
+  if (!result) return std::unexpected(std::move(result).error()); \
   declaration = *std::move(result)

@@ -20,8 +20,8 @@ struct Pipe {
   Fd read;
   Fd write;
 };
-Result<Pipe> make_pipe();                       // pipe2(O_CLOEXEC)
-Result<std::array<Fd, 2>> make_seqpacket();     // socketpair(AF_UNIX, SOCK_SEQPACKET)
+Result<Pipe> make_pipe();                    // pipe2(O_CLOEXEC)
+Result<std::array<Fd, 2>> make_seqpacket();  // socketpair(AF_UNIX, SOCK_SEQPACKET)
 Status set_nonblocking(int fd);
 
 // Nanoseconds of CLOCK_MONOTONIC: the only clock for limits.

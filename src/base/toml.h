@@ -1,6 +1,6 @@
-// toml++ as this project uses it: without exceptions, and with its assertions turned into the errors
-// that stand behind them (toml++ 3.3 asserts on "[`" before it would report it). Heavy: for .cpp
-// files only.
+// toml++ as this project uses it: without exceptions, and with its assertions turned into the
+// errors that stand behind them (toml++ 3.3 asserts on "[`" before it would report it). Heavy: for
+// .cpp files only.
 #pragma once
 
 #ifdef NDEBUG

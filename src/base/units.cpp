@@ -36,10 +36,17 @@ Result<std::uint64_t> parse_bytes(std::string_view text) {
   std::uint64_t factor = 1;
   if (!suffix.empty() && suffix != "B") {
     switch (suffix.front() | 0x20) {
-      case 'k': factor = kKiB; break;
-      case 'm': factor = kMiB; break;
-      case 'g': factor = kGiB; break;
-      default: return bad("a size", text);
+      case 'k':
+        factor = kKiB;
+        break;
+      case 'm':
+        factor = kMiB;
+        break;
+      case 'g':
+        factor = kGiB;
+        break;
+      default:
+        return bad("a size", text);
     }
     suffix.remove_prefix(1);
     if (!suffix.empty() && suffix != "B" && suffix != "iB") return bad("a size", text);
@@ -54,8 +61,8 @@ Result<Nanoseconds> parse_duration(std::string_view text) {
   const auto [end, error] = std::from_chars(text.data(), last, value, std::chars_format::fixed);
   if (error != std::errc{} || !std::isfinite(value) || value < 0) return bad("a duration", text);
   const std::string_view suffix(end, static_cast<std::size_t>(last - end));
-  static constexpr std::array<Suffix, 6> kSuffixes{{
-      {"", 1e9}, {"s", 1e9}, {"ms", 1e6}, {"us", 1e3}, {"ns", 1}, {"m", 60e9}}};
+  static constexpr std::array<Suffix, 6> kSuffixes{
+      {{"", 1e9}, {"s", 1e9}, {"ms", 1e6}, {"us", 1e3}, {"ns", 1}, {"m", 60e9}}};
   for (const Suffix& known : kSuffixes) {
     if (suffix != known.text) continue;
     const double nanoseconds = value * known.factor;

@@ -19,12 +19,13 @@ inline constexpr std::uint64_t kGiB = 1024 * kMiB;
 // "100", "100K", "64M", "2G" (powers of 1024; an optional "B" or "iB" follows). kInvalid otherwise,
 // also for negative, fractional and overflowing values.
 Result<std::uint64_t> parse_bytes(std::string_view text);
-// "2s", "1.5s", "250ms", "100us", "3m"; a bare number is seconds. kInvalid otherwise; never negative.
+// "2s", "1.5s", "250ms", "100us", "3m"; a bare number is seconds. kInvalid otherwise; never
+// negative.
 Result<Nanoseconds> parse_duration(std::string_view text);
 // A plain decimal count.
 Result<std::uint64_t> parse_count(std::string_view text);
 
-std::string format_bytes(std::uint64_t bytes);    // "1.5 MiB"
-std::string format_duration(Nanoseconds value);   // "12.3 ms"
+std::string format_bytes(std::uint64_t bytes);   // "1.5 MiB"
+std::string format_duration(Nanoseconds value);  // "12.3 ms"
 
 }  // namespace belljar

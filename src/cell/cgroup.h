@@ -89,12 +89,12 @@ class CgroupSlot {
   };
   // Index into directories_ per controller, or -1.
   std::array<int, kControllerCount> place_{-1, -1, -1, -1};
-  int unified_ = -1;          // index of the v2 slot directory
-  int unified_user_ = -1;     // … of its `user`
-  int unified_init_ = -1;     // … of its `init`; equal to unified_ where no controller is on v2
+  int unified_ = -1;       // index of the v2 slot directory
+  int unified_user_ = -1;  // … of its `user`
+  int unified_init_ = -1;  // … of its `init`; equal to unified_ where no controller is on v2
   std::vector<Directory> directories_;  // parents before children
   std::vector<Fd> init_tasks_, user_tasks_;
-  Fd cpu_usage_;              // kept open for polling
+  Fd cpu_usage_;  // kept open for polling
   bool cpu_usage_v2_ = false;
   Fd memory_event_;
   bool memory_event_counts_ = false;

@@ -51,7 +51,8 @@ std::vector<CgroupMount> cgroup_mounts() {
     const std::vector<std::string> after = split(std::string_view(line).substr(dash + 3), ' ');
     if (before.size() < 5 || after.size() < 3) continue;
     if (after[0] != "cgroup" && after[0] != "cgroup2") continue;
-    mounts.push_back({.point = before[4], .v2 = after[0] == "cgroup2", .options = split(after[2], ',')});
+    mounts.push_back(
+        {.point = before[4], .v2 = after[0] == "cgroup2", .options = split(after[2], ',')});
   }
   return mounts;
 }

@@ -18,7 +18,9 @@ namespace {
 constexpr std::uint64_t kCpuPeriodMicroseconds = 100'000;  // the kernel's default
 
 // A limit in bytes sticks rounded down to pages.
-bool stuck(std::uint64_t wanted, std::uint64_t got) { return got <= wanted && wanted - got < 65536; }
+bool stuck(std::uint64_t wanted, std::uint64_t got) {
+  return got <= wanted && wanted - got < 65536;
+}
 
 Status write_checked(int directory, const char* file, std::uint64_t value) {
   TRY(write_cgroup(directory, file, std::to_string(value)));
@@ -49,7 +51,8 @@ void kill_listed(int directory) {
     const Fd pidfd = Fd::adopt(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
     if (!pidfd.valid()) continue;
     const Result<std::string> again = read_cgroup(directory, "cgroup.procs");
-    if (!again || ("\n" + *again + "\n").find("\n" + std::string(line) + "\n") == std::string::npos) {
+    if (!again ||
+        ("\n" + *again + "\n").find("\n" + std::string(line) + "\n") == std::string::npos) {
       continue;
     }
     ::syscall(SYS_pidfd_send_signal, pidfd.get(), SIGKILL, nullptr, 0);
@@ -99,16 +102,15 @@ Status CgroupSlot::set_limits(const Limits& limits, WallSet without) {
       memory_event_ = Fd::adopt(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
       const Fd control = Fd::adopt(::openat(fd, "memory.oom_control", O_RDONLY | O_CLOEXEC));
       if (!memory_event_.valid() || !control.valid()) return fail_errno("memory.oom_control");
-      TRY(write_cgroup(fd,
-                       "cgroup.event_control",
+      TRY(write_cgroup(fd, "cgroup.event_control",
                        std::to_string(memory_event_.get()) + " " + std::to_string(control.get())));
     }
     walls_.add(Wall::kMemoryLimit);
   }
   const Directory* const pids = directory(Controller::kPids);
   if (pids != nullptr && !without.has(Wall::kProcessLimit)) {
-    const int fd = pids->v2 ? directories_[static_cast<std::size_t>(unified_user_)].fd.get()
-                            : pids->fd.get();
+    const int fd =
+        pids->v2 ? directories_[static_cast<std::size_t>(unified_user_)].fd.get() : pids->fd.get();
     TRY(write_checked(fd, "pids.max", limits.processes));
     walls_.add(Wall::kProcessLimit);
   }
@@ -117,7 +119,8 @@ Status CgroupSlot::set_limits(const Limits& limits, WallSet without) {
     const std::uint64_t quota = limits.cpus_milli * kCpuPeriodMicroseconds / 1000;
     if (cpu->v2) {
       const int fd = directories_[static_cast<std::size_t>(unified_user_)].fd.get();
-      const std::string value = std::to_string(quota) + " " + std::to_string(kCpuPeriodMicroseconds);
+      const std::string value =
+          std::to_string(quota) + " " + std::to_string(kCpuPeriodMicroseconds);
       TRY(write_cgroup(fd, "cpu.max", value));
       TRY_ASSIGN(const std::string got, read_cgroup(fd, "cpu.max"));
       if (got != value) return fail(Code::kInternal, "cgroup: cpu.max did not take the limit");
@@ -175,7 +178,8 @@ Result<CgroupUsage> CgroupSlot::usage() const {
       usage.system = microseconds_of(stat, "system_usec");
     } else if (const Directory* const bill = directory(Controller::kCpuacct)) {
       TRY_ASSIGN(const std::uint64_t total, read_cgroup_number(bill->fd.get(), "cpuacct.usage"));
-      TRY_ASSIGN(const std::uint64_t user, read_cgroup_number(bill->fd.get(), "cpuacct.usage_user"));
+      TRY_ASSIGN(const std::uint64_t user,
+                 read_cgroup_number(bill->fd.get(), "cpuacct.usage_user"));
       usage.cpu = Nanoseconds(total);
       usage.user = Nanoseconds(user);
       usage.system = Nanoseconds(total > user ? total - user : 0);
@@ -198,8 +202,8 @@ Result<CgroupUsage> CgroupSlot::usage() const {
   }
   if (walls_.has(Wall::kProcessLimit)) {
     const Directory& pids = *directory(Controller::kPids);
-    const int fd = pids.v2 ? directories_[static_cast<std::size_t>(unified_user_)].fd.get()
-                           : pids.fd.get();
+    const int fd =
+        pids.v2 ? directories_[static_cast<std::size_t>(unified_user_)].fd.get() : pids.fd.get();
     // pids.peak came with kernel 6.6.
     usage.peak_processes = read_cgroup_number(fd, "pids.peak").value_or(0);
     TRY_ASSIGN(const std::string events, read_cgroup(fd, "pids.events"));
@@ -207,8 +211,8 @@ Result<CgroupUsage> CgroupSlot::usage() const {
   }
   if (walls_.has(Wall::kCpuLimit)) {
     const Directory& cpu = *directory(Controller::kCpu);
-    const int fd = cpu.v2 ? directories_[static_cast<std::size_t>(unified_user_)].fd.get()
-                          : cpu.fd.get();
+    const int fd =
+        cpu.v2 ? directories_[static_cast<std::size_t>(unified_user_)].fd.get() : cpu.fd.get();
     TRY_ASSIGN(const std::string stat, read_cgroup(fd, "cpu.stat"));
     usage.throttled_periods = value_of(stat, "nr_throttled").value_or(0);
     usage.throttled = cpu.v2 ? microseconds_of(stat, "throttled_usec").value_or(Nanoseconds{})
@@ -221,8 +225,7 @@ void CgroupSlot::lift_cpu_limit() const {
   const Directory* const cpu = directory(Controller::kCpu);
   if (cpu == nullptr || !walls_.has(Wall::kCpuLimit)) return;
   if (cpu->v2) {
-    (void)write_cgroup(directories_[static_cast<std::size_t>(unified_user_)].fd.get(),
-                       "cpu.max",
+    (void)write_cgroup(directories_[static_cast<std::size_t>(unified_user_)].fd.get(), "cpu.max",
                        "max")
         .has_value();
   } else {

@@ -23,7 +23,8 @@ class Steps {
  public:
   explicit Steps(int report) : report_(report) {}
   void done(EnterStep step, bool ok) const {
-    if (ok) [[likely]] return;
+    if (ok) [[likely]]
+      return;
     const EnterReport report{.kind = EnterReport::Kind::kFailed, .step = step, .error = errno};
     ::send(report_, &report, sizeof report, MSG_NOSIGNAL);
     ::_exit(125);
@@ -34,7 +35,9 @@ class Steps {
 };
 
 // The program's process: pid 2.
-[[noreturn]] void become_program(const LaunchPlan& plan, const Steps& steps, const Channels& channels) {
+[[noreturn]] void become_program(const LaunchPlan& plan,
+                                 const Steps& steps,
+                                 const Channels& channels) {
   steps.done(EnterStep::kLimitGroups, join_groups(plan.fds.user_tasks));
   steps.done(EnterStep::kVerifyGroups, verify_groups(plan));
   steps.done(EnterStep::kCgroupNamespace, own_cgroup_namespace(plan));
@@ -108,43 +111,80 @@ std::uint64_t clone_flags(const LaunchPlan& plan) {
 
 std::string_view to_string(EnterStep step) {
   switch (step) {
-    case EnterStep::kUserMap: return "map the user namespace";
-    case EnterStep::kSignals: return "reset signals";
-    case EnterStep::kDescriptors: return "open the cell's channels";
-    case EnterStep::kNetwork: return "enter the network namespace";
-    case EnterStep::kClocks: return "make the time namespace";
-    case EnterStep::kOomScore: return "set the OOM score";
-    case EnterStep::kMemoryGroup: return "join the memory cgroup";
-    case EnterStep::kPropagation: return "make mounts private";
-    case EnterStep::kRoot: return "mount the root";
-    case EnterStep::kSystem: return "mount the system directories";
-    case EnterStep::kDevices: return "make the devices";
-    case EnterStep::kScratch: return "mount /box, /tmp and /dev/shm";
-    case EnterStep::kProc: return "mount /proc";
-    case EnterStep::kSmallFiles: return "write /etc";
-    case EnterStep::kFiles: return "write the submission's files";
-    case EnterStep::kPivot: return "leave the host's root";
-    case EnterStep::kReadOnly: return "make the root read-only";
-    case EnterStep::kVerifyMounts: return "verify the mounts";
-    case EnterStep::kHostname: return "set the host name";
-    case EnterStep::kProgramProcess: return "fork the program's process";
-    case EnterStep::kLimitGroups: return "join the limiting cgroups";
-    case EnterStep::kVerifyGroups: return "verify the cgroups";
-    case EnterStep::kCgroupNamespace: return "make the cgroup namespace";
-    case EnterStep::kTerminal: return "make the session";
-    case EnterStep::kStdio: return "install stdin, stdout and stderr";
-    case EnterStep::kIdentity: return "drop privileges";
-    case EnterStep::kParentDeath: return "tie the program to init";
-    case EnterStep::kNoNewPrivs: return "set no_new_privs";
-    case EnterStep::kLandlock: return "set up Landlock";
-    case EnterStep::kRlimits: return "set resource limits";
-    case EnterStep::kSeccomp: return "install the seccomp filter";
-    case EnterStep::kGo: return "wait for init";
-    case EnterStep::kExec: return "execute the program";
-    case EnterStep::kInitIdentity: return "drop init's privileges";
-    case EnterStep::kInitDescriptors: return "arrange init's descriptors";
-    case EnterStep::kInitFilter: return "install init's seccomp filter";
-    case EnterStep::kInitExec: return "execute init";
+    case EnterStep::kUserMap:
+      return "map the user namespace";
+    case EnterStep::kSignals:
+      return "reset signals";
+    case EnterStep::kDescriptors:
+      return "open the cell's channels";
+    case EnterStep::kNetwork:
+      return "enter the network namespace";
+    case EnterStep::kClocks:
+      return "make the time namespace";
+    case EnterStep::kOomScore:
+      return "set the OOM score";
+    case EnterStep::kMemoryGroup:
+      return "join the memory cgroup";
+    case EnterStep::kPropagation:
+      return "make mounts private";
+    case EnterStep::kRoot:
+      return "mount the root";
+    case EnterStep::kSystem:
+      return "mount the system directories";
+    case EnterStep::kDevices:
+      return "make the devices";
+    case EnterStep::kScratch:
+      return "mount /box, /tmp and /dev/shm";
+    case EnterStep::kProc:
+      return "mount /proc";
+    case EnterStep::kSmallFiles:
+      return "write /etc";
+    case EnterStep::kFiles:
+      return "write the submission's files";
+    case EnterStep::kPivot:
+      return "leave the host's root";
+    case EnterStep::kReadOnly:
+      return "make the root read-only";
+    case EnterStep::kVerifyMounts:
+      return "verify the mounts";
+    case EnterStep::kHostname:
+      return "set the host name";
+    case EnterStep::kProgramProcess:
+      return "fork the program's process";
+    case EnterStep::kLimitGroups:
+      return "join the limiting cgroups";
+    case EnterStep::kVerifyGroups:
+      return "verify the cgroups";
+    case EnterStep::kCgroupNamespace:
+      return "make the cgroup namespace";
+    case EnterStep::kTerminal:
+      return "make the session";
+    case EnterStep::kStdio:
+      return "install stdin, stdout and stderr";
+    case EnterStep::kIdentity:
+      return "drop privileges";
+    case EnterStep::kParentDeath:
+      return "tie the program to init";
+    case EnterStep::kNoNewPrivs:
+      return "set no_new_privs";
+    case EnterStep::kLandlock:
+      return "set up Landlock";
+    case EnterStep::kRlimits:
+      return "set resource limits";
+    case EnterStep::kSeccomp:
+      return "install the seccomp filter";
+    case EnterStep::kGo:
+      return "wait for init";
+    case EnterStep::kExec:
+      return "execute the program";
+    case EnterStep::kInitIdentity:
+      return "drop init's privileges";
+    case EnterStep::kInitDescriptors:
+      return "arrange init's descriptors";
+    case EnterStep::kInitFilter:
+      return "install init's seccomp filter";
+    case EnterStep::kInitExec:
+      return "execute init";
   }
   return "unknown step";
 }

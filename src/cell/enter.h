@@ -12,8 +12,8 @@
 
 namespace belljar::cell {
 
-// In the order in which they are done. The first group is done by pid 1, the second by the program's
-// process, the third by pid 1 again on its way to become init.
+// In the order in which they are done. The first group is done by pid 1, the second by the
+// program's process, the third by pid 1 again on its way to become init.
 enum class EnterStep : std::uint32_t {
   kUserMap,
   kSignals,

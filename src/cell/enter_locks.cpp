@@ -53,7 +53,8 @@ bool add_rule(int ruleset, const LandlockRule& rule) {
   struct stat status{};
   bool ok = ::fstat(beneath.parent_fd, &status) == 0;
   if (ok && !S_ISDIR(status.st_mode)) beneath.allowed_access &= kFileRights;
-  ok = ok && ::syscall(SYS_landlock_add_rule, ruleset, LANDLOCK_RULE_PATH_BENEATH, &beneath, 0) == 0;
+  ok =
+      ok && ::syscall(SYS_landlock_add_rule, ruleset, LANDLOCK_RULE_PATH_BENEATH, &beneath, 0) == 0;
   const int error = errno;
   ::close(beneath.parent_fd);
   errno = error;
@@ -85,7 +86,8 @@ bool landlock(const LaunchPlan& plan, int probe) {
   const RulesetAttributes attributes{
       .handled_fs = plan.landlock_handled, .handled_net = 0, .scoped = plan.landlock_scoped};
   // Zero tail fields are cut so that kernels that do not know them see the size they know.
-  const std::size_t size = plan.landlock_scoped != 0 ? sizeof attributes : sizeof attributes.handled_fs;
+  const std::size_t size =
+      plan.landlock_scoped != 0 ? sizeof attributes : sizeof attributes.handled_fs;
   const auto ruleset =
       static_cast<int>(::syscall(SYS_landlock_create_ruleset, &attributes, size, 0));
   if (ruleset < 0) return false;

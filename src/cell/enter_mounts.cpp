@@ -26,9 +26,10 @@ struct Device {
   unsigned minor;
 };
 // Character devices of major 1, devices.txt of the kernel.
-constexpr std::array kDevices{Device{"dev/null", "/dev/null", 3}, Device{"dev/zero", "/dev/zero", 5},
-                              Device{"dev/full", "/dev/full", 7}, Device{"dev/random", "/dev/random", 8},
-                              Device{"dev/urandom", "/dev/urandom", 9}};
+constexpr std::array kDevices{
+    Device{"dev/null", "/dev/null", 3}, Device{"dev/zero", "/dev/zero", 5},
+    Device{"dev/full", "/dev/full", 7}, Device{"dev/random", "/dev/random", 8},
+    Device{"dev/urandom", "/dev/urandom", 9}};
 
 constexpr const char* kRootPoint = "/tmp";
 
@@ -65,7 +66,8 @@ bool make_parents(const char* path, std::array<char, 1200>& parent) {
 }
 
 bool write_file(int directory, const char* path, const char* bytes, std::size_t size, mode_t mode) {
-  const int fd = ::openat(directory, path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode);
+  const int fd =
+      ::openat(directory, path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode);
   if (fd < 0) return false;
   while (size > 0) {
     const ssize_t done = ::write(fd, bytes, size);
@@ -98,13 +100,16 @@ bool is_mounted_as(const char* path, long magic, unsigned long flags) {
 
 }  // namespace
 
-bool stop_propagation() { return ::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0; }
+bool stop_propagation() {
+  return ::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0;
+}
 
 bool mount_root(const LaunchPlan& plan, Channels& channels) {
   ::umask(022);
   struct stat before{};
   if (::stat(kRootPoint, &before) != 0) return false;
-  if (::mount("tmpfs", kRootPoint, "tmpfs", MS_NOSUID | MS_NODEV, "size=8m,nr_inodes=2048,mode=0755") != 0) {
+  if (::mount("tmpfs", kRootPoint, "tmpfs", MS_NOSUID | MS_NODEV,
+              "size=8m,nr_inodes=2048,mode=0755") != 0) {
     return false;
   }
   if (::chdir(kRootPoint) != 0) return false;
@@ -142,7 +147,8 @@ bool mount_system(const LaunchPlan& plan) {
 
 bool make_devices(const LaunchPlan& plan) {
   constexpr unsigned long kFlags = MS_NOSUID | MS_NOEXEC;
-  if (::mount("tmpfs", "dev", "tmpfs", kFlags, "size=64k,nr_inodes=32,mode=0755") != 0) return false;
+  if (::mount("tmpfs", "dev", "tmpfs", kFlags, "size=64k,nr_inodes=32,mode=0755") != 0)
+    return false;
   ::umask(0);
   for (const Device& device : kDevices) {
     if (plan.walls.has(Wall::kPrivateDevices)) {
@@ -162,7 +168,8 @@ bool make_devices(const LaunchPlan& plan) {
 
 bool mount_scratch(const LaunchPlan& plan) {
   for (const Scratch& scratch : plan.scratches) {
-    if (::mount("tmpfs", scratch.target, "tmpfs", MS_NOSUID | MS_NODEV, scratch.options.c_str()) != 0) {
+    if (::mount("tmpfs", scratch.target, "tmpfs", MS_NOSUID | MS_NODEV, scratch.options.c_str()) !=
+        0) {
       return false;
     }
   }
@@ -172,7 +179,8 @@ bool mount_scratch(const LaunchPlan& plan) {
 bool mount_proc(const LaunchPlan& plan) {
   const char* const options = plan.walls.has(Wall::kProc) ? "subset=pid,hidepid=2" : nullptr;
   const unsigned long read_only = plan.walls.has(Wall::kProc) ? MS_RDONLY : 0;
-  return ::mount("proc", "proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC | read_only, options) == 0;
+  return ::mount("proc", "proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC | read_only, options) ==
+         0;
 }
 
 bool write_small_files(const LaunchPlan& plan, Channels& channels) {
@@ -200,11 +208,9 @@ bool write_files(const LaunchPlan& plan) {
   for (std::size_t i = 0; ok && i < plan.files.size(); ++i) {
     const BundleFile& file = plan.files[i];
     const char* const path = plan.file_paths[i].c_str();
-    ok = make_parents(path, parent) && write_file(AT_FDCWD,
-                                                  path,
-                                                  file.content.data(),
-                                                  file.content.size(),
-                                                  file.executable ? 0755 : 0644);
+    ok = make_parents(path, parent) &&
+         write_file(AT_FDCWD, path, file.content.data(), file.content.size(),
+                    file.executable ? 0755 : 0644);
   }
   const int error = errno;
   if (box >= 0) ::close(box);
@@ -244,7 +250,8 @@ bool verify_mounts(const LaunchPlan& plan, const Channels& channels) {
   if (!is_mounted_as("/proc", PROC_SUPER_MAGIC, proc_flags | ST_NOEXEC)) return false;
   for (const OverlayMount& overlay : plan.overlays) {
     if (!plan.walls.has(Wall::kPrivateRoot)) continue;
-    if (!is_mounted_as(overlay.source.c_str(), OVERLAYFS_SUPER_MAGIC, kSafe | ST_RDONLY)) return false;
+    if (!is_mounted_as(overlay.source.c_str(), OVERLAYFS_SUPER_MAGIC, kSafe | ST_RDONLY))
+      return false;
   }
   for (const Scratch& scratch : plan.scratches) {
     std::array<char, 32> path{"/"};

@@ -19,7 +19,8 @@ bool write_small_files(const LaunchPlan& plan, Channels& channels);
 bool write_files(const LaunchPlan& plan);
 bool pivot();
 bool make_read_only(const LaunchPlan& plan);
-// Compares type and flags of every mount with what was asked (statfs(2)), and that `..` of the root is the root.
+// Compares type and flags of every mount with what was asked (statfs(2)), and that `..` of the root
+// is the root.
 bool verify_mounts(const LaunchPlan& plan, const Channels& channels);
 
 }  // namespace belljar::cell

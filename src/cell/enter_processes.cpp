@@ -105,7 +105,8 @@ bool reset_signals() {
   const KernelAction standard{};
   for (int signal = 1; signal <= 64; ++signal) {
     if (signal == SIGKILL || signal == SIGSTOP) continue;
-    if (::syscall(SYS_rt_sigaction, signal, &standard, nullptr, sizeof standard.mask) != 0) return false;
+    if (::syscall(SYS_rt_sigaction, signal, &standard, nullptr, sizeof standard.mask) != 0)
+      return false;
   }
   const std::uint64_t none = 0;
   return ::syscall(SYS_rt_sigprocmask, SIG_SETMASK, &none, nullptr, sizeof none) == 0;
@@ -134,10 +135,13 @@ bool own_clocks(const LaunchPlan& plan) {
   if (!plan.walls.has(Wall::kTimeNamespace)) return true;
   // Holds for the children: pid 2 is the first to live in it, time_namespaces(7).
   return ::unshare(CLONE_NEWTIME) == 0 &&
-         write_whole("/proc/self/timens_offsets", plan.time_offsets.data(), plan.time_offsets.size());
+         write_whole("/proc/self/timens_offsets", plan.time_offsets.data(),
+                     plan.time_offsets.size());
 }
 
-bool allow_oom_kill() { return write_whole("/proc/self/oom_score_adj", "0", 1); }
+bool allow_oom_kill() {
+  return write_whole("/proc/self/oom_score_adj", "0", 1);
+}
 
 bool join_groups(const std::vector<int>& tasks) {
   for (const int fd : tasks) {
@@ -148,7 +152,8 @@ bool join_groups(const std::vector<int>& tasks) {
 
 bool set_hostname(const LaunchPlan& plan) {
   if (!plan.walls.has(Wall::kUtsNamespace)) return true;
-  if (::sethostname(kHostname, std::strlen(kHostname)) != 0 || ::setdomainname("", 0) != 0) return false;
+  if (::sethostname(kHostname, std::strlen(kHostname)) != 0 || ::setdomainname("", 0) != 0)
+    return false;
   utsname names{};
   return ::uname(&names) == 0 && (std::strcmp(names.nodename, kHostname) == 0 || mismatch());
 }
@@ -168,7 +173,8 @@ bool verify_groups(const LaunchPlan& plan) {
   std::array<char, 4096> text{};
   if (!read_small("/proc/self/cgroup", text)) return false;
   unsigned found = 0;
-  for (const char* at = text.data(); (at = std::strstr(at, plan.cgroup_mark.c_str())) != nullptr; ++at) {
+  for (const char* at = text.data(); (at = std::strstr(at, plan.cgroup_mark.c_str())) != nullptr;
+       ++at) {
     // "/belljar/c1" must not be found in "/belljar/c12".
     const char next = at[plan.cgroup_mark.size()];
     if (next == '\n' || next == '/' || next == '\0') ++found;
@@ -220,7 +226,8 @@ void execute_program(const LaunchPlan& plan) {
   // Nothing but 0, 1 and 2 may be open in the program, whoever forgot a flag.
   if (::syscall(SYS_close_range, 3U, ~0U, CLOSE_RANGE_CLOEXEC) != 0) return;
   if (plan.fds.program >= 0) {
-    ::syscall(SYS_execveat, plan.fds.program, "", plan.argv.data(), plan.envp.data(), AT_EMPTY_PATH);
+    ::syscall(SYS_execveat, plan.fds.program, "", plan.argv.data(), plan.envp.data(),
+              AT_EMPTY_PATH);
   } else {
     ::execve(plan.argv[0], plan.argv.data(), plan.envp.data());
   }
@@ -248,11 +255,7 @@ bool arrange_for_init(const LaunchPlan& plan, const Channels& channels) {
 
 void execute_init(const LaunchPlan& plan) {
   std::array<char*, 1> no_environment{nullptr};
-  ::syscall(SYS_execveat,
-            kInitImageFd,
-            "",
-            plan.init_argv.data(),
-            no_environment.data(),
+  ::syscall(SYS_execveat, kInitImageFd, "", plan.init_argv.data(), no_environment.data(),
             AT_EMPTY_PATH);
 }
 

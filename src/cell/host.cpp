@@ -17,8 +17,8 @@ namespace belljar::cell {
 namespace {
 
 // Small files that programs expect and that say nothing about the host's people or services.
-constexpr std::array kCopiedFiles{"/etc/ld.so.cache", "/etc/localtime",  "/etc/timezone",
-                                  "/etc/os-release",  "/etc/protocols",  "/etc/services",
+constexpr std::array kCopiedFiles{"/etc/ld.so.cache", "/etc/localtime",     "/etc/timezone",
+                                  "/etc/os-release",  "/etc/protocols",     "/etc/services",
                                   "/etc/mime.types",  "/etc/debian_version"};
 constexpr std::array kSharedDirectories{"/etc/alternatives", "/etc/ssl"};
 constexpr std::array kTopDirectories{"usr", "bin", "sbin", "lib", "lib32", "lib64", "libx32"};
@@ -32,8 +32,8 @@ Result<Fd> make_init_image() {
   if (raw < 0) return fail_errno("memfd_create");
   const Fd writable = Fd::adopt(raw);
   TRY(sys::write_all(writable.get(), init_image()));
-  if (::fcntl(writable.get(), F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE) !=
-      0) {
+  if (::fcntl(writable.get(), F_ADD_SEALS,
+              F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE) != 0) {
     return fail_errno("F_ADD_SEALS");
   }
   // A descriptor open for writing cannot be executed (ETXTBSY, execve(2)).
@@ -45,9 +45,11 @@ Result<Fd> make_init_image() {
 Result<Host> Host::probe(Privilege privilege) {
   Host host;
   host.privilege = privilege;
-  const long abi = ::syscall(SYS_landlock_create_ruleset, nullptr, 0, LANDLOCK_CREATE_RULESET_VERSION);
+  const long abi =
+      ::syscall(SYS_landlock_create_ruleset, nullptr, 0, LANDLOCK_CREATE_RULESET_VERSION);
   // Off at boot or not built in; any other failure must not pass for "this kernel has none".
-  if (abi < 0 && errno != ENOSYS && errno != EOPNOTSUPP) return fail_errno("landlock_create_ruleset");
+  if (abi < 0 && errno != ENOSYS && errno != EOPNOTSUPP)
+    return fail_errno("landlock_create_ruleset");
   host.landlock_abi = abi < 0 ? 0 : static_cast<int>(abi);
   host.time_namespace = ::access("/proc/self/ns/time_for_children", F_OK) == 0;
   utsname names{};

@@ -5,7 +5,8 @@ asm(".section .rodata\n"
     ".globl belljar_init_begin\n"
     ".globl belljar_init_end\n"
     "belljar_init_begin:\n"
-    ".incbin \"" BELLJAR_INIT_IMAGE "\"\n"
+    ".incbin \"" BELLJAR_INIT_IMAGE
+    "\"\n"
     "belljar_init_end:\n"
     ".previous\n");
 

@@ -50,7 +50,9 @@ long call(long number, long a = 0, long b = 0, long c = 0, long d = 0, long e = 
   return result;
 }
 
-long address(const void* pointer) { return reinterpret_cast<long>(pointer); }
+long address(const void* pointer) {
+  return reinterpret_cast<long>(pointer);
+}
 
 constexpr long kEintr = -4;
 constexpr long kEagain = -11;
@@ -84,7 +86,8 @@ struct Arguments {
 
 uint64_t parse_number(const char* text) {
   uint64_t value = 0;
-  for (; *text >= '0' && *text <= '9'; ++text) value = value * 10 + static_cast<uint64_t>(*text - '0');
+  for (; *text >= '0' && *text <= '9'; ++text)
+    value = value * 10 + static_cast<uint64_t>(*text - '0');
   return value;
 }
 
@@ -147,7 +150,8 @@ class Collector {
       : arguments_(arguments), bytes_left_(arguments.bytes), files_left_(arguments.files) {}
 
   bool run() {
-    const long box = call(SYS_openat, AT_FDCWD, address("/box"), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    const long box =
+        call(SYS_openat, AT_FDCWD, address("/box"), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (box >= 0) {
       walk(static_cast<int>(box), 0, 0);
       call(SYS_close, box);
@@ -198,7 +202,8 @@ class Collector {
         .resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_XDEV};
     struct stat status{};
     // Looked at before it is opened, so that no device or FIFO is ever opened for reading.
-    if (call(SYS_newfstatat, directory, address(name), address(&status), AT_SYMLINK_NOFOLLOW) != 0) {
+    if (call(SYS_newfstatat, directory, address(name), address(&status), AT_SYMLINK_NOFOLLOW) !=
+        0) {
       return;
     }
     if (!S_ISREG(status.st_mode) && !S_ISDIR(status.st_mode)) return;

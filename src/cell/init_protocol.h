@@ -34,13 +34,13 @@ enum class InitEvent : std::uint32_t {
 
 struct InitReport {
   InitEvent event{};
-  std::int32_t wait_status = 0;       // of the program, as wait(2) gives it
-  std::uint64_t leftovers = 0;        // processes that outlived the program and were killed
-  std::uint64_t user_microseconds = 0;    // reaped children only: used where no cgroup bills
+  std::int32_t wait_status = 0;         // of the program, as wait(2) gives it
+  std::uint64_t leftovers = 0;          // processes that outlived the program and were killed
+  std::uint64_t user_microseconds = 0;  // reaped children only: used where no cgroup bills
   std::uint64_t system_microseconds = 0;
-  std::uint64_t max_resident_kib = 0;     // of the largest process
-  std::uint32_t disk_full = 0;        // /box, /tmp or /dev/shm has no block or inode left
-  std::uint32_t more = 0;             // kCollected: there was more than the limits allow
+  std::uint64_t max_resident_kib = 0;  // of the largest process
+  std::uint32_t disk_full = 0;         // /box, /tmp or /dev/shm has no block or inode left
+  std::uint32_t more = 0;              // kCollected: there was more than the limits allow
 };
 
 }  // namespace belljar::cell

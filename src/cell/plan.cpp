@@ -16,9 +16,9 @@ namespace {
 
 // Rights by Landlock ABI, landlock(7). Each ABI adds to the one before.
 constexpr std::uint64_t kAbi1 = (LANDLOCK_ACCESS_FS_MAKE_SYM << 1) - 1;
-constexpr std::uint64_t kRefer = 1ULL << 13;     // ABI 2
-constexpr std::uint64_t kTruncate = 1ULL << 14;  // ABI 3
-constexpr std::uint64_t kIoctlDev = 1ULL << 15;  // ABI 5
+constexpr std::uint64_t kRefer = 1ULL << 13;               // ABI 2
+constexpr std::uint64_t kTruncate = 1ULL << 14;            // ABI 3
+constexpr std::uint64_t kIoctlDev = 1ULL << 15;            // ABI 5
 constexpr std::uint64_t kScopeAbstractSocket = 1ULL << 0;  // ABI 6
 constexpr std::uint64_t kScopeSignal = 1ULL << 1;          // ABI 6
 
@@ -33,10 +33,13 @@ std::uint64_t handled_rights(int abi) {
   return rights;
 }
 
-std::string scratch_options(std::uint64_t bytes, std::uint64_t inodes, const char* mode, uid_t owner) {
+std::string scratch_options(std::uint64_t bytes,
+                            std::uint64_t inodes,
+                            const char* mode,
+                            uid_t owner) {
   const std::string id = std::to_string(owner);
-  return "size=" + std::to_string(bytes) + ",nr_inodes=" + std::to_string(inodes) + ",mode=" + mode +
-         ",uid=" + id + ",gid=" + id;
+  return "size=" + std::to_string(bytes) + ",nr_inodes=" + std::to_string(inodes) +
+         ",mode=" + mode + ",uid=" + id + ",gid=" + id;
 }
 
 void plan_files(LaunchPlan& plan, const Host& host, const CellSpec& spec) {
@@ -50,9 +53,8 @@ void plan_files(LaunchPlan& plan, const Host& host, const CellSpec& spec) {
   const auto overlay = [&plan](const std::string& source) {
     // An overlay without an upper layer needs two lower ones; the second is an empty directory of
     // the new root, where the path is relative because the child stands there.
-    plan.overlays.push_back({.source = source,
-                             .target = source.substr(1),
-                             .options = "lowerdir=" + source + ":run"});
+    plan.overlays.push_back(
+        {.source = source, .target = source.substr(1), .options = "lowerdir=" + source + ":run"});
   };
   for (const std::string& directory : host.system_directories) overlay(directory);
   for (const std::string& directory : host.etc_directories) overlay(directory);
@@ -64,13 +66,13 @@ void plan_files(LaunchPlan& plan, const Host& host, const CellSpec& spec) {
   }
 
   const std::string id = std::to_string(plan.identity.user);
-  plan.small_files.push_back(
-      {"etc/passwd",
-       "root:x:0:0:root:/root:/usr/sbin/nologin\n"
-       "sandbox:x:" + id + ":" + id + ":sandbox:/box:/bin/sh\n"
-       "nobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin\n"});
-  plan.small_files.push_back(
-      {"etc/group", "root:x:0:\nsandbox:x:" + id + ":\nnogroup:x:65534:\n"});
+  plan.small_files.push_back({"etc/passwd",
+                              "root:x:0:0:root:/root:/usr/sbin/nologin\n"
+                              "sandbox:x:" +
+                                  id + ":" + id +
+                                  ":sandbox:/box:/bin/sh\n"
+                                  "nobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin\n"});
+  plan.small_files.push_back({"etc/group", "root:x:0:\nsandbox:x:" + id + ":\nnogroup:x:65534:\n"});
   plan.small_files.push_back({"etc/hosts", "127.0.0.1 localhost cell\n::1 localhost\n"});
   plan.small_files.push_back({"etc/hostname", "cell\n"});
   plan.small_files.push_back({"etc/host.conf", "multi on\n"});
@@ -80,17 +82,20 @@ void plan_files(LaunchPlan& plan, const Host& host, const CellSpec& spec) {
   for (const auto& [path, content] : host.etc_files) plan.small_files.push_back({path, content});
 
   const Limits& limits = spec.limits;
-  plan.scratches.push_back(
-      {"box", scratch_options(limits.box, limits.inodes, "0755", plan.identity.user), spec.writable_box});
-  plan.scratches.push_back(
-      {"tmp", scratch_options(limits.tmp, limits.inodes, "1777", plan.identity.user), spec.writable_tmp});
+  plan.scratches.push_back({"box",
+                            scratch_options(limits.box, limits.inodes, "0755", plan.identity.user),
+                            spec.writable_box});
+  plan.scratches.push_back({"tmp",
+                            scratch_options(limits.tmp, limits.inodes, "1777", plan.identity.user),
+                            spec.writable_tmp});
   plan.scratches.push_back({"dev/shm",
                             scratch_options(limits.tmp, limits.inodes, "1777", plan.identity.user),
                             spec.writable_tmp});
 }
 
 void plan_rlimits(LaunchPlan& plan, const Host& host, const Limits& limits) {
-  const auto seconds = static_cast<rlim_t>(std::chrono::ceil<std::chrono::seconds>(limits.cpu).count());
+  const auto seconds =
+      static_cast<rlim_t>(std::chrono::ceil<std::chrono::seconds>(limits.cpu).count());
   plan.rlimits = {
       // A backstop for each process; the cell's clock is the warden's.
       {RLIMIT_CPU, seconds + 2},
@@ -115,7 +120,8 @@ void plan_landlock(LaunchPlan& plan, const Host& host, const CellSpec& spec) {
       handled & ~(static_cast<std::uint64_t>(LANDLOCK_ACCESS_FS_MAKE_CHAR) |
                   LANDLOCK_ACCESS_FS_MAKE_BLOCK | kIoctlDev);
   plan.landlock_handled = handled;
-  if (plan.walls.has(Wall::kLandlockScope)) plan.landlock_scoped = kScopeAbstractSocket | kScopeSignal;
+  if (plan.walls.has(Wall::kLandlockScope))
+    plan.landlock_scoped = kScopeAbstractSocket | kScopeSignal;
   const auto rule = [&plan](std::string path, std::uint64_t access) {
     plan.landlock_rules.push_back({std::move(path), access});
   };
@@ -133,10 +139,10 @@ void plan_landlock(LaunchPlan& plan, const Host& host, const CellSpec& spec) {
 }
 
 WallSet launch_walls(const Host& host, const CellSpec& spec, WallSet cgroup_walls) {
-  WallSet walls{Wall::kPidNamespace,   Wall::kMountNamespace,  Wall::kNetNamespace,
-                Wall::kIpcNamespace,   Wall::kUtsNamespace,    Wall::kCgroupNamespace,
-                Wall::kPrivateRoot,    Wall::kProc,            Wall::kNoCapabilities,
-                Wall::kNoNewPrivs,     Wall::kSeccomp,         Wall::kRlimits};
+  WallSet walls{Wall::kPidNamespace, Wall::kMountNamespace, Wall::kNetNamespace,
+                Wall::kIpcNamespace, Wall::kUtsNamespace,   Wall::kCgroupNamespace,
+                Wall::kPrivateRoot,  Wall::kProc,           Wall::kNoCapabilities,
+                Wall::kNoNewPrivs,   Wall::kSeccomp,        Wall::kRlimits};
   if (host.time_namespace) walls.add(Wall::kTimeNamespace);
   // mknod(2) of devices is for root of the host; inside a user namespace the host's are bound.
   if (host.privilege == Privilege::kRoot) walls.add(Wall::kPrivateDevices);
@@ -219,11 +225,8 @@ Result<std::unique_ptr<LaunchPlan>> make_plan(const Host& host,
   texts = spec.argv;
   texts.insert(texts.end(), spec.env.begin(), spec.env.end());
   const std::size_t init_from = texts.size();
-  texts.insert(texts.end(),
-               {"init",
-                std::to_string(identity.user),
-                std::to_string(spec.limits.artifacts),
-                std::to_string(kMaxFiles)});
+  texts.insert(texts.end(), {"init", std::to_string(identity.user),
+                             std::to_string(spec.limits.artifacts), std::to_string(kMaxFiles)});
   texts.insert(texts.end(), spec.artifacts.begin(), spec.artifacts.end());
   plan->argv = pointers(texts, 0, spec.argv.size());
   plan->envp = pointers(texts, spec.argv.size(), spec.env.size());

@@ -57,13 +57,13 @@ struct Identity {
 
 // Descriptors of the warden's that the child inherits; all close-on-exec, none owned here.
 struct LaunchFds {
-  int report = -1;      // to the warden: what failed, and the seccomp listener
-  int control = -1;     // init's end of its socket
+  int report = -1;   // to the warden: what failed, and the seccomp listener
+  int control = -1;  // init's end of its socket
   int in = -1, out = -1, err = -1;
-  int artifacts = -1;   // -1: none wanted
-  int program = -1;     // -1: by path
+  int artifacts = -1;  // -1: none wanted
+  int program = -1;    // -1: by path
   int init_image = -1;
-  int net = -1;         // -1: a fresh network namespace is cloned
+  int net = -1;  // -1: a fresh network namespace is cloned
   int init_birthplace = -1;
   int user_birthplace = -1;
   std::vector<int> init_tasks;
@@ -95,13 +95,13 @@ struct LaunchPlan {
   bool user_filter_counts = false;      // user_filter notifies: a listener is handed to the warden
   bool listener_wait_killable = false;  // SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV, kernel 5.19
   std::span<const sock_filter> init_filter;
-  std::string uid_map;                  // for a nested user namespace
-  std::string time_offsets;             // for /proc/self/timens_offsets
-  std::string cgroup_mark;              // "/belljar/c17": in so many lines of /proc/self/cgroup …
-  unsigned cgroup_count = 0;            // … the program's process must find it
+  std::string uid_map;        // for a nested user namespace
+  std::string time_offsets;   // for /proc/self/timens_offsets
+  std::string cgroup_mark;    // "/belljar/c17": in so many lines of /proc/self/cgroup …
+  unsigned cgroup_count = 0;  // … the program's process must find it
   bool loopback = true;
   bool terminal = false;
-  std::vector<std::string> texts;       // backing of the vectors below
+  std::vector<std::string> texts;  // backing of the vectors below
   std::vector<char*> argv, envp, init_argv;
 };
 

@@ -24,9 +24,10 @@ CellSpec spec_of_true() {
   return spec;
 }
 
-const CgroupPlace kAllGroups{.walls = {Wall::kMemoryLimit, Wall::kProcessLimit, Wall::kCpuLimit, Wall::kCpuBill},
-                             .mark = "/belljar/c1",
-                             .count = 2};
+const CgroupPlace kAllGroups{
+    .walls = {Wall::kMemoryLimit, Wall::kProcessLimit, Wall::kCpuLimit, Wall::kCpuBill},
+    .mark = "/belljar/c1",
+    .count = 2};
 
 std::unique_ptr<LaunchPlan> plan_of(const Host& host, const CellSpec& spec) {
   const Identity identity{.user = 7, .init = 8};
@@ -49,7 +50,8 @@ TEST(Plan, NamesWhatAnOlderKernelAndAnOrdinaryUserCannotGive) {
 TEST(Plan, RefusesWhenARequiredWallIsMissing) {
   CellSpec spec = spec_of_true();
   spec.require = WallSet::full();
-  const auto plan = make_plan(host_of(Privilege::kRoot, 3), spec, Bundle{}, Identity{}, LaunchFds{}, kAllGroups);
+  const auto plan =
+      make_plan(host_of(Privilege::kRoot, 3), spec, Bundle{}, Identity{}, LaunchFds{}, kAllGroups);
   ASSERT_FALSE(plan.has_value());
   EXPECT_EQ(plan.error().code, Code::kUnavailable);
   EXPECT_THAT(plan.error().message, testing::HasSubstr("landlock-scope"));
@@ -61,7 +63,9 @@ TEST(Plan, AWallLeftOutByNameIsMissingAndCannotBeRequiredToo) {
   EXPECT_EQ(WallSet::full().minus(plan_of(host_of(Privilege::kRoot, 7), spec)->walls),
             WallSet{Wall::kSeccomp});
   spec.require = {Wall::kSeccomp};
-  EXPECT_FALSE(make_plan(host_of(Privilege::kRoot, 7), spec, Bundle{}, Identity{}, LaunchFds{}, kAllGroups).has_value());
+  EXPECT_FALSE(
+      make_plan(host_of(Privilege::kRoot, 7), spec, Bundle{}, Identity{}, LaunchFds{}, kAllGroups)
+          .has_value());
 }
 
 TEST(Plan, MountsOfARuntimeThatAreInsideAnotherAreNotMountedTwice) {
@@ -76,7 +80,8 @@ TEST(Plan, MountsOfARuntimeThatAreInsideAnotherAreNotMountedTwice) {
 TEST(Plan, AMissingMountIsNamed) {
   CellSpec spec = spec_of_true();
   spec.mounts = {"/no/such/directory"};
-  const auto plan = make_plan(host_of(Privilege::kRoot, 7), spec, Bundle{}, Identity{}, LaunchFds{}, kAllGroups);
+  const auto plan =
+      make_plan(host_of(Privilege::kRoot, 7), spec, Bundle{}, Identity{}, LaunchFds{}, kAllGroups);
   ASSERT_FALSE(plan.has_value());
   EXPECT_THAT(plan.error().message, testing::HasSubstr("/no/such/directory"));
 }
@@ -85,7 +90,9 @@ TEST(Plan, TheProgramCannotAskForInitsFilter) {
   CellSpec spec = spec_of_true();
   for (const char* profile : {"init", "none", ""}) {
     spec.profile = profile;
-    EXPECT_FALSE(make_plan(host_of(Privilege::kRoot, 7), spec, Bundle{}, Identity{}, LaunchFds{}, kAllGroups).has_value());
+    EXPECT_FALSE(
+        make_plan(host_of(Privilege::kRoot, 7), spec, Bundle{}, Identity{}, LaunchFds{}, kAllGroups)
+            .has_value());
   }
 }
 

@@ -19,9 +19,9 @@
 namespace belljar::cell {
 
 struct SyscallProfile {
-  std::string_view name;                     // "default"
-  std::span<const sock_filter> counting;     // named denials notify
-  std::span<const sock_filter> plain;        // named denials are SECCOMP_RET_ERRNO
+  std::string_view name;                  // "default"
+  std::span<const sock_filter> counting;  // named denials notify
+  std::span<const sock_filter> plain;     // named denials are SECCOMP_RET_ERRNO
 };
 
 // The profile compiled in under that name, or null.

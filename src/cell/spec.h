@@ -12,7 +12,7 @@
 namespace belljar::cell {
 
 struct CellSpec {
-  std::vector<std::string> argv;       // argv[0]: absolute path in the cell
+  std::vector<std::string> argv;  // argv[0]: absolute path in the cell
   std::vector<std::string> env;
   std::vector<std::string> mounts;     // host directories besides the base system, read-only
   std::vector<std::string> artifacts;  // globs in /box to bring back

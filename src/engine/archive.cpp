@@ -32,7 +32,8 @@ Limits unpack_limits() {
 }  // namespace
 
 bool looks_like_archive(std::string_view path) {
-  return std::ranges::any_of(kExtensions, [path](std::string_view end) { return path.ends_with(end); });
+  return std::ranges::any_of(kExtensions,
+                             [path](std::string_view end) { return path.ends_with(end); });
 }
 
 Result<std::vector<File>> unpack(warden::Client& warden, std::string_view archive) {
@@ -48,7 +49,8 @@ Result<std::vector<File>> unpack(warden::Client& warden, std::string_view archiv
   spec.loopback = false;
   std::string no_files;
   append_end(no_files, false);
-  const Input input{.kind = Input::Kind::kBytes, .bytes = std::string(archive), .fd = -1, .signal_fd = -1};
+  const Input input{
+      .kind = Input::Kind::kBytes, .bytes = std::string(archive), .fd = -1, .signal_fd = -1};
   Observer silent;
   StageIo io(warden, spec.limits, OnOutputLimit::kKill);
   TRY_ASSIGN(const StageResult result,

@@ -12,7 +12,8 @@ namespace {
 std::string bundle_of(const std::vector<File>& files) {
   std::string bundle;
   for (const File& file : files) {
-    append_file(bundle, {.path = file.path, .content = file.content, .executable = file.executable});
+    append_file(bundle,
+                {.path = file.path, .content = file.content, .executable = file.executable});
   }
   append_end(bundle, false);
   return bundle;
@@ -55,9 +56,8 @@ Result<runtime::Manifest> choose_manifest(const runtime::Catalog& catalog,
     Result<runtime::Manifest> manifest = catalog.by_file(file.path);
     if (!manifest) continue;
     if (found && found->name != manifest->name) {
-      return fail(Code::kInvalid,
-                  "language: the files are " + found->title + " and " + manifest->title +
-                      ": name the language or the entry file");
+      return fail(Code::kInvalid, "language: the files are " + found->title + " and " +
+                                      manifest->title + ": name the language or the entry file");
     }
     found = *std::move(manifest);
   }
@@ -96,13 +96,17 @@ cell::CellSpec spec_of(const runtime::StagePlan& plan, const Policy& policy) {
 
 }  // namespace
 
-Result<Outcome> Engine::execute(const Submission& submission, const Input& input, Observer& observer) {
+Result<Outcome> Engine::execute(const Submission& submission,
+                                const Input& input,
+                                Observer& observer) {
   TRY_ASSIGN(const Prepared prepared, prepare(submission, input, observer));
   if (!prepared.runnable) return prepared.outcome;
   return run(prepared, input, observer);
 }
 
-Result<Prepared> Engine::prepare(const Submission& submission, const Input& input, Observer& observer) {
+Result<Prepared> Engine::prepare(const Submission& submission,
+                                 const Input& input,
+                                 Observer& observer) {
   TRY(check_submission(submission));
   TRY_ASSIGN(const runtime::Manifest manifest, choose_manifest(catalog_, submission));
   TRY_ASSIGN(const runtime::Toolchain toolchain, runtime::detect(manifest));
@@ -125,9 +129,10 @@ Result<Prepared> Engine::prepare(const Submission& submission, const Input& inpu
   }
   std::vector<File> made;
   bool more = false;
-  const Input nothing{.kind = Input::Kind::kEmpty, .bytes = {}, .fd = -1, .signal_fd = input.signal_fd};
-  TRY_ASSIGN(StageOutcome stage,
-             run_stage(*prepared.stages.compile, prepared.submission, nothing, observer, made, more));
+  const Input nothing{
+      .kind = Input::Kind::kEmpty, .bytes = {}, .fd = -1, .signal_fd = input.signal_fd};
+  TRY_ASSIGN(StageOutcome stage, run_stage(*prepared.stages.compile, prepared.submission, nothing,
+                                           observer, made, more));
   if (stage.status == RunStatus::kOk && more) {
     stage.status = RunStatus::kDiskLimit;
     stage.reason = "what was compiled is over " + format_bytes(stage.limits.artifacts);
@@ -143,11 +148,7 @@ Result<Prepared> Engine::prepare(const Submission& submission, const Input& inpu
 Result<Outcome> Engine::run(const Prepared& prepared, const Input& input, Observer& observer) {
   Outcome outcome = prepared.outcome;
   TRY_ASSIGN(StageOutcome stage,
-             run_stage(prepared.stages.run,
-                       prepared.submission,
-                       input,
-                       observer,
-                       outcome.artifacts,
+             run_stage(prepared.stages.run, prepared.submission, input, observer, outcome.artifacts,
                        outcome.artifacts_truncated));
   outcome.status = stage.status;
   outcome.reason = stage.reason;

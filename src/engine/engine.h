@@ -23,7 +23,8 @@ class Observer {
   virtual ~Observer() = default;
   virtual void on_stage(StageKind /*stage*/) {}
   // Bytes as the program wrote them, raw and hostile; nothing beyond limits.output.
-  virtual void on_output(StageKind /*stage*/, OutputStream /*stream*/, std::string_view /*bytes*/) {}
+  virtual void on_output(StageKind /*stage*/, OutputStream /*stream*/, std::string_view /*bytes*/) {
+  }
   // The stage ends on the wish of Input::signal_fd: output that still comes must hold nothing up.
   virtual void on_cancel() {}
 };
@@ -47,8 +48,8 @@ struct Input {
 // A submission that has been planned and, where the language asks for it, compiled.
 struct Prepared {
   runtime::Stages stages;
-  Submission submission;            // with the compiler's results among its files
-  Outcome outcome;                  // so far: holds the compile stage; final if `runnable` is false
+  Submission submission;  // with the compiler's results among its files
+  Outcome outcome;        // so far: holds the compile stage; final if `runnable` is false
   bool runnable = false;
 };
 
@@ -67,9 +68,12 @@ class Engine {
   Result<Outcome> run(const Prepared& prepared, const Input& input, Observer& observer);
 
  private:
-  Result<StageOutcome> run_stage(const runtime::StagePlan& plan, const Submission& submission,
-                                 const Input& input, Observer& observer,
-                                 std::vector<File>& collected, bool& collected_all);
+  Result<StageOutcome> run_stage(const runtime::StagePlan& plan,
+                                 const Submission& submission,
+                                 const Input& input,
+                                 Observer& observer,
+                                 std::vector<File>& collected,
+                                 bool& collected_all);
   Result<std::string> version_of(const runtime::Manifest& manifest,
                                  const runtime::Toolchain& toolchain);
 

@@ -53,7 +53,8 @@ Result<StageIo::Ends> StageIo::open_streams(const cell::CellSpec& spec, const In
     ends.out = Fd::adopt(::fcntl(ends.in.get(), F_DUPFD_CLOEXEC, 0));
     ends.err = Fd::adopt(::fcntl(ends.in.get(), F_DUPFD_CLOEXEC, 0));
     out_ = Fd::adopt(::fcntl(terminal_.get(), F_DUPFD_CLOEXEC, 0));
-    if (!ends.out.valid() || !ends.err.valid() || !out_.valid()) return fail_errno("F_DUPFD_CLOEXEC");
+    if (!ends.out.valid() || !ends.err.valid() || !out_.valid())
+      return fail_errno("F_DUPFD_CLOEXEC");
   } else {
     TRY_ASSIGN(sys::Pipe out, sys::make_pipe());
     TRY_ASSIGN(sys::Pipe err, sys::make_pipe());
@@ -126,7 +127,9 @@ Status StageIo::loop(StageKind kind, std::uint64_t id, const Input& input, Obser
     const std::size_t source = wait_for(wants_input ? input.fd : -1, POLLIN);
     const std::size_t signals = wait_for(input.signal_fd, POLLIN);
     if (::poll(waits.data(), count, -1) < 0 && errno != EINTR) return fail_errno("poll");
-    const auto is_ready = [&waits](std::size_t at) { return at != SIZE_MAX && waits[at].revents != 0; };
+    const auto is_ready = [&waits](std::size_t at) {
+      return at != SIZE_MAX && waits[at].revents != 0;
+    };
 
     if (is_ready(out)) read_stream(out_, result_.out, kind, OutputStream::kOut, id, observer);
     if (is_ready(err)) read_stream(err_, result_.err, kind, OutputStream::kErr, id, observer);
@@ -206,7 +209,8 @@ bool StageIo::read_stream(Fd& fd,
   }
   const auto size = static_cast<std::size_t>(got);
   stream.total_bytes += size;
-  const std::size_t room = limits_.output - std::min<std::size_t>(limits_.output, stream.data.size());
+  const std::size_t room =
+      limits_.output - std::min<std::size_t>(limits_.output, stream.data.size());
   const std::string_view kept(chunk().data(), std::min(size, room));
   if (!kept.empty()) {
     stream.data.append(kept);

@@ -43,7 +43,11 @@ class StageIo {
   void feed(const Input& input);
   void take_input(int fd);
   // Whether there may be more to read now.
-  bool read_stream(Fd& fd, Stream& stream, StageKind kind, OutputStream which, std::uint64_t id,
+  bool read_stream(Fd& fd,
+                   Stream& stream,
+                   StageKind kind,
+                   OutputStream which,
+                   std::uint64_t id,
                    Observer& observer);
   bool read_artifacts();
   void on_signal(const Input& input, std::uint64_t id, Observer& observer);
@@ -52,8 +56,8 @@ class StageIo {
   const Limits& limits_;
   OnOutputLimit on_limit_;
   Fd in_, out_, err_, artifacts_;
-  Fd terminal_;             // our side of the cell's pseudo-terminal
-  std::string pending_;     // bytes for stdin that the pipe did not take yet
+  Fd terminal_;          // our side of the cell's pseudo-terminal
+  std::string pending_;  // bytes for stdin that the pipe did not take yet
   std::size_t pending_at_ = 0;
   bool input_done_ = false;
   bool ended_ = false;

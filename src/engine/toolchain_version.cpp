@@ -16,7 +16,8 @@ constexpr std::size_t kMaxEntry = 4096;
 
 // $XDG_CACHE_HOME/belljar or ~/.cache/belljar; empty when there is neither.
 std::string directory() {
-  if (const char* const cache = std::getenv("XDG_CACHE_HOME"); cache != nullptr && cache[0] == '/') {
+  if (const char* const cache = std::getenv("XDG_CACHE_HOME");
+      cache != nullptr && cache[0] == '/') {
     return std::string(cache) + "/belljar";
   }
   const char* const home = std::getenv("HOME");

@@ -18,6 +18,7 @@ namespace belljar::engine {
 namespace {
 
 constexpr std::size_t kMaxUnpacked = 48 * kMiB;
+constexpr std::size_t kMaxPacked = 48 * kMiB;
 constexpr std::size_t kReadBlock = 64 * 1024;
 
 struct FreeArchive {
@@ -41,9 +42,12 @@ Status check_kind(archive_entry* entry, const std::string& name) {
   if (archive_entry_sparse_count(entry) > 0) return refuse(name, "sparse files are refused");
   switch (archive_entry_filetype(entry)) {
     case AE_IFREG:
-    case AE_IFDIR: return {};
-    case AE_IFLNK: return refuse(name, "symbolic links are refused");
-    default: return refuse(name, "only regular files and directories are taken");
+    case AE_IFDIR:
+      return {};
+    case AE_IFLNK:
+      return refuse(name, "symbolic links are refused");
+    default:
+      return refuse(name, "only regular files and directories are taken");
   }
 }
 
@@ -67,11 +71,13 @@ Result<std::string> content_of(archive* reader, const std::string& name, std::si
 
 Result<std::string> unpack() {
   const Reader reader(archive_read_new());
-  archive_read_support_format_zip(reader.get());
+  // Only by the central directory, so that one reading of the archive decides.
+  archive_read_support_format_zip_seekable(reader.get());
   archive_read_support_format_tar(reader.get());
   archive_read_support_format_gnutar(reader.get());
   archive_read_support_filter_gzip(reader.get());
-  if (archive_read_open_fd(reader.get(), STDIN_FILENO, kReadBlock) != ARCHIVE_OK) {
+  TRY_ASSIGN(const std::string bytes, sys::read_file("/proc/self/fd/0", kMaxPacked));
+  if (archive_read_open_memory(reader.get(), bytes.data(), bytes.size()) != ARCHIVE_OK) {
     const char* const text = archive_error_string(reader.get());
     return fail(Code::kInvalid, text != nullptr ? text : "not an archive");
   }
@@ -97,13 +103,13 @@ Result<std::string> unpack() {
     if (const Status ok = check_path(name); !ok) return refuse(name, ok.error().message);
     if (archive_entry_filetype(entry) == AE_IFDIR) continue;
     if (!seen.insert(name).second) return refuse(name, "stands in the archive twice");
-    if (seen.size() > kMaxFiles) return refuse(name, "over " + std::to_string(kMaxFiles) + " files");
+    if (seen.size() > kMaxFiles)
+      return refuse(name, "over " + std::to_string(kMaxFiles) + " files");
     TRY_ASSIGN(const std::string content, content_of(reader.get(), name, room));
     room -= content.size();
-    append_file(bundle,
-                {.path = name,
-                 .content = content,
-                 .executable = (archive_entry_perm(entry) & 0111) != 0});
+    append_file(
+        bundle,
+        {.path = name, .content = content, .executable = (archive_entry_perm(entry) & 0111) != 0});
   }
   if (seen.empty()) return fail(Code::kInvalid, "no file in it");
   append_end(bundle, false);

@@ -9,7 +9,9 @@ namespace {
 
 using warden::Cause;
 
-constexpr int exited(int code) { return code << 8; }
+constexpr int exited(int code) {
+  return code << 8;
+}
 
 StageResult ended(Cause cause, int wait_status) {
   StageResult result;

@@ -206,9 +206,9 @@ void CellRun::on_listener() {
   // Fails when the caller died meanwhile, which is no matter.
   ::ioctl(listener_.get(), SECCOMP_IOCTL_NOTIF_SEND, &answer);
 
-  const auto known = std::ranges::find(
-      result_.denied.begin(), result_.denied.begin() + result_.denied_count, call.data.nr,
-      &Denied::number);
+  const auto known =
+      std::ranges::find(result_.denied.begin(), result_.denied.begin() + result_.denied_count,
+                        call.data.nr, &Denied::number);
   if (known != result_.denied.begin() + result_.denied_count) {
     ++known->count;
   } else if (result_.denied_count < kMaxDenied) {
@@ -227,8 +227,8 @@ void CellRun::on_memory_event() {
   if (::read(resources_.cgroup.memory_event(), drained.data(), drained.size()) <= 0) return;
   const Result<cell::CgroupUsage> usage = resources_.cgroup.usage();
   // v1 tells of the shortage itself, v2 of any change of memory.events.
-  const bool short_of_memory = !resources_.cgroup.memory_event_needs_count() ||
-                               (usage && usage->oom_kills > 0);
+  const bool short_of_memory =
+      !resources_.cgroup.memory_event_needs_count() || (usage && usage->oom_kills > 0);
   if (short_of_memory) kill_program(Cause::kMemoryLimit);
 }
 
@@ -254,8 +254,8 @@ void CellRun::on_init_gone() {
   if (!empty_ && !(has_cause_ && result_.cause == Cause::kSetup)) {
     // Whoever ended init, the program's status went with it.
     // A client's word may come before the start of the program was seen, and is no failed set-up.
-    const bool on_request = has_cause_ && (result_.cause == Cause::kCancelled ||
-                                           result_.cause == Cause::kOutputLimit);
+    const bool on_request =
+        has_cause_ && (result_.cause == Cause::kCancelled || result_.cause == Cause::kOutputLimit);
     if (!on_request && (!has_cause_ || !started_))
       result_.cause = started_ ? Cause::kInitLost : Cause::kSetup;
     has_cause_ = true;
@@ -292,7 +292,8 @@ void CellRun::kill_program(Cause cause) {
 
 void CellRun::command(cell::InitCommand command) {
   // A full or closed socket means that init is gone, which its pidfd tells.
-  [[maybe_unused]] const ssize_t done = ::send(control_.get(), &command, sizeof command, MSG_NOSIGNAL);
+  [[maybe_unused]] const ssize_t done =
+      ::send(control_.get(), &command, sizeof command, MSG_NOSIGNAL);
 }
 
 void CellRun::tick() {

@@ -58,7 +58,9 @@ class CellRun {
   enum class Phase : std::uint8_t { kBuilding, kRunning, kEnding, kCollecting, kLeaving, kOver };
 
   CellRun(CellResources resources, const cell::CellSpec& spec)
-      : resources_(std::move(resources)), limits_(spec.limits), wants_artifacts_(!spec.artifacts.empty()) {}
+      : resources_(std::move(resources)),
+        limits_(spec.limits),
+        wants_artifacts_(!spec.artifacts.empty()) {}
 
   void on_report();
   void on_control();

@@ -43,7 +43,8 @@ Result<Reply> Client::receive() {
   TRY_ASSIGN(const sys::Message message, sys::receive_message(socket_.get(), sizeof(Reply)));
   Reply reply;
   if (message.bytes.empty()) return fail(Code::kUnavailable, "the warden has ended");
-  if (message.bytes.size() != sizeof reply) return fail(Code::kInternal, "warden: wrong message size");
+  if (message.bytes.size() != sizeof reply)
+    return fail(Code::kInternal, "warden: wrong message size");
   std::memcpy(&reply, message.bytes.data(), sizeof reply);
   if (reply.magic != kMagic) return fail(Code::kInternal, "warden: wrong magic");
   reply.text.back() = '\0';
@@ -74,14 +75,14 @@ Status Client::run(std::uint64_t id,
   std::vector<int> list{memory.get(), fds.in, fds.out, fds.err};
   if (fds.artifacts >= 0) list.push_back(fds.artifacts);
   if (fds.program >= 0) list.push_back(fds.program);
-  return sys::send_message(
-      socket_.get(), {reinterpret_cast<const char*>(&request), sizeof request}, list);
+  return sys::send_message(socket_.get(), {reinterpret_cast<const char*>(&request), sizeof request},
+                           list);
 }
 
 Status Client::end(std::uint64_t id, EndReason reason) {
   const Request request{.kind = RequestKind::kEnd, .id = id, .reason = reason};
-  return sys::send_message(
-      socket_.get(), {reinterpret_cast<const char*>(&request), sizeof request}, {});
+  return sys::send_message(socket_.get(), {reinterpret_cast<const char*>(&request), sizeof request},
+                           {});
 }
 
 }  // namespace belljar::warden

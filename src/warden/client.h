@@ -38,7 +38,10 @@ class Client {
   Result<HostFacts> host();
 
   // Asks for a cell; its messages come through receive().
-  Status run(std::uint64_t id, const cell::CellSpec& spec, std::string_view bundle, const CellFds& fds);
+  Status run(std::uint64_t id,
+             const cell::CellSpec& spec,
+             std::string_view bundle,
+             const CellFds& fds);
   Status end(std::uint64_t id, EndReason reason);
   // The next message of the warden; blocks. kUnavailable when the warden is gone.
   Result<Reply> receive();

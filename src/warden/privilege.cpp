@@ -34,7 +34,8 @@ Result<Range> subordinate_range(const char* file, uid_t uid) {
     const std::string line = passwd.substr(at, end - at);
     at = end + 1;
     const std::size_t password = line.find(':');
-    const std::size_t field = password == std::string::npos ? password : line.find(':', password + 1);
+    const std::size_t field =
+        password == std::string::npos ? password : line.find(':', password + 1);
     if (field != std::string::npos && line.compare(field, uid_field.size(), uid_field) == 0) {
       name = line.substr(0, password);
       break;
@@ -75,7 +76,8 @@ class Mapper {
       pipe.write.reset();
       char byte = 0;
       if (::read(pipe.read.get(), &byte, 1) != 1) ::_exit(1);
-      const bool mapped = run_map("newuidmap", warden, uid, uids) && run_map("newgidmap", warden, gid, gids);
+      const bool mapped =
+          run_map("newuidmap", warden, uid, uids) && run_map("newgidmap", warden, gid, gids);
       ::_exit(mapped ? 0 : 1);
     }
     return Mapper(child, std::move(pipe.write));
@@ -93,7 +95,10 @@ class Mapper {
  private:
   Mapper(pid_t child, Fd go) : child_(child), go_(std::move(go)) {}
 
-  static bool run_map(const char* program, pid_t warden, const std::string& own, const Range& range) {
+  static bool run_map(const char* program,
+                      pid_t warden,
+                      const std::string& own,
+                      const Range& range) {
     const pid_t child = ::fork();
     if (child == 0) {
       const std::string path = std::string("/usr/bin/") + program;

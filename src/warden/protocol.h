@@ -38,9 +38,9 @@ enum class ReplyKind : std::uint32_t {
 
 // What ended a cell, in the order of precedence of the verdict.
 enum class Cause : std::uint32_t {
-  kProgram,       // the program ended by itself
-  kSetup,         // a step failed: the program did not start
-  kInitLost,      // init ended before its report: the status is not known
+  kProgram,   // the program ended by itself
+  kSetup,     // a step failed: the program did not start
+  kInitLost,  // init ended before its report: the status is not known
   kCancelled,
   kOutputLimit,
   kMemoryLimit,
@@ -56,14 +56,14 @@ struct Denied {
 
 struct CellReport {
   Cause cause{};
-  std::int32_t wait_status = 0;      // of the program, wait(2)
+  std::int32_t wait_status = 0;  // of the program, wait(2)
   std::uint8_t started = 0;
   std::uint8_t disk_full = 0;
   std::uint8_t artifacts_more = 0;
   std::uint8_t denied_more = 0;
-  std::uint32_t setup_step = 0;      // cell::EnterStep
-  std::int32_t setup_error = 0;      // errno
-  std::uint32_t walls = 0;           // WallSet bits
+  std::uint32_t setup_step = 0;  // cell::EnterStep
+  std::int32_t setup_error = 0;  // errno
+  std::uint32_t walls = 0;       // WallSet bits
   std::int64_t wall_ns = 0, cpu_ns = 0, user_ns = 0, system_ns = 0, throttled_ns = 0;
   std::uint64_t peak_memory = 0, peak_processes = 0, oom_kills = 0, process_limit_hits = 0;
   std::uint64_t throttled_periods = 0, leftovers = 0;
@@ -84,7 +84,8 @@ struct Reply {
   std::uint32_t magic = kMagic;
   ReplyKind kind{};
   std::uint64_t id = 0;
-  std::uint32_t error_code = 0;  // belljar::Code, for kRefused and a failed kHello (then `text` is not empty)
+  std::uint32_t error_code =
+      0;  // belljar::Code, for kRefused and a failed kHello (then `text` is not empty)
   std::array<char, 256> text{};
   HostReport host{};
   CellReport report{};

@@ -16,8 +16,8 @@
 namespace belljar::warden {
 namespace {
 
-constexpr uid_t kSingleUser = 1000;      // the only uid of a nested user namespace
-constexpr uid_t kFirstSubordinate = 1;   // 0 of the warden's namespace is the person
+constexpr uid_t kSingleUser = 1000;     // the only uid of a nested user namespace
+constexpr uid_t kFirstSubordinate = 1;  // 0 of the warden's namespace is the person
 constexpr unsigned kSubordinateLeases = 16384;
 
 Status set_loopback_here(bool up) {
@@ -78,8 +78,8 @@ Status set_loopback(int net, bool up) {
 
 Result<CellResources> ResourceMaker::make() const {
   CellResources made;
-  const unsigned count = host_.privilege == cell::Privilege::kUidRange ? kSubordinateLeases
-                                                                       : cell::kLeaseCount;
+  const unsigned count =
+      host_.privilege == cell::Privilege::kUidRange ? kSubordinateLeases : cell::kLeaseCount;
   TRY_ASSIGN(made.lease, cell::UidLease::take(lease_file_, count));
   made.identity = identity_of(host_.privilege, made.lease.slot());
   TRY_ASSIGN(made.cgroup, cgroups_.make_slot(made.lease.name()));

@@ -69,7 +69,8 @@ Status Server::serve() {
     if (client_.valid()) waits.push_back({.fd = client_.get(), .events = POLLIN, .revents = 0});
     Nanoseconds deadline = sys::now() + std::chrono::hours(1);
     for (const auto& [id, cell] : cells_) {
-      for (const int fd : cell->waits()) waits.push_back({.fd = fd, .events = POLLIN, .revents = 0});
+      for (const int fd : cell->waits())
+        waits.push_back({.fd = fd, .events = POLLIN, .revents = 0});
       deadline = std::min(deadline, cell->deadline());
     }
     const Nanoseconds left = std::max(deadline - sys::now(), Nanoseconds{});
@@ -147,8 +148,8 @@ void Server::handle_request() {
 
 Status Server::start(const Request& request, std::vector<Fd> fds) {
   const Nanoseconds since = sys::now();
-  const std::size_t wanted = 4 + (request.with_artifacts != 0 ? 1U : 0U) +
-                             (request.with_program != 0 ? 1U : 0U);
+  const std::size_t wanted =
+      4 + (request.with_artifacts != 0 ? 1U : 0U) + (request.with_program != 0 ? 1U : 0U);
   if (fds.size() != wanted) return fail(Code::kInvalid, "request: wrong number of descriptors");
   if (cells_.contains(request.id)) return fail(Code::kInvalid, "request: this id is in use");
   if (cells_.size() >= kMaxCells) return fail(Code::kExhausted, "too many cells at once");
@@ -158,7 +159,8 @@ Status Server::start(const Request& request, std::vector<Fd> fds) {
   TRY_ASSIGN(const Bundle files, parse_bundle(decoded.bundle));
   TRY(cell::check_spec(decoded.spec, files, highest_limits()));
 
-  RunDescriptors descriptors{.in = std::move(fds[1]), .out = std::move(fds[2]), .err = std::move(fds[3])};
+  RunDescriptors descriptors{
+      .in = std::move(fds[1]), .out = std::move(fds[2]), .err = std::move(fds[3])};
   if (request.with_artifacts != 0) descriptors.artifacts = std::move(fds[4]);
   if (request.with_program != 0) descriptors.program = std::move(fds.back());
   if (decoded.spec.program_by_descriptor != descriptors.program.valid() ||
@@ -170,9 +172,8 @@ Status Server::start(const Request& request, std::vector<Fd> fds) {
   }
   CellResources resources = *std::move(ahead_);
   ahead_.reset();
-  TRY_ASSIGN(auto cell,
-             CellRun::start(
-                 host_, decoded.spec, files, std::move(resources), std::move(descriptors), since));
+  TRY_ASSIGN(auto cell, CellRun::start(host_, decoded.spec, files, std::move(resources),
+                                       std::move(descriptors), since));
   cells_.emplace(request.id, std::move(cell));
   return {};
 }

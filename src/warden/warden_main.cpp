@@ -19,7 +19,8 @@ namespace {
 // Where leases are kept: shared by every warden that can hand out the same uids.
 Result<std::string> lease_file(uid_t person) {
   if (person == 0) {
-    if (::mkdir("/run/belljar", 0700) != 0 && errno != EEXIST) return fail_errno("mkdir /run/belljar");
+    if (::mkdir("/run/belljar", 0700) != 0 && errno != EEXIST)
+      return fail_errno("mkdir /run/belljar");
     return std::string("/run/belljar/leases");
   }
   const char* const runtime = std::getenv("XDG_RUNTIME_DIR");
@@ -63,8 +64,7 @@ int warden_main() {
   reply.error_code = static_cast<std::uint32_t>(status.error().code);
   const std::string& text = status.error().message;
   std::memcpy(reply.text.data(), text.data(), std::min(text.size(), reply.text.size() - 1));
-  (void)sys::send_message(
-      client.get(), {reinterpret_cast<const char*>(&reply), sizeof reply}, {})
+  (void)sys::send_message(client.get(), {reinterpret_cast<const char*>(&reply), sizeof reply}, {})
       .has_value();
   return 1;
 }

@@ -1,4 +1,5 @@
-// The role `belljar warden`: becomes root of what it may, probes, serves one client on descriptor 3.
+// The role `belljar warden`: becomes root of what it may, probes, serves one client on
+// descriptor 3.
 #pragma once
 
 namespace belljar::warden {

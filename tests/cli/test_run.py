@@ -9,6 +9,7 @@ import zipfile
 import pytest
 
 from shell import belljar, start
+from support.command import binary, environment
 
 
 def write(folder, name, text):
@@ -210,6 +211,16 @@ def test_an_operators_runtime_is_taken(folder):
     write(folder, "x.plain", "shown\n")
     done = belljar("run", "--runtimes", "runtimes", "x.plain")
     assert (done.code, done.out) == (0, b"shown\n"), done
+
+
+def test_the_program_has_the_usual_signals(folder):
+    """Ours, and those of whoever called us, are not handed on."""
+    write(folder, "x.sh", "grep -E 'Sig(Ign|Blk)' /proc/self/status\n")
+    script = f"trap '' PIPE INT QUIT HUP; {binary()} run x.sh"
+    done = subprocess.run(["bash", "-c", script], stdin=subprocess.DEVNULL, capture_output=True,
+                          env=environment(), check=False)  # fmt: skip
+    masks = [line.split()[1] for line in done.stdout.decode().splitlines()]
+    assert masks == ["0" * 16] * 2, done
 
 
 def test_a_reader_that_goes_away_ends_the_run(folder):

@@ -1,5 +1,6 @@
 """Bad usage: exit code 2, and a message that names what is wrong."""
 
+import os
 from subprocess import DEVNULL
 
 import pytest
@@ -81,6 +82,16 @@ def test_version():
     done = belljar("--version")
     assert done.code == 0
     assert done.out.startswith(b"belljar ") and done.out.count(b".") >= 1
+
+
+def test_a_reader_that_goes_away_is_no_error():
+    for words in (["help"], ["languages"], ["man"], ["completion", "bash"]):
+        read, write = os.pipe()
+        os.close(read)
+        with start(*words, stdin=DEVNULL, stdout=write) as child:
+            os.close(write)
+            assert child.wait() == 141
+            assert child.stderr.read() == b""
 
 
 def test_output_that_cannot_be_written_is_an_error(folder):

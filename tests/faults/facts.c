@@ -13,11 +13,11 @@
 #include <time.h>
 #include <unistd.h>
 
-static void lines(const char *path, const char *const *wanted) {
-  FILE *file = fopen(path, "r");
+static void lines(const char* path, const char* const* wanted) {
+  FILE* file = fopen(path, "r");
   char line[512];
   while (file && fgets(line, sizeof line, file)) {
-    for (const char *const *want = wanted; *want; ++want) {
+    for (const char* const* want = wanted; *want; ++want) {
       if (strncmp(line, *want, strlen(*want)) == 0) printf("%s %s", path, line);
     }
   }
@@ -25,28 +25,31 @@ static void lines(const char *path, const char *const *wanted) {
 }
 
 int main(void) {
-  static const char *const status[] = {"CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb", "NoNewPrivs", "Seccomp:",
-                                       "Groups",  "SigBlk", "SigIgn", "SigCgt", "NSpid", "NSsid", NULL};
-  static const char *const everything[] = {"", NULL};
+  static const char* const status[] = {"CapInh",     "CapPrm",   "CapEff", "CapBnd", "CapAmb",
+                                       "NoNewPrivs", "Seccomp:", "Groups", "SigBlk", "SigIgn",
+                                       "SigCgt",     "NSpid",    "NSsid",  NULL};
+  static const char* const everything[] = {"", NULL};
   printf("started\n");
   lines("/proc/self/status", status);
   lines("/proc/self/cgroup", everything);
-  FILE *mounts = fopen("/proc/self/mounts", "r");
+  FILE* mounts = fopen("/proc/self/mounts", "r");
   char line[512];
   while (mounts && fgets(line, sizeof line, mounts)) {
-    char *owner = strstr(line, ",uid=");
+    char* owner = strstr(line, ",uid=");
     printf("mount %.*s\n", (int)(owner ? owner - line : (long)strcspn(line, "\n")), line);
   }
   if (mounts) fclose(mounts);
   char name[64] = "";
   gethostname(name, sizeof name);
-  printf("host %s, root uid %d, same uids %d, parent %d\n", name, getuid() == 0, getuid() == geteuid(), getppid());
+  printf("host %s, root uid %d, same uids %d, parent %d\n", name, getuid() == 0,
+         getuid() == geteuid(), getppid());
   for (int fd = 0; fd < 1024; ++fd) {
     if (fcntl(fd, F_GETFD) >= 0) printf("fd %d\n", fd);
   }
   for (int resource = 0; resource < 16; ++resource) {
     struct rlimit limit;
-    if (getrlimit(resource, &limit) == 0) printf("rlimit %d %ld %ld\n", resource, (long)limit.rlim_cur, (long)limit.rlim_max);
+    if (getrlimit(resource, &limit) == 0)
+      printf("rlimit %d %ld %ld\n", resource, (long)limit.rlim_cur, (long)limit.rlim_max);
   }
   int packet = socket(AF_PACKET, SOCK_RAW, 0);
   printf("packet socket %s\n", packet < 0 ? strerror(errno) : "made");
