@@ -105,8 +105,8 @@ struct LaunchPlan {
   std::vector<char*> argv, envp, init_argv;
 };
 
-// Computes the plan. kUnavailable names a wall of `spec.require` that this host cannot give, and a
-// mount of the spec that does not exist.
+// Computes the plan. kDenied names the walls of `spec.require` that this host cannot give,
+// kUnavailable a mount of the spec that does not exist.
 Result<std::unique_ptr<LaunchPlan>> make_plan(const Host& host,
                                               const CellSpec& spec,
                                               const Bundle& files,

@@ -53,7 +53,7 @@ TEST(Plan, RefusesWhenARequiredWallIsMissing) {
   const auto plan =
       make_plan(host_of(Privilege::kRoot, 3), spec, Bundle{}, Identity{}, LaunchFds{}, kAllGroups);
   ASSERT_FALSE(plan.has_value());
-  EXPECT_EQ(plan.error().code, Code::kUnavailable);
+  EXPECT_EQ(plan.error().code, Code::kDenied);
   EXPECT_THAT(plan.error().message, testing::HasSubstr("landlock-scope"));
 }
 
