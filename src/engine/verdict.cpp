@@ -87,7 +87,7 @@ StageOutcome judge(StageKind kind, const StageResult& result, const Limits& limi
       // Init ends before its report only when something outside kills it: its memory's end, or a
       // person.
       stage.status = report.oom_kills > 0 ? RunStatus::kMemoryLimit : RunStatus::kSetupError;
-      stage.reason = report.oom_kills > 0 ? "over " + format_bytes(limits.memory)
+      stage.reason = report.oom_kills > 0 ? "memory over " + format_bytes(limits.memory)
                                           : "the cell's init was ended from outside";
       return stage;
     case Cause::kCancelled:
@@ -104,7 +104,7 @@ StageOutcome judge(StageKind kind, const StageResult& result, const Limits& limi
       return stage;
     case Cause::kMemoryLimit:
       stage.status = RunStatus::kMemoryLimit;
-      stage.reason = "over " + format_bytes(limits.memory);
+      stage.reason = "memory over " + format_bytes(limits.memory);
       return stage;
     case Cause::kCpuTime:
       stage.status = RunStatus::kTimeout;

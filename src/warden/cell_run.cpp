@@ -40,8 +40,8 @@ Result<std::unique_ptr<CellRun>> CellRun::start(const cell::Host& host,
   run->since_ = since;
   run->profile_ = cell::find_profile(spec.profile);
   TRY(run->resources_.cgroup.set_limits(spec.limits, spec.without));
-  if (run->resources_.net.valid() && !spec.loopback) {
-    TRY(set_loopback(run->resources_.net.get(), false));
+  if (run->resources_.net.valid() && spec.loopback) {
+    TRY(bring_loopback_up(run->resources_.net.get()));
   }
   TRY_ASSIGN(auto reports, sys::make_seqpacket());
   TRY_ASSIGN(auto controls, sys::make_seqpacket());

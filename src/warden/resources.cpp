@@ -20,12 +20,12 @@ constexpr uid_t kSingleUser = 1000;     // the only uid of a nested user namespa
 constexpr uid_t kFirstSubordinate = 1;  // 0 of the warden's namespace is the person
 constexpr unsigned kSubordinateLeases = 16384;
 
-Status set_loopback_here(bool up) {
+Status bring_loopback_up_here() {
   const Fd socket = Fd::adopt(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
   if (!socket.valid()) return fail_errno("socket");
   ifreq request{};
   std::strcpy(request.ifr_name, "lo");
-  request.ifr_flags = static_cast<short>(up ? IFF_UP : 0);
+  request.ifr_flags = IFF_UP;
   if (::ioctl(socket.get(), SIOCSIFFLAGS, &request) != 0) return fail_errno("SIOCSIFFLAGS lo");
   return {};
 }
@@ -52,7 +52,6 @@ class NetworkVisit {
 Result<Fd> make_network() {
   TRY_ASSIGN(const NetworkVisit visit, NetworkVisit::begin());
   if (::unshare(CLONE_NEWNET) != 0) return fail_errno("unshare network namespace");
-  TRY(set_loopback_here(true));
   return sys::open_file("/proc/self/ns/net", O_RDONLY);
 }
 
@@ -70,10 +69,10 @@ cell::Identity identity_of(cell::Privilege privilege, unsigned slot) {
 
 }  // namespace
 
-Status set_loopback(int net, bool up) {
+Status bring_loopback_up(int net) {
   TRY_ASSIGN(const NetworkVisit visit, NetworkVisit::begin());
   if (::setns(net, CLONE_NEWNET) != 0) return fail_errno("setns network namespace");
-  return set_loopback_here(up);
+  return bring_loopback_up_here();
 }
 
 Result<CellResources> ResourceMaker::make() const {

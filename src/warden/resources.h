@@ -37,7 +37,8 @@ class ResourceMaker {
   std::string lease_file_;
 };
 
-// Brings `lo` of a network namespace up or down.
-Status set_loopback(int net, bool up);
+// Brings `lo` of a network namespace up. There is no way back: an address that was once there keeps
+// its routes.
+Status bring_loopback_up(int net);
 
 }  // namespace belljar::warden

@@ -30,7 +30,8 @@ class Done:
         return json.loads(self.out)
 
     def __repr__(self):
-        return f"exit code {self.code}\n--- stdout\n{self.out[:4000]!r}\n--- stderr\n{self.err[:4000]!r}"
+        out, err = self.out[:4000], self.err[:4000]
+        return f"exit code {self.code}\n--- stdout\n{out!r}\n--- stderr\n{err!r}"
 
 
 def belljar(*words, stdin=b"", env=None, **options):
@@ -45,9 +46,7 @@ def belljar(*words, stdin=b"", env=None, **options):
 
 def start(*words, **options):
     pipes = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
-    return subprocess.Popen(
-        [binary(), *map(str, words)], env=environment(), **{**pipes, **options}
-    )
+    return subprocess.Popen([binary(), *map(str, words)], env=environment(), **{**pipes, **options})
 
 
 class Terminal:

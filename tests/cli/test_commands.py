@@ -58,10 +58,11 @@ def test_doctor_reports_what_cells_really_get(folder):
     assert report["works"] is True, report["reason"]
     (folder / "x.py").write_text("")
     outcome = belljar("run", "--json", "x.py").json
+    stage = outcome["stages"][-1]
     stood = [wall["name"] for wall in report["walls"] if wall["stands"]]
-    assert sorted(stood) == sorted(outcome["stages"][-1]["walls"])
+    assert sorted(stood) == sorted(stage["walls"])
     missing = [wall for wall in report["walls"] if not wall["stands"]]
-    assert sorted(wall["name"] for wall in missing) == sorted(outcome["stages"][-1]["missing_walls"])
+    assert sorted(wall["name"] for wall in missing) == sorted(stage["missing_walls"])
     assert all(wall["advice"] for wall in missing)
     assert report["host"]["kernel"] == outcome["host"]["kernel"]
     gaps = missing or [limit for limit in report["limits"] if not limit["held"]]

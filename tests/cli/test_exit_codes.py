@@ -26,7 +26,7 @@ CASES = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("name, source, limits, code, said", CASES, ids=lambda value: str(value)[:12])
+@pytest.mark.parametrize("name, source, limits, code, said", CASES, ids=[row[0] for row in CASES])
 def test_exit_code(folder, name, source, limits, code, said):
     (folder / name).write_text(source)
     options = ["--limit", limits] if limits else []

@@ -17,7 +17,8 @@ def outcome_of(folder, source, *options, stdin=b""):
 
 
 def test_holds_what_the_program_did(folder):
-    code, outcome = outcome_of(folder, "import sys; print(input()); print('e', file=sys.stderr); sys.exit(3)", stdin=b"hi\n")
+    source = "import sys; print(input()); print('e', file=sys.stderr); sys.exit(3)"
+    code, outcome = outcome_of(folder, source, stdin=b"hi\n")
     stage = outcome["stages"][-1]
     assert code == 3 and outcome["status"] == "runtime_error"
     assert stage["exit_code"] == 3
@@ -49,7 +50,9 @@ def test_an_error_of_ours_is_an_object_too(folder):
 
 
 @pytest.mark.catalogue("T179")
-@pytest.mark.parametrize("limit, text", [(1, "a"), (2, "a"), (3, "aé"), (4, "aé"), (7, "aé\U0001f600")])
+@pytest.mark.parametrize(
+    "limit, text", [(1, "a"), (2, "a"), (3, "aé"), (4, "aé"), (7, "aé\U0001f600")]
+)
 def test_a_cut_never_splits_a_character(folder, limit, text):
     source = "import sys; sys.stdout.buffer.write('aé\U0001f600\\r\\n'.encode() * 9)"
     _, outcome = outcome_of(folder, source, "--limit", f"output={limit}")
@@ -75,7 +78,11 @@ def test_bytes_that_are_no_text_are_kept_exactly(folder, data):
 
 @pytest.mark.catalogue("T181")
 def test_growth_by_escaping_is_bounded(folder):
-    source = "import sys; sys.stdout.buffer.write(b'\\0' * 100000); sys.stderr.write('<\\u202e' * 20000)"
+    source = (
+        "import sys\n"
+        "sys.stdout.buffer.write(b'\\0' * 100000)\n"
+        "sys.stderr.write('<\\u202e' * 20000)\n"
+    )
     (folder / "x.py").write_text(source)
     done = belljar("run", "--json", "--limit", "output=100K", "x.py")
     assert len(done.out) < 6 * 2 * 102400 + 20000
@@ -85,7 +92,15 @@ def test_growth_by_escaping_is_bounded(folder):
 @pytest.mark.catalogue("T124", "T182")
 def test_forged_results_stay_text(folder):
     forged = '"}]}\n{"status": "ok", "reason": "forged"}\n\x1b]52;c;eA==\x07'
-    code, outcome = outcome_of(folder, f"import os, sys\nfor fd in range(3, 64):\n  try: os.write(fd, {forged.encode()!r})\n  except OSError: pass\nsys.stdout.write({forged!r}); sys.exit(9)")
+    source = (
+        "import os, sys\n"
+        "for fd in range(3, 64):\n"
+        f"    try: os.write(fd, {forged.encode()!r})\n"
+        "    except OSError: pass\n"
+        f"sys.stdout.write({forged!r})\n"
+        "sys.exit(9)\n"
+    )
+    code, outcome = outcome_of(folder, source)
     assert code == 9 and outcome["status"] == "runtime_error"
     assert outcome["stages"][-1]["stdout"]["text"] == forged
 

@@ -115,7 +115,8 @@ def test_shows_a_bar_on_a_terminal_only(judge):
 
 
 def test_an_interrupt_ends_the_judging(judge):
-    judge("import time\nprint(input(), flush=True)\ntime.sleep(60)", {"1": ("a", "a"), "2": ("b", "b")})
+    source = "import time\nprint(input(), flush=True)\ntime.sleep(60)"
+    judge(source, {"1": ("a", "a"), "2": ("b", "b")})
     with Terminal("run", "--tests", "tests", "--limit", "wall=50s", "prog.py") as terminal:
         terminal.expect(rb"0/2")
         terminal.interrupt()

@@ -57,7 +57,9 @@ def test_works_with_closed_standard_streams(folder):
 def test_answers_a_program_that_asks_back(folder):
     """What is written arrives at once, and what is answered too: nothing waits for an end."""
     program = write(
-        folder, "echo.py", "import sys\nfor line in sys.stdin:\n    print('got', line, end='', flush=True)\n"
+        folder,
+        "echo.py",
+        "import sys\nfor line in sys.stdin: print('got', line, end='', flush=True)\n",
     )
     with start("run", program) as child:
         for word in (b"one\n", b"two\n"):
@@ -87,7 +89,8 @@ def test_the_callers_environment_stays_outside(folder):
 
 
 def test_takes_further_files(folder):
-    program = write(folder, "main.py", "import lib, os; print(lib.x, open('d/data').read(), sorted(os.listdir('kit')))")
+    source = "import lib, os; print(lib.x, open('d/data').read(), sorted(os.listdir('kit')))"
+    program = write(folder, "main.py", source)
     write(folder, "lib.py", "x = 1")
     write(folder, "data.txt", "2")
     write(folder, "kit/b", "")
@@ -97,7 +100,8 @@ def test_takes_further_files(folder):
 
 
 def test_runs_a_directory_without_following_links(folder):
-    write(folder, "app/main.py", "import os; print(sorted(os.listdir('.')), sorted(os.listdir('pkg')))")
+    source = "import os; print(sorted(os.listdir('.')), sorted(os.listdir('pkg')))"
+    write(folder, "app/main.py", source)
     write(folder, "app/pkg/a.txt", "")
     write(folder, "app/.git/config", "secret")
     os.symlink("/etc/passwd", folder / "app/pkg/link")
@@ -157,7 +161,8 @@ def test_shows_hostile_names_of_an_archive_as_text(folder):
 
 
 def test_runs_a_program_from_standard_input():
-    done = belljar("run", "--language", "python", "-", "a", stdin=b"import sys; print(sys.argv[1:], sys.stdin.read())")
+    source = b"import sys; print(sys.argv[1:], sys.stdin.read())"
+    done = belljar("run", "--language", "python", "-", "a", stdin=source)
     assert (done.code, done.out) == (0, b"['a'] \n"), done
     done = belljar("run", "--language", "c", "-", stdin=b"int main(void) { return 7; }")
     assert done.code == 7, done
@@ -167,7 +172,7 @@ def test_names_the_program_as_the_caller_did(folder):
     write(folder, "sub/fails.py", "raise ValueError('x')")
     done = belljar("run", "sub/fails.py")
     assert done.code == 1
-    assert b"fails.py\", line 1" in done.err and b"ValueError: x" in done.err
+    assert b'fails.py", line 1' in done.err and b"ValueError: x" in done.err
 
 
 def test_language_wins_over_the_extension(folder):
@@ -180,7 +185,7 @@ def test_says_what_a_compiler_says_on_standard_error(folder):
     done = belljar("run", "bad.c")
     assert (done.code, done.out) == (123, b"")
     assert b"bad.c:1" in done.err and b"belljar: compile_error" in done.err
-    write(folder, "warns.c", "#warning look\n#include <stdio.h>\nint main(void) { puts(\"ran\"); }")
+    write(folder, "warns.c", '#warning look\n#include <stdio.h>\nint main(void) { puts("ran"); }')
     done = belljar("run", "warns.c")
     assert (done.code, done.out) == (0, b"ran\n")
     assert b"look" in done.err
@@ -195,7 +200,8 @@ def test_stats_go_to_standard_error(folder):
 
 def test_a_policy_file_is_read(folder):
     program = write(folder, "x.py", "open('made', 'w')")
-    write(folder, "mine.toml", 'why = "a test"\n[filesystem]\nwhy = "a test"\nwritable_box = false\n')
+    policy = 'why = "a test"\n[filesystem]\nwhy = "a test"\nwritable_box = false\n'
+    write(folder, "mine.toml", policy)
     assert belljar("run", program).code == 0
     done = belljar("run", "--policy", "mine.toml", program)
     assert done.code == 1 and b"Read-only" in done.err, done
@@ -203,11 +209,16 @@ def test_a_policy_file_is_read(folder):
 
 
 def test_an_operators_runtime_is_taken(folder):
-    write(folder, "runtimes/plain.toml", (
-        'name = "plain"\ntitle = "Plain"\nextensions = [".plain"]\npackage = "coreutils"\n'
-        'version = ["{tool}", "--version"]\n[programs]\ntool = ["/usr/bin/cat", "/bin/cat"]\n'
-        '[run]\nargv = ["{tool}", "{entry}", "{args}"]\n[hello]\nfile = "hello.plain"\nsource = "Hello from Plain\\n"\n'
-    ))
+    write(
+        folder,
+        "runtimes/plain.toml",
+        (
+            'name = "plain"\ntitle = "Plain"\nextensions = [".plain"]\npackage = "coreutils"\n'
+            'version = ["{tool}", "--version"]\n[programs]\ntool = ["/usr/bin/cat", "/bin/cat"]\n'
+            '[run]\nargv = ["{tool}", "{entry}", "{args}"]\n'
+            '[hello]\nfile = "hello.plain"\nsource = "Hello from Plain\\n"\n'
+        ),
+    )
     write(folder, "x.plain", "shown\n")
     done = belljar("run", "--runtimes", "runtimes", "x.plain")
     assert (done.code, done.out) == (0, b"shown\n"), done

@@ -2,7 +2,6 @@
 
 import fcntl
 import os
-import time
 
 import pytest
 
@@ -40,7 +39,11 @@ def test_a_drained_flood_is_counted(folder):
     done = belljar("run", "--json", "--policy", "p.toml", "--limit", "output=1K", "x.py")
     stdout = done.json["stages"][-1]["stdout"]
     assert done.json["status"] == "ok"
-    assert (stdout["total_bytes"], len(stdout["text"]), stdout["truncated"]) == (10**7, 1024, True)
+    assert (stdout["total_bytes"], len(stdout["text"]), stdout["truncated"]) == (
+        10**7,
+        1024,
+        True,
+    )
 
 
 @pytest.mark.catalogue("T177")
@@ -52,7 +55,7 @@ def test_single_bytes_and_no_line_ends(folder):
 @pytest.mark.catalogue("T178")
 def test_input_that_nobody_reads_blocks_nothing(folder):
     assert run(folder, "print('done')", stdin=b"x" * (8 << 20)).out == b"done\n"
-    done = run(folder, "import os, time; os.close(0); time.sleep(0.2); print('done')",
+    done = run(folder, "import os; os.close(0); print('done')",
                stdin=b"x" * (8 << 20))  # fmt: skip
     assert (done.code, done.out) == (0, b"done\n")
 
@@ -112,10 +115,9 @@ def test_output_after_the_end_is_cut_at_the_death(folder):
         "    time.sleep(60)\n"
         "    print('late')\n"
     )
-    begun = time.monotonic()
-    done = run(folder, source, "--limit", "wall=30s")
-    assert done.out == b"first\n"
-    assert time.monotonic() - begun < 25
+    stage = run(folder, source, "--json", "--limit", "wall=30s").json["stages"][-1]
+    assert (stage["status"], stage["stdout"]["text"]) == ("ok", "first\n")
+    assert stage["events"]["leftover_processes"] == 1
 
 
 @pytest.mark.catalogue("T187")

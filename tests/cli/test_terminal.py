@@ -10,7 +10,7 @@ from support import census
 from support.command import binary
 
 SEQUENCES = {
-    "csi": b"\x1b[2J\x1b[31m", "osc title": b"\x1b]0;owned\x07", "osc unterminated": b"\x1b]52;c;eA==",
+    "csi": b"\x1b[2J\x1b[31m", "osc title": b"\x1b]0;owned\x07", "osc open": b"\x1b]52;c;eA==",
     "osc 8 link": b"\x1b]8;;http://x\x1b\\x", "dcs": b"\x1bP+q\x1b\\", "apc": b"\x1b_x\x1b\\",
     "pm": b"\x1b^x\x1b\\", "sos": b"\x1bXx\x1b\\", "reset": b"\x1bc", "query": b"\x1b[c\x1b[6n",
     "c1 bytes": b"\x9b31m\x90x\x9c\x9d0;x\x9c", "c1 in utf-8": b"\xc2\x9b31m\xc2\x9d0;x\xc2\x9c",
@@ -20,15 +20,13 @@ SEQUENCES = {
     "vertical": b"\x0b\x0c",
 }  # fmt: skip
 # What may reach a terminal below space: line ends and tabs. The terminal makes \n into \r\n itself.
-CONTROLS = set(range(0x20)) - {0x0A, 0x0D, 0x09} | {0x7F}
+CONTROLS = set(range(0x20)) - {0x0A, 0x09} | {0x7F} | set(range(0x80, 0xA0))
+INVISIBLE = "\u202e\u2066\u200b\ufeff\U000e0041"
 
 
 def harmless(shown):
     text = shown.replace(b"\r\n", b"\n").decode()  # decodes: no stray byte has come through
-    return not any(
-        ord(c) in CONTROLS or c == "\r" or 0x80 <= ord(c) < 0xA0 or c in "\u202e\u2066\u200b\ufeff\U000e0041"
-        for c in text
-    )  # fmt: skip
+    return not any(ord(c) in CONTROLS or c in INVISIBLE for c in text)
 
 
 @pytest.fixture
@@ -53,18 +51,16 @@ def test_sequences_are_shown_and_not_obeyed(emitter, data, stream):
 
 @pytest.mark.catalogue("T188")
 def test_a_sequence_in_pieces_is_shown_too(folder):
-    pieces = [bytes([byte]) for byte in b"<\x1b]0;\xc2\x9b\xe2\x80\xae\x07\xf3\xa0\x81\x81>\n"]
-    (folder / "x.py").write_text(
-        f"import os, time\nfor piece in {pieces!r}:\n    os.write(1, piece)\n    time.sleep(0.005)\n"
-    )
+    whole = b"<\x1b]0;\xc2\x9b\xe2\x80\xae\x07\xf3\xa0\x81\x81>\n"
+    source = "import os\nfor byte in {!r}: os.write(1, bytes([byte]))\n"
+    (folder / "x.py").write_text(source.format(whole))
     code, shown = run_on_terminal("run", "x.py")
-    whole = run_on_terminal("run", "--limit", "wall=20s", "x.py")[1]
-    assert code == 0 and harmless(shown) and shown == whole
-    assert shown == b"<\\x1b]0;\\u009b\\u202e\\x07\\U000e0041>\r\n" or b"\\x1b]0;" in shown
+    assert code == 0
+    assert shown == rb"<\x1b]0;\u009b\u202e\x07\U000e0041>" + b"\r\n"
 
 
 @pytest.mark.catalogue("T183")
-def test_a_million_combining_marks_take_no_time(folder):
+def test_a_flood_of_combining_marks_is_shown(folder):
     (folder / "x.py").write_text("print('a' + '\\u0301' * 200000 + '\\t' * 1000)")
     code, shown = run_on_terminal("run", "x.py")
     assert code == 0 and len(shown) >= 400000
@@ -118,7 +114,8 @@ def test_a_hint_for_an_option_that_came_too_late(folder):
 
 def test_typed_lines_reach_the_program(folder):
     (folder / "x.py").write_text(
-        "import sys\nfor line in sys.stdin: print('got', line.strip(), sys.stdin.isatty(), flush=True)"
+        "import sys\n"
+        "for line in sys.stdin: print('got', line.strip(), sys.stdin.isatty(), flush=True)\n"
     )
     with Terminal("run", "--limit", "wall=50s", "x.py") as terminal:
         terminal.type(b"one\n")
@@ -229,7 +226,7 @@ def test_a_signal_cancels(folder, number, code):
 
 
 def test_a_signal_ends_the_waiting_for_a_slow_reader(folder):
-    (folder / "x.py").write_text("import os\nos.write(1, b'x' * 500000)\nimport time; time.sleep(50)")
+    (folder / "x.py").write_text("import os, time\nos.write(1, b'x' * 500000)\ntime.sleep(50)")
     with start("run", "--limit", "wall=50s", "x.py") as child:
         assert os.read(child.stdout.fileno(), 1) == b"x"  # the pipe behind it stays full
         child.send_signal(signal.SIGTERM)

@@ -46,7 +46,7 @@ WRONG = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("words, said", WRONG, ids=lambda value: " ".join(value) if isinstance(value, list) else "")
+@pytest.mark.parametrize("words, said", WRONG, ids=[" ".join(words) for words, _ in WRONG])
 def test_wrong_usage(folder, words, said):
     for name in ("x.py", "x.unknown"):
         (folder / name).write_text("print('ran')")

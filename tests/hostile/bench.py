@@ -27,10 +27,13 @@ class Features:
             "root": os.geteuid() == 0 and command.ordinary_user() is None,
             "kernel-log": log.available,
             "ipv6": pathlib.Path("/proc/net/if_inet6").exists(),
-            "node": command.has_tool("node"), "java": command.has_tool("javac"),
-            "perl": command.has_tool("perl"), "g++": command.has_tool("g++"),
-            "gcc": command.has_tool("gcc"), "ia32": _has_ia32(),
-        }  # fmt: skip
+            "node": command.has_tool("node"),
+            "java": command.has_tool("javac"),
+            "perl": command.has_tool("perl"),
+            "g++": command.has_tool("g++"),
+            "gcc": command.has_tool("gcc"),
+            "ia32": _has_ia32(),
+        }
 
     def lacking(self):
         return {name for name, there in self._has.items() if not there} | self.missing_walls
@@ -91,7 +94,7 @@ class Bench:
         self._stack.close()
 
     def _benign(self):
-        with command.scratch_folder("belljar-run-") as place:
+        with command.scratch_folder("hostile-run-") as place:
             return command.run(command.Wanted(BENIGN), place)
 
     def environment(self):

@@ -23,7 +23,6 @@ class Tally:
         self.verdicts = {}  # case name -> list of (what, "passed" | "failed" | reason of a skip)
         self.censuses = 0
         self.left = []
-        self.fully_walled = None
 
     def note(self, case, verdict):
         self.verdicts.setdefault(case, []).append(verdict)
@@ -46,14 +45,14 @@ def bench():
     if not os.access(command.binary(), os.X_OK):
         pytest.fail(f"{command.binary()} is not there: ./dev build", pytrace=False)
     census.adopt_orphans()
-    with command.scratch_folder("belljar-bench-") as place, Bench(place, TALLY) as made:
+    with command.scratch_folder("hostile-bench-") as place, Bench(place, TALLY) as made:
         yield made
 
 
 @pytest.fixture
 def folder():
     """A folder for one run, whose path holds a word that no outcome may repeat."""
-    with command.scratch_folder("belljar-run-") as place:
+    with command.scratch_folder("hostile-run-") as place:
         yield place
 
 
@@ -95,7 +94,9 @@ def coverage(cases, tally):
         else:
             full_only = all(case.tier == "full" for case in cases if identifier in case.ids)
             uncovered[identifier] = "runs with --full" if full_only else NOT_RUN
-    covered += [identifier for identifier in index.elsewhere if table.class_of(identifier) in table.OURS]
+    covered += [
+        identifier for identifier in index.elsewhere if table.class_of(identifier) in table.OURS
+    ]
     applies = index.applies()
     return {
         "applies": applies,
@@ -118,7 +119,9 @@ def pytest_terminal_summary(terminalreporter):
     for identifier, why in summary["uncovered"].items():
         if why != NOT_RUN:
             write(f"  not covered: {identifier}: {why}")
-    write(f"{len(summary['not_applicable'])} ids do not apply yet, each with its reason in the table")
+    write(
+        f"{len(summary['not_applicable'])} ids do not apply yet, each with its reason in the table"
+    )
     write(f"{TALLY.censuses} censuses, {len(TALLY.left)} things left behind")
 
 
@@ -130,10 +133,14 @@ def pytest_sessionfinish(session):
     if summary is None:
         return
     shown = {key: summary[key] for key in ("applies", "covered", "uncovered")}
-    notes = [f"{len(summary['not_applicable'])} ids do not apply yet, each with its reason in "
-             "tests/hostile/catalogue.toml"]  # fmt: skip
+    notes = [
+        f"{len(summary['not_applicable'])} ids do not apply yet, each with its reason in "
+        "tests/hostile/catalogue.toml"
+    ]
     report = {
-        "suite": "hostile", "catalogue": shown, "notes": notes,
+        "suite": "hostile",
+        "catalogue": shown,
+        "notes": notes,
         "census": {"checked": TALLY.censuses, "left": TALLY.left},
-    }  # fmt: skip
+    }
     pathlib.Path(place, "hostile.json").write_text(json.dumps(report, indent=1))

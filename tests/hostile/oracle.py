@@ -63,7 +63,7 @@ def lookup(path, stage, outcome):
 
 
 def check_fact(fact, stage, outcome):
-    """"usage.cpu_ms >= 300"; the left side is of the last stage, or of "outcome."; $ refers too."""
+    """usage.cpu_ms >= 300: the left side is of the last stage, or of outcome.; $path refers too."""
     match = FACT.match(fact)
     if not match:
         return [f"no fact: {fact!r}"]
@@ -73,11 +73,15 @@ def check_fact(fact, stage, outcome):
         return [f"fact {fact!r}: the outcome does not say"]
     try:
         holds = {
-            "==": lambda: left == right, "!=": lambda: left != right,
-            ">=": lambda: left >= right, "<=": lambda: left <= right,
-            ">": lambda: left > right, "<": lambda: left < right,
-            "has": lambda: right in left, "lacks": lambda: right not in left,
-        }[relation]()  # fmt: skip
+            "==": lambda: left == right,
+            "!=": lambda: left != right,
+            ">=": lambda: left >= right,
+            "<=": lambda: left <= right,
+            ">": lambda: left > right,
+            "<": lambda: left < right,
+            "has": lambda: right in left,
+            "lacks": lambda: right not in left,
+        }[relation]()
     except TypeError:
         return [f"fact {fact!r}: cannot compare {left!r}"]
     return [] if holds else [f"fact {fact!r}: it is {left!r}"]
@@ -95,8 +99,11 @@ def check_attempts(text, expected):
             problems.append(f"attempt {what}: was not made")
         elif allowed != "*" and seen[what] not in allowed.split("|"):
             problems.append(f"attempt {what}: expected {allowed}, got {seen[what]}")
-    problems += [f"attempt {what}: {seen[what]}, and no row expects it"
-                 for what in seen if what not in expected]  # fmt: skip
+    problems += [
+        f"attempt {what}: {seen[what]}, and no row expects it"
+        for what in seen
+        if what not in expected
+    ]
     return problems
 
 
@@ -132,8 +139,10 @@ def check_expect(run, expect):
         return [*problems, "standard output is not one JSON object"]
     outcome, stage = run.outcome, run.stage
     if "status" in expect and outcome.get("status") not in as_list(expect["status"]):
-        problems.append(f"status: expected {expect['status']}, got {outcome.get('status')}"
-                        f" ({outcome.get('reason')})")  # fmt: skip
+        problems.append(
+            f"status: expected {expect['status']}, got {outcome.get('status')}"
+            f" ({outcome.get('reason')})"
+        )
     if "clock" in expect and stage.get("clock") not in as_list(expect["clock"]):
         problems.append(f"clock: expected {expect['clock']}, got {stage.get('clock')}")
     for key in ("exit_code", "signal"):
@@ -162,7 +171,9 @@ def check_denied(stage, expect):
     if "denied" in expect and names != set(expect["denied"]):
         return [f"denied system calls: expected {sorted(expect['denied'])}, got {sorted(names)}"]
     missing = set(expect.get("denied_at_least", [])) - names
-    return [f"denied system calls: {sorted(missing)} are not among {sorted(names)}"] if missing else []
+    return (
+        [f"denied system calls: {sorted(missing)} are not among {sorted(names)}"] if missing else []
+    )
 
 
 def check_cpu_limit(stage):
@@ -188,8 +199,10 @@ def check_reason(outcome):
     """O7: one line that names the limit or the control, and no path of the host."""
     problems = []
     reasons = [("outcome", outcome.get("status"), outcome.get("reason"))]
-    reasons += [(f"{stage.get('stage')} stage", stage.get("status"), stage.get("reason"))
-                for stage in outcome.get("stages", [])]  # fmt: skip
+    reasons += [
+        (f"{stage.get('stage')} stage", stage.get("status"), stage.get("reason"))
+        for stage in outcome.get("stages", [])
+    ]
     for where, status, reason in reasons:
         if not isinstance(reason, str) or not reason.strip():
             problems.append(f"reason: the {where} has none")
@@ -219,8 +232,11 @@ def check_always(run, token, least_peak, stdin_bytes=0):
     if run.out.count(b"\n") != 1 or not run.out.endswith(b"\n"):
         problems.append("the outcome is not exactly one line")
     problems += check_reason(run.outcome)
-    kept = sum(len(stage.get(stream, {}).get("text", ""))
-               for stage in run.outcome.get("stages", []) for stream in ("stdout", "stderr"))  # fmt: skip
+    kept = sum(
+        len(stage.get(stream, {}).get("text", ""))
+        for stage in run.outcome.get("stages", [])
+        for stream in ("stdout", "stderr")
+    )
     kept += sum(artifact.get("bytes", 0) for artifact in run.outcome.get("artifacts", []))
     # The kept bytes exist a few times over while they are repaired, escaped and serialised.
     given = sum(map(len, run.argv))

@@ -16,12 +16,17 @@ def wanted(case, bench, changes=None):
         policy = control_policy(without, policy)
     return command.Wanted(
         row.get("victim", case.victim),
-        language=row.get("language"), policy=policy, limits=row.get("limits", ""),
+        language=row.get("language"),
+        policy=policy,
+        limits=row.get("limits", ""),
         args=[bench.fill_in(word) for word in row.get("args", [])],
         files=[command.VICTIMS / name for name in row.get("files", [])],
-        artifacts=row.get("artifact", []), env=[bench.fill_in(word) for word in row.get("env", [])],
-        runtimes=runtimes(row), source=source, options=row.get("options", []),
-    )  # fmt: skip
+        artifacts=row.get("artifact", []),
+        env=[bench.fill_in(word) for word in row.get("env", [])],
+        runtimes=runtimes(row),
+        source=source,
+        options=row.get("options", []),
+    )
 
 
 def control_policy(without, text):
@@ -67,6 +72,9 @@ def stdin_of(row):
 def run_case(case, bench, folder, changes=None):
     row = {**case.run, **(changes or {})}
     return command.run(
-        wanted(case, bench, changes), folder, stdin=stdin_of(row), env=bench.environment(),
+        wanted(case, bench, changes),
+        folder,
+        stdin=stdin_of(row),
+        env=bench.environment(),
         timeout=row.get("timeout", 60),
-    )  # fmt: skip
+    )

@@ -14,15 +14,24 @@ CASES = FOLDER / "cases"
 CATALOGUE = FOLDER / "catalogue.toml"
 FIRST_ID, LAST_ID = 1, 222
 CLASSES = {
-    "A": range(1, 46), "B": range(46, 73), "C": range(73, 92), "D": range(92, 105),
-    "E": range(105, 119), "F": range(119, 131), "G": range(131, 156), "H": range(156, 165),
-    "I": range(165, 176), "J": range(176, 190), "K": range(190, 208), "L": range(208, 223),
-}  # fmt: skip
+    "A": range(1, 46),
+    "B": range(46, 73),
+    "C": range(73, 92),
+    "D": range(92, 105),
+    "E": range(105, 119),
+    "F": range(119, 131),
+    "G": range(131, 156),
+    "H": range(156, 165),
+    "I": range(165, 176),
+    "J": range(176, 190),
+    "K": range(190, 208),
+    "L": range(208, 223),
+}
 OURS = "ABCDEFIJ"  # the classes that concern a cell or the command line
 
 STATUSES = frozenset(
-    """ok runtime_error signalled timeout memory_limit output_limit disk_limit compile_error rejected
-    setup_error cancelled""".split()
+    """ok runtime_error signalled timeout memory_limit output_limit disk_limit compile_error
+    rejected setup_error cancelled""".split()
 )
 WALLS = frozenset(
     """pid-namespace mount-namespace net-namespace ipc-namespace uts-namespace cgroup-namespace
@@ -33,26 +42,71 @@ WALLS = frozenset(
 FEATURES = frozenset({"root", "kernel-log", "node", "java", "perl", "g++", "gcc", "ipv6", "ia32"})
 
 EXPECTATIONS = {
-    "status": (str, list), "clock": (str, list), "exit_code": (int, list), "signal": (str, list),
-    "code": int, "attempts": dict, "stdout": str, "stdout_match": str, "stdout_lacks": list,
-    "stderr_match": str, "facts": list, "denied": list, "denied_at_least": list, "reason": str,
-    "artifacts": list, "cpu_limit_kept": bool, "bill_covers": str, "kernel_log_bytes": int,
+    "status": (str, list),
+    "clock": (str, list),
+    "exit_code": (int, list),
+    "signal": (str, list),
+    "code": int,
+    "attempts": dict,
+    "stdout": str,
+    "stdout_match": str,
+    "stdout_lacks": list,
+    "stderr_match": str,
+    "facts": list,
+    "denied": list,
+    "denied_at_least": list,
+    "reason": str,
+    "artifacts": list,
+    "cpu_limit_kept": bool,
+    "bill_covers": str,
+    "kernel_log_bytes": int,
     "outcome": bool,
-}  # fmt: skip
+}
 RUN_KEYS = {
-    "language": str, "policy": str, "policy_text": str, "limits": str, "args": list, "files": list,
-    "artifact": list, "env": list, "compile_limits": str, "scripted": bool, "stdin": (str, dict),
-    "options": list, "timeout": int,
-}  # fmt: skip
+    "language": str,
+    "policy": str,
+    "policy_text": str,
+    "limits": str,
+    "args": list,
+    "files": list,
+    "artifact": list,
+    "env": list,
+    "compile_limits": str,
+    "scripted": bool,
+    "stdin": (str, dict),
+    "options": list,
+    "timeout": int,
+}
 CASE_KEYS = {
-    **RUN_KEYS, "ids": list, "name": str, "what": str, "victim": str, "scenario": str, "needs": list,
-    "tier": str, "repeat": int, "repeat_full": int, "beside": bool, "template": bool,
-    "expect": dict, "control": dict, "marker": str,
-}  # fmt: skip
+    **RUN_KEYS,
+    "ids": list,
+    "name": str,
+    "what": str,
+    "victim": str,
+    "scenario": str,
+    "needs": list,
+    "tier": str,
+    "repeat": int,
+    "repeat_full": int,
+    "beside": bool,
+    "template": bool,
+    "expect": dict,
+    "control": dict,
+    "marker": str,
+}
 CONTROL_KEYS = {
-    **RUN_KEYS, "without": list, "bare": bool, "keep": list, "user": bool, "prlimit": list,
-    "builtin": str, "scenario": str, "expect": dict, "needs": list, "victim": str,
-}  # fmt: skip
+    **RUN_KEYS,
+    "without": list,
+    "bare": bool,
+    "keep": list,
+    "user": bool,
+    "prlimit": list,
+    "builtin": str,
+    "scenario": str,
+    "expect": dict,
+    "needs": list,
+    "victim": str,
+}
 
 
 class BadTable(ValueError):
@@ -126,13 +180,22 @@ def _case(file, row):
         _check_expect(where, row.get("expect", {}))
     _check_control(where, row["control"])
     return Case(
-        name=row["name"], ids=row["ids"], what=row["what"], victim=row.get("victim"),
-        scenario=row.get("scenario"), needs=row.get("needs", []), tier=row.get("tier", "quick"),
-        repeat=row.get("repeat", 1), repeat_full=row.get("repeat_full", row.get("repeat", 1)),
-        beside=row.get("beside", False), template=row.get("template", False),
-        run={key: row[key] for key in RUN_KEYS if key in row}, expect=row.get("expect", {}),
-        control=row["control"], file=pathlib.Path(file).stem,
-    )  # fmt: skip
+        name=row["name"],
+        ids=row["ids"],
+        what=row["what"],
+        victim=row.get("victim"),
+        scenario=row.get("scenario"),
+        needs=row.get("needs", []),
+        tier=row.get("tier", "quick"),
+        repeat=row.get("repeat", 1),
+        repeat_full=row.get("repeat_full", row.get("repeat", 1)),
+        beside=row.get("beside", False),
+        template=row.get("template", False),
+        run={key: row[key] for key in RUN_KEYS if key in row},
+        expect=row.get("expect", {}),
+        control=row["control"],
+        file=pathlib.Path(file).stem,
+    )
 
 
 def _check_control(where, control):

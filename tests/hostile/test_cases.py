@@ -58,12 +58,17 @@ def test_control(case, bench, folder):
         return
     bench.features.require("root")
     done = bare.run(
-        control.get("victim", case.victim), folder,
-        args=[bench.fill_in(word, bench.spare)
-              for word in control.get("args", case.run.get("args", []))],
-        stdin=stdin_of({**case.run, **control}), keep=control.get("keep", ()),
-        user=control.get("user", False), limits=control.get("prlimit", ()),
-    )  # fmt: skip
+        control.get("victim", case.victim),
+        folder,
+        args=[
+            bench.fill_in(word, bench.spare)
+            for word in control.get("args", case.run.get("args", []))
+        ],
+        stdin=stdin_of({**case.run, **control}),
+        keep=control.get("keep", ()),
+        user=control.get("user", False),
+        limits=control.get("prlimit", ()),
+    )
     problems = oracle.check_text(done.out, done.err, control["expect"])
     code = control["expect"].get("exit_code")
     if code is not None and done.code != code:

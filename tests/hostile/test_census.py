@@ -39,10 +39,21 @@ def start(*command, **options):
 def unshared(*words):
     """A process in namespaces of its own that has made whatever `words` made there."""
     child = subprocess.Popen(
-        ["unshare", "--mount", "--net", "--ipc", "--fork", "--kill-child", "sh", "-c",
-         f"{' '.join(words)}; echo ready; read line"],
-        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-    )  # fmt: skip
+        [
+            "unshare",
+            "--mount",
+            "--net",
+            "--ipc",
+            "--fork",
+            "--kill-child",
+            "sh",
+            "-c",
+            f"{' '.join(words)}; echo ready; read line",
+        ],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
     assert child.stdout.readline() == "ready\n"
     (inner,) = census.descendants(census.processes(census.Roots()), child.pid)
     return child, inner
@@ -70,7 +81,10 @@ def test_a_process_that_lives_on():
 
 def test_a_daemon_that_left_its_parent_and_session():
     before = census.take()
-    script = "import os; os.fork() and os._exit(0); os.setsid(); os.fork() and os._exit(0); os.execlp('sleep', 'sleep', '100')"
+    script = (
+        "import os; os.fork() and os._exit(0); os.setsid(); os.fork() and os._exit(0);"
+        " os.execlp('sleep', 'sleep', '100')"
+    )
     subprocess.run([sys.executable, "-c", script], check=True)
     found = wait_until(lambda: [line for line in leaks(before) if "'sleep'" in line], "the daemon")
     pid = int(found[0].split()[2])
@@ -91,7 +105,9 @@ def test_a_namespace_that_somebody_holds():
     before = census.take()
     child = start("unshare", "--user", "--net", "--ipc", "sleep", "100")
     try:
-        wait_until(lambda: "namespace" in kinds(census.difference(before, census.take())), "unshare")
+        wait_until(
+            lambda: "namespace" in kinds(census.difference(before, census.take())), "unshare"
+        )
         found = [line for line in leaks(before) if line.startswith("namespace")]
         assert {line.split()[2].partition(":")[0] for line in found} == {"user", "net", "ipc"}
     finally:
@@ -114,7 +130,9 @@ def test_a_mount():
 
 @needs_root
 def test_a_mount_that_is_gone():
-    child, inner = unshared("umount -l /proc/sys/fs/binfmt_misc /dev/shm 2>/dev/null; mount -t tmpfs x /mnt; true")
+    child, inner = unshared(
+        "umount -l /proc/sys/fs/binfmt_misc /dev/shm 2>/dev/null; mount -t tmpfs x /mnt; true"
+    )
     try:
         with_mount = census.take(census.Roots(viewer=inner))
         without = dict(with_mount, mount=frozenset(list(with_mount["mount"])[1:]))
@@ -216,7 +234,9 @@ def test_a_socket_of_each_sort():
 @needs_root
 def test_an_interface():
     before = census.take()
-    child, inner = unshared("ip link add leaked type dummy || ip link add leaked type veth peer name other")
+    child, inner = unshared(
+        "ip link add leaked type dummy || ip link add leaked type veth peer name other"
+    )
     try:
         after = census.take(census.Roots(viewer=inner))
         if "leaked" not in after["interface"]:
@@ -232,7 +252,9 @@ def test_a_key(tmp_path):
         "12ab I--Q---   1 perm 1f3f0000     0 65534 keyring   _uid.0: empty\n"
         f"34cd I--Q---   2 perm 3f010000 {uid} {uid} user      secret: 6\n"
     )
-    (tmp_path / "key-users").write_text(f"    0:   3 2/2 1/1000000 9/25000000\n{uid}:     1 1/1 1/200 9/20000\n")
+    (tmp_path / "key-users").write_text(
+        f"    0:   3 2/2 1/1000000 9/25000000\n{uid}:     1 1/1 1/200 9/20000\n"
+    )
     assert list(census._keys(census.Roots(proc=tmp_path))) == [
         f"key 34cd of uid {uid}",
         f"keys of uid {uid}",
@@ -279,8 +301,12 @@ def test_what_is_ignored_by_name(monkeypatch):
 
 
 def test_a_kernel_that_complains_is_heard():
-    lines = ["4,1,1,-;usb 1-1: new device\n", "4,2,2,-;BUG: unable to handle page fault\n",
-             "4,3,3,-;WARNING: CPU: 1 PID: 7 at fs/x.c\n", "4,4,4,-;a.out[7]: segfault at 10\n"]  # fmt: skip
+    lines = [
+        "4,1,1,-;usb 1-1: new device\n",
+        "4,2,2,-;BUG: unable to handle page fault\n",
+        "4,3,3,-;WARNING: CPU: 1 PID: 7 at fs/x.c\n",
+        "4,4,4,-;a.out[7]: segfault at 10\n",
+    ]
     assert len(kernel_log.complaints(lines)) == 2
 
 

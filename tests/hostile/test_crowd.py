@@ -1,4 +1,4 @@
-"""Rule (c) of the catalogue: each case also among others, chosen at random, all at the same time."""
+"""Rule (c) of the catalogue: each case also among others, chosen at random, all at once."""
 
 import concurrent.futures
 import random
@@ -17,7 +17,9 @@ MEASURED = ("cpu_limit_kept", "bill_covers", "facts", "clock", "reason")
 
 def crowds():
     """Groups of cases, every case in one of them; the same groups in every run."""
-    cases = [case for case in table.load() if case.victim and case.tier == "quick" and not case.beside]
+    cases = [
+        case for case in table.load() if case.victim and case.tier == "quick" and not case.beside
+    ]
     random.Random(SEED).shuffle(cases)
     groups = [cases[start : start + CROWD] for start in range(0, len(cases), CROWD)]
     return groups if FULL else groups[:1]
@@ -39,7 +41,10 @@ def test_cases_together(crowd, bench, folder):
             # Under such a load either clock may be the first to run out.
             if expect.get("status") == "ok":
                 expect["status"] = ["ok", "timeout"]
-            if "timeout" in table.as_list(expect.get("status")) and (done.outcome or {}).get("status") == "timeout":
+            if (
+                "timeout" in table.as_list(expect.get("status"))
+                and (done.outcome or {}).get("status") == "timeout"
+            ):
                 expect = {"status": expect["status"]}
             found = oracle.check_expect(done, expect)
             found += oracle.check_always(done, bench.canaries.token, bench.least_peak)

@@ -18,21 +18,45 @@ from support import census, command
 from support.command import Run, Wanted
 
 GOOD = {
-    "status": "ok", "reason": "exit code 0", "artifacts": [{"path": "a.txt", "bytes": 1, "executable": False}],
-    "stages": [{
-        "stage": "run", "status": "ok", "reason": "exit code 0", "exit_code": 0,
-        "stdout": {"text": "attempt x: EPERM\nburnt y: 300\n", "total_bytes": 29, "truncated": False},
-        "stderr": {"text": "", "total_bytes": 0, "truncated": False},
-        "usage": {"cpu_ms": 310.0}, "limits": {"cpu_ms": 500}, "walls": ["seccomp"],
-        "denied_syscalls": [{"name": "mount", "count": 2}],
-    }],
-}  # fmt: skip
+    "status": "ok",
+    "reason": "exit code 0",
+    "artifacts": [{"path": "a.txt", "bytes": 1, "executable": False}],
+    "stages": [
+        {
+            "stage": "run",
+            "status": "ok",
+            "reason": "exit code 0",
+            "exit_code": 0,
+            "stdout": {
+                "text": "attempt x: EPERM\nburnt y: 300\n",
+                "total_bytes": 29,
+                "truncated": False,
+            },
+            "stderr": {"text": "", "total_bytes": 0, "truncated": False},
+            "usage": {"cpu_ms": 310.0},
+            "limits": {"cpu_ms": 500},
+            "walls": ["seccomp"],
+            "denied_syscalls": [{"name": "mount", "count": 2}],
+        }
+    ],
+}
 EXPECT = {
-    "status": "ok", "exit_code": 0, "attempts": {"x": "EPERM|EACCES"}, "denied": ["mount"],
-    "facts": ["usage.cpu_ms >= 300", "walls has \"seccomp\"", "outcome.status == \"ok\"",
-              "usage.cpu_ms <= $limits.cpu_ms"],
-    "artifacts": ["a.txt"], "bill_covers": "y", "code": 0, "stdout_match": "^burnt", "stdout_lacks": ["secret"],
-}  # fmt: skip
+    "status": "ok",
+    "exit_code": 0,
+    "attempts": {"x": "EPERM|EACCES"},
+    "denied": ["mount"],
+    "facts": [
+        "usage.cpu_ms >= 300",
+        'walls has "seccomp"',
+        'outcome.status == "ok"',
+        "usage.cpu_ms <= $limits.cpu_ms",
+    ],
+    "artifacts": ["a.txt"],
+    "bill_covers": "y",
+    "code": 0,
+    "stdout_match": "^burnt",
+    "stdout_lacks": ["secret"],
+}
 
 
 def run_of(outcome, code=0, err=b"", peak=0, timed_out=False):
@@ -62,7 +86,11 @@ def test_a_good_run_has_no_problem():
         ("stages.0.exit_code", 1, "exit_code"),
         ("stages.0.stdout", {"text": "attempt x: ok\nburnt y: 300\n"}, "expected EPERM"),
         ("stages.0.stdout", {"text": "burnt y: 300\n"}, "not made"),
-        ("stages.0.stdout", {"text": "attempt x: EPERM\nattempt z: ok\nburnt y: 300\n"}, "no row expects"),
+        (
+            "stages.0.stdout",
+            {"text": "attempt x: EPERM\nattempt z: ok\nburnt y: 300\n"},
+            "no row expects",
+        ),
         ("stages.0.stdout", {"text": "attempt x: EPERM\nburnt y: 900\n"}, "bill"),
         ("stages.0.stdout", {"text": "attempt x: EPERM\n"}, "did not say"),
         ("stages.0.stdout", {"text": "attempt x: EPERM\nburnt y: 300\nsecret"}, "'secret'"),
@@ -158,14 +186,16 @@ FAKE = """\
     if not benign:
         secret = open(os.environ["TMPDIR"] + "/../secret").read()
         if mode == "process":
-            subprocess.Popen(["sleep", "100"], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            null = subprocess.DEVNULL
+            subprocess.Popen(["sleep", "100"], stdin=null, stdout=null, stderr=null)
         if mode == "file":
             open("/dev/shm/belljar-fake", "w").close()
         if mode == "read":
             open(secret).read()
     text = "other" if benign and mode == "differ" else "same"
-    print(json.dumps({"status": "ok", "reason": "exit code 0", "stages": [{"stage": "run", "status": "ok",
-        "reason": "exit code 0", "stdout": {"text": text}, "missing_walls": []}]}))
+    good = {"status": "ok", "reason": "exit code 0"}
+    stage = good | {"stage": "run", "stdout": {"text": text}, "missing_walls": []}
+    print(json.dumps(good | {"stages": [stage]}))
 """
 
 

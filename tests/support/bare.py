@@ -1,4 +1,4 @@
-"""Runs a victim outside any cell, as root in throw-away namespaces: what a case would do unhindered.
+"""Runs a victim outside any cell, as root in throw-away namespaces: what it would do unhindered.
 
 Only victims that are harmless there are run so: bounded, and with no act on the kernel as a whole.
 """
@@ -31,8 +31,9 @@ def _compile(victim, folder):
     program = folder / "a.out"
     subprocess.run(
         ["gcc", "-std=gnu17", "-O2", "-pthread", f"-I{VICTIMS}", "-o", program, victim, "-lm"],
-        check=True, capture_output=True,
-    )  # fmt: skip
+        check=True,
+        capture_output=True,
+    )
     return [str(program)]
 
 
@@ -69,7 +70,12 @@ def run(victim, folder, *, args=(), stdin=b"", keep=(), user=False, limits=()):
         words += ["prlimit", *limits, "--"]
     words += [*_command(VICTIMS / victim, folder), *args]
     done = subprocess.run(
-        words, input=stdin, capture_output=True, cwd=folder, timeout=MOST_SECONDS, check=False,
+        words,
+        input=stdin,
+        capture_output=True,
+        cwd=folder,
+        timeout=MOST_SECONDS,
+        check=False,
         env={"PATH": "/usr/bin:/bin:/usr/sbin:/sbin", "LANG": "C.UTF-8", MARK: str(os.getpid())},
-    )  # fmt: skip
+    )
     return Bare(done)

@@ -30,10 +30,14 @@ class SecretFile:
     def _facts(self):
         status = self.path.stat()
         return {
-            "mode": oct(status.st_mode), "uid": status.st_uid, "gid": status.st_gid,
-            "links": status.st_nlink, "inode": status.st_ino, "changed": status.st_mtime_ns,
+            "mode": oct(status.st_mode),
+            "uid": status.st_uid,
+            "gid": status.st_gid,
+            "links": status.st_nlink,
+            "inode": status.st_ino,
+            "changed": status.st_mtime_ns,
             "read": status.st_atime_ns,
-        }  # fmt: skip
+        }
 
     def problems(self):
         try:

@@ -15,9 +15,20 @@ import re
 import time
 
 KINDS = (
-    "process", "namespace", "mount", "cgroup", "sysvipc", "file", "core", "socket", "interface",
-    "key", "descriptor", "loop", "sysctl",
-)  # fmt: skip
+    "process",
+    "namespace",
+    "mount",
+    "cgroup",
+    "sysvipc",
+    "file",
+    "core",
+    "socket",
+    "interface",
+    "key",
+    "descriptor",
+    "loop",
+    "sysctl",
+)
 
 # Uids that cells get: src/cell/lease.h. A cell has a few of them, so the range is generous.
 FIRST_LEASED_UID = 0x42000000
@@ -26,10 +37,18 @@ LEASED_UIDS = 0x10000
 NAMESPACES = ("mnt", "net", "pid", "ipc", "uts", "user", "cgroup", "time")
 PLACES = ("/tmp", "/var/tmp", "/run", "/dev/shm", "/dev/mqueue")
 SYSCTLS = (
-    "kernel/core_pattern", "kernel/hostname", "kernel/domainname", "kernel/randomize_va_space",
-    "kernel/sysrq", "fs/suid_dumpable", "fs/protected_hardlinks", "fs/protected_symlinks",
-    "net/ipv4/ip_forward", "user/max_user_namespaces", "vm/overcommit_memory",
-)  # fmt: skip
+    "kernel/core_pattern",
+    "kernel/hostname",
+    "kernel/domainname",
+    "kernel/randomize_va_space",
+    "kernel/sysrq",
+    "fs/suid_dumpable",
+    "fs/protected_hardlinks",
+    "fs/protected_symlinks",
+    "net/ipv4/ip_forward",
+    "user/max_user_namespaces",
+    "vm/overcommit_memory",
+)
 # Names that another program on a shared host may make at any moment, separated by commas.
 IGNORED = tuple(filter(None, os.environ.get("BELLJAR_CENSUS_IGNORE", "").split(",")))
 
@@ -154,7 +173,7 @@ def _cgroup_folders(roots):
             continue
         top = before.split()[4]
         for folder, names, _ in os.walk(top):
-            if re.search(r"/belljar[^/]*(/|$)", folder[len(top):]):
+            if re.search(r"/belljar[^/]*(/|$)", folder[len(top) :]):
                 yield pathlib.Path(folder)
             names.sort()
 

@@ -109,8 +109,14 @@ def as_user(argv):
     user = ordinary_user()
     if user is None:
         return argv
-    return ["setpriv", f"--reuid={user.pw_uid}", f"--regid={user.pw_gid}", "--init-groups",
-            "--", *argv]  # fmt: skip
+    return [
+        "setpriv",
+        f"--reuid={user.pw_uid}",
+        f"--regid={user.pw_gid}",
+        "--init-groups",
+        "--",
+        *argv,
+    ]
 
 
 @contextlib.contextmanager
@@ -132,8 +138,12 @@ def give_to_user(place):
 def environment(extra=None):
     user = ordinary_user()
     home = os.environ.get("HOME", "/") if user is None else user.pw_dir
-    variables = {"PATH": "/usr/local/bin:/usr/bin:/bin", "LANG": "C.UTF-8", "TERM": "xterm",
-                 "HOME": home}  # fmt: skip
+    variables = {
+        "PATH": "/usr/local/bin:/usr/bin:/bin",
+        "LANG": "C.UTF-8",
+        "TERM": "xterm",
+        "HOME": home,
+    }
     for name in ("TMPDIR", "XDG_RUNTIME_DIR"):
         if name in os.environ:
             variables[name] = os.environ[name]
@@ -143,8 +153,22 @@ def environment(extra=None):
 class Wanted:
     """The words of one `belljar run`, from a case's row."""
 
-    def __init__(self, victim, *, language=None, policy=None, limits="", args=(), files=(),
-                 artifacts=(), require=None, runtimes=None, env=(), source=None, options=()):  # fmt: skip
+    def __init__(
+        self,
+        victim,
+        *,
+        language=None,
+        policy=None,
+        limits="",
+        args=(),
+        files=(),
+        artifacts=(),
+        require=None,
+        runtimes=None,
+        env=(),
+        source=None,
+        options=(),
+    ):
         self.victim = victim
         self.language = language
         self.policy = policy  # a built-in name, or the text of a policy file
@@ -222,8 +246,15 @@ def run(wanted, folder, *, stdin=b"", timeout=60, env=None, pass_fds=(), json_wa
         source = os.dup(stdin)
     try:
         with tempfile.TemporaryFile(dir=folder) as out, tempfile.TemporaryFile(dir=folder) as err:
-            child = subprocess.Popen(argv, stdin=source, stdout=out, stderr=err, cwd=folder,
-                                     env=environment(env), pass_fds=pass_fds)  # fmt: skip
+            child = subprocess.Popen(
+                argv,
+                stdin=source,
+                stdout=out,
+                stderr=err,
+                cwd=folder,
+                env=environment(env),
+                pass_fds=pass_fds,
+            )
             watch = MemoryWatch(child.pid)
             watch.start()
             timed_out = False
@@ -248,9 +279,13 @@ def start(wanted, folder, *, stdin=subprocess.PIPE, env=None, json_wanted=True):
     folder = pathlib.Path(folder)
     give_to_user(folder)
     return subprocess.Popen(
-        as_user(wanted.argv(folder, json_wanted)), stdin=stdin,
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=folder, env=environment(env),
-    )  # fmt: skip
+        as_user(wanted.argv(folder, json_wanted)),
+        stdin=stdin,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        cwd=folder,
+        env=environment(env),
+    )
 
 
 def finish(child, timeout=60):

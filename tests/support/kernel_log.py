@@ -4,7 +4,7 @@ import os
 import re
 
 COMPLAINT = re.compile(
-    r"\bOops\b|\bBUG:|\bWARNING:|general protection fault|Kernel panic|KASAN|UBSAN|soft lockup"
+    r"\bOops\b|\bBUG:|\bWARNING:|general protection fault,|Kernel panic|KASAN|UBSAN|soft lockup"
     r"|rcu.*(stall|detected)|hung_task|refcount_t"
 )
 

@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 // Says one line at once: the victim may not live to flush it.
-__attribute__((format(printf, 1, 2))) static inline void say(const char *format, ...) {
+__attribute__((format(printf, 1, 2))) static inline void say(const char* format, ...) {
   char line[1024];
   va_list list;
   va_start(list, format);
@@ -27,13 +27,13 @@ __attribute__((format(printf, 1, 2))) static inline void say(const char *format,
   }
 }
 
-static inline const char *errno_name(int number) {
-  const char *name = strerrorname_np(number);
+static inline const char* errno_name(int number) {
+  const char* name = strerrorname_np(number);
   return name ? name : "EUNKNOWN";
 }
 
 // Takes what a system call or a C library function answered: -1 with errno, or success.
-static inline long attempt(const char *what, long result) {
+static inline long attempt(const char* what, long result) {
   int number = errno;
   say("attempt %s: %s", what, result == -1 ? errno_name(number) : "ok");
   errno = number;

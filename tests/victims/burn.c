@@ -13,7 +13,7 @@ static double thread_ms(void) {
   return (double)now.tv_sec * 1e3 + (double)now.tv_nsec / 1e6;
 }
 
-static void *burn(void *unused) {
+static void* burn(void* unused) {
   while (limit_ms == 0 || thread_ms() < limit_ms) {
     for (volatile int i = 0; i < 20000; ++i) {
     }
@@ -21,7 +21,7 @@ static void *burn(void *unused) {
   return unused;
 }
 
-int main(int count, char **words) {
+int main(int count, char** words) {
   int threads = count > 1 ? atoi(words[1]) : 1;
   limit_ms = count > 2 ? atof(words[2]) : 0;
   pthread_t others[64];

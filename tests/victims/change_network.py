@@ -23,7 +23,14 @@ def ask(kind, body):
 address = struct.pack("=HH4s", 8, 2, bytes([10, 99, 0, 1]))
 say("attempt link up: " + ask(RTM_NEWLINK, struct.pack("=BxHlLL", 0, 0, LOOPBACK, 1, 1)))
 say("attempt address: " + ask(RTM_NEWADDR, struct.pack("=BBBBL", 2, 24, 0, 0, LOOPBACK) + address))
-say("attempt dummy: " + ask(RTM_NEWLINK, struct.pack("=BxHlLL", 0, 0, 0, 0, 0)
-                            + struct.pack("=HH", 8 + 12, 18) + struct.pack("=HH6sxx", 10, 1, b"dummy\0")
-                            + struct.pack("=HH", 4, 2)))  # fmt: skip
+say(
+    "attempt dummy: "
+    + ask(
+        RTM_NEWLINK,
+        struct.pack("=BxHlLL", 0, 0, 0, 0, 0)
+        + struct.pack("=HH", 8 + 12, 18)
+        + struct.pack("=HH6sxx", 10, 1, b"dummy\0")
+        + struct.pack("=HH", 4, 2),
+    )
+)
 attempt("tunnel", os.open, "/dev/net/tun", os.O_RDWR)

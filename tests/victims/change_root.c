@@ -13,6 +13,7 @@ int main(void) {
   struct stat top, above;
   stat("/", &top);
   stat("/../../..", &above);
-  say("attempt above the root: %s", top.st_ino == above.st_ino && top.st_dev == above.st_dev ? "same" : "other");
+  say("attempt above the root: %s",
+      top.st_ino == above.st_ino && top.st_dev == above.st_dev ? "same" : "other");
   return 0;
 }

@@ -14,6 +14,7 @@ int main(void) {
   struct timespec monotonic, boot;
   clock_gettime(CLOCK_MONOTONIC, &monotonic);
   clock_gettime(CLOCK_BOOTTIME, &boot);
-  say("attempt clocks that tell the host's uptime: %s", monotonic.tv_sec > 60 || boot.tv_sec > 60 ? "ok" : "no");
+  say("attempt clocks that tell the host's uptime: %s",
+      monotonic.tv_sec > 60 || boot.tv_sec > 60 ? "ok" : "no");
   return 0;
 }

@@ -8,4 +8,6 @@ template <int number>
 struct Tree<0, number> {
   static constexpr int value = number;
 };
-int main() { return Tree<28, 0>::value; }
+int main() {
+  return Tree<28, 0>::value;
+}

@@ -12,15 +12,28 @@ for _ in range(3):
         os._exit(0)
     os.waitpid(child, 0)
     say(f"child {child}")
-for path in ("/proc/sys/kernel/random/boot_id", "/proc/uptime", "/proc/loadavg", "/proc/interrupts",
-             "/proc/pressure/memory", "/proc/sys/kernel/ns_last_pid", "/proc/stat", "/proc/meminfo",
-             "/sys/class/thermal", "/proc/sys/fs/file-nr", "/proc/net/snmp", "/proc/vmstat",
-             "/etc/machine-id", "/etc/hostname", "/proc/sys/kernel/hostname"):  # fmt: skip
+for path in (
+    "/proc/sys/kernel/random/boot_id",
+    "/proc/uptime",
+    "/proc/loadavg",
+    "/proc/interrupts",
+    "/proc/pressure/memory",
+    "/proc/sys/kernel/ns_last_pid",
+    "/proc/stat",
+    "/proc/meminfo",
+    "/sys/class/thermal",
+    "/proc/sys/fs/file-nr",
+    "/proc/net/snmp",
+    "/proc/vmstat",
+    "/etc/machine-id",
+    "/etc/hostname",
+    "/proc/sys/kernel/hostname",
+):
     say(f"{path}: {'there' if os.path.exists(path) else 'absent'}")
 for path in ("/box", "/tmp", "/dev/shm"):
     room = os.statvfs(path)
     say(f"room in {path}: {room.f_blocks} {room.f_files}")
-for path in ("/", "/usr", "/etc"):
+for path in ("/", "/etc"):
     room = os.statvfs(path)
     say(f"room in {path}: {room.f_bfree} blocks, {room.f_ffree} files free")
 say(f"uptime under a minute: {time.clock_gettime(time.CLOCK_BOOTTIME) < 60}")

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 
-int main(int count, char **words) {
+int main(int count, char** words) {
   int depth = count > 1 ? atoi(words[1]) : 100000, made = 0;
   while (made < depth && mkdir("d", 0700) == 0 && chdir("d") == 0) ++made;
   attempt("chain", made == depth ? 0 : -1);

@@ -12,8 +12,25 @@ for name in sorted(os.listdir("/dev")):
 attempt("mknod character", os.mknod, "/box/mem", 0o600 | stat.S_IFCHR, os.makedev(1, 1))
 attempt("mknod block", os.mknod, "/box/sda", 0o600 | stat.S_IFBLK, os.makedev(8, 0))
 attempt("mknod whiteout", os.mknod, "/box/whiteout", 0o600 | stat.S_IFCHR, os.makedev(0, 0))
-for name in ("mem", "kmsg", "sda", "vda", "tty", "ptmx", "fuse", "net/tun", "kvm", "loop-control",
-             "console", "tty0", "hugepages", "cpu_dma_latency", "rtc0", "vsock", "mapper/control"):  # fmt: skip
+for name in (
+    "mem",
+    "kmsg",
+    "sda",
+    "vda",
+    "tty",
+    "ptmx",
+    "fuse",
+    "net/tun",
+    "kvm",
+    "loop-control",
+    "console",
+    "tty0",
+    "hugepages",
+    "cpu_dma_latency",
+    "rtc0",
+    "vsock",
+    "mapper/control",
+):
     attempt(f"open {name}", os.open, f"/dev/{name}", os.O_RDWR)
 for name in ("null", "zero", "full", "random", "urandom"):
     attempt(f"open {name}", os.open, f"/dev/{name}", os.O_RDONLY)

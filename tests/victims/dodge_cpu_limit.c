@@ -3,7 +3,9 @@
 #include <time.h>
 #include <unistd.h>
 
-static void go_on(int number) { (void)number; }
+static void go_on(int number) {
+  (void)number;
+}
 
 int main(void) {
   signal(SIGXCPU, go_on);
@@ -13,7 +15,8 @@ int main(void) {
     do {
       clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
     } while ((now.tv_sec - start.tv_sec) * 1000 + (now.tv_nsec - start.tv_nsec) / 1000000 < 40);
-    if (fork() == 0) signal(SIGXCPU, go_on);
+    if (fork() == 0)
+      signal(SIGXCPU, go_on);
     else
       while (1) pause();
   }

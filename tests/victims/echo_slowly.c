@@ -1,4 +1,5 @@
-// Fills stdout before it has read its stdin: a deadlock for whoever writes first and reads later (T178).
+// Fills stdout before it has read its stdin: a deadlock for whoever writes first and reads later
+// (T178).
 #include <unistd.h>
 
 int main(void) {

@@ -1,4 +1,5 @@
-// Calls every number there is, and some that are none, with odd arguments; prints each errno (T106).
+// Calls every number there is, and some that are none, with odd arguments; prints each errno
+// (T106).
 #include "attempt.h"
 
 #include <poll.h>
@@ -7,7 +8,7 @@
 #include <sys/mman.h>
 #include <sys/wait.h>
 
-static long *answers;
+static long* answers;
 
 static void call_in_child(long number, long argument) {
   pid_t child = fork();
@@ -39,14 +40,15 @@ static void report(long number, long argument) {
   say("%ld %ld %ld", number, argument, answers[0]);
 }
 
-int main(int count, char **words) {
+int main(int count, char** words) {
   answers = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
   const long odd[] = {-1, 0, 1, 0x10};
   const int rounds = count > 1 ? atoi(words[1]) : 4;
   for (int i = 0; i < rounds; ++i) {
     for (long number = 0; number < 1024; ++number) report(number, odd[i]);
   }
-  const long strange[] = {-1, 0x7ffffff8, 0x7fffffff, 0x80000000, 0x80000008, 0xffffffff, 1L << 32, 65536};
+  const long strange[] = {-1,         0x7ffffff8, 0x7fffffff, 0x80000000,
+                          0x80000008, 0xffffffff, 1L << 32,   65536};
   for (size_t i = 0; i < sizeof strange / sizeof *strange; ++i) report(strange[i], 0);
   return 0;
 }

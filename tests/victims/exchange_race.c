@@ -4,7 +4,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 
-int main(int count, char **words) {
+int main(int count, char** words) {
   if (count < 2) return 2;
   int fd = open("wanted.txt", O_CREAT | O_WRONLY, 0600);
   if (write(fd, "plain", 5) != 5) return 1;

@@ -5,7 +5,7 @@
 #include <sys/resource.h>
 #include <sys/wait.h>
 
-int main(int count, char **words) {
+int main(int count, char** words) {
   int wanted = count > 1 ? atoi(words[1]) : 300, made = 0;
   for (; made < wanted; ++made) {
     pid_t child = vfork();

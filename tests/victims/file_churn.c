@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 
-int main(int count, char **words) {
+int main(int count, char** words) {
   int files = count > 1 ? atoi(words[1]) : 1000000;
   char name[64];
   for (int i = 0; i < files; ++i) {

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 
 int main(void) {
-  struct file_handle *handle = calloc(1, sizeof *handle + MAX_HANDLE_SZ);
+  struct file_handle* handle = calloc(1, sizeof *handle + MAX_HANDLE_SZ);
   handle->handle_bytes = MAX_HANDLE_SZ;
   int mount = 0;
   attempt("name_to_handle_at", name_to_handle_at(AT_FDCWD, "/dev/shm", handle, &mount, 0));

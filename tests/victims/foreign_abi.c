@@ -6,15 +6,16 @@
 
 // A 32-bit program by hand: getpid, then exit(0), through int 0x80.
 static const unsigned char elf32[] = {
-    0x7f, 'E', 'L', 'F', 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2, 0, 3, 0, 1, 0, 0, 0,
-    0x54, 0x80, 0x04, 0x08, 52, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 52, 0, 32, 0, 1, 0, 0, 0, 0, 0, 0, 0,
-    1, 0, 0, 0, 0, 0, 0, 0, 0, 0x80, 0x04, 0x08, 0, 0x80, 0x04, 0x08, 0x70, 0, 0, 0, 0x70, 0, 0, 0,
-    5, 0, 0, 0, 0, 0x10, 0, 0,
-    0xb8, 20, 0, 0, 0, 0xcd, 0x80, 0x31, 0xdb, 0xb8, 1, 0, 0, 0, 0xcd, 0x80,
-    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0};
+    0x7f, 'E',  'L',  'F',  1,    1,  1, 0, 0,    0,    0,    0,    0,    0,    0,    0,
+    2,    0,    3,    0,    1,    0,  0, 0, 0x54, 0x80, 0x04, 0x08, 52,   0,    0,    0,
+    0,    0,    0,    0,    0,    0,  0, 0, 52,   0,    32,   0,    1,    0,    0,    0,
+    0,    0,    0,    0,    1,    0,  0, 0, 0,    0,    0,    0,    0,    0x80, 0x04, 0x08,
+    0,    0x80, 0x04, 0x08, 0x70, 0,  0, 0, 0x70, 0,    0,    0,    5,    0,    0,    0,
+    0,    0x10, 0,    0,    0xb8, 20, 0, 0, 0,    0xcd, 0x80, 0x31, 0xdb, 0xb8, 1,    0,
+    0,    0,    0xcd, 0x80, 0,    0,  0, 0, 0,    0,    0,    0,    0,    0,    0,    0};
 
-int main(int count, char **words) {
-  const char *how = count > 1 ? words[1] : "int80";
+int main(int count, char** words) {
+  const char* how = count > 1 ? words[1] : "int80";
   if (strcmp(how, "int80") == 0) {
     long result = 0;
     __asm__ volatile("int $0x80" : "=a"(result) : "a"(20) : "memory");  // getpid of i386

@@ -7,9 +7,9 @@
 static long forge(int socket, pid_t pid, uid_t uid) {
   char byte = 1, space[CMSG_SPACE(sizeof(struct ucred))] = {0};
   struct iovec part = {&byte, 1};
-  struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1, .msg_control = space,
-                           .msg_controllen = sizeof space};
-  struct cmsghdr *header = CMSG_FIRSTHDR(&message);
+  struct msghdr message = {
+      .msg_iov = &part, .msg_iovlen = 1, .msg_control = space, .msg_controllen = sizeof space};
+  struct cmsghdr* header = CMSG_FIRSTHDR(&message);
   header->cmsg_level = SOL_SOCKET;
   header->cmsg_type = SCM_CREDENTIALS;
   header->cmsg_len = CMSG_LEN(sizeof(struct ucred));
@@ -22,8 +22,9 @@ static long send_many(int socket, int count) {
   size_t size = CMSG_SPACE(sizeof(int) * (size_t)count);
   char byte = 1, *space = calloc(1, size);
   struct iovec part = {&byte, 1};
-  struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1, .msg_control = space, .msg_controllen = size};
-  struct cmsghdr *header = CMSG_FIRSTHDR(&message);
+  struct msghdr message = {
+      .msg_iov = &part, .msg_iovlen = 1, .msg_control = space, .msg_controllen = size};
+  struct cmsghdr* header = CMSG_FIRSTHDR(&message);
   header->cmsg_level = SOL_SOCKET;
   header->cmsg_type = SCM_RIGHTS;
   header->cmsg_len = CMSG_LEN(sizeof(int) * (size_t)count);

@@ -4,8 +4,8 @@
 #include <signal.h>
 #include <stdlib.h>
 
-int main(int count, char **words) {
-  const char *how = count > 1 ? words[1] : "exit";
+int main(int count, char** words) {
+  const char* how = count > 1 ? words[1] : "exit";
   say("Time limit exceeded");
   say("Killed");
   if (strcmp(how, "exit") == 0) _exit(137);

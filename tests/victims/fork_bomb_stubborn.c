@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-int main(int count, char **words) {
+int main(int count, char** words) {
   // With COUNT it stops growing after so many, for the control that shows what killpg misses.
   int left = count > 1 ? atoi(words[1]) : -1;
   for (int number = 1; number <= 64; ++number) signal(number, SIG_IGN);

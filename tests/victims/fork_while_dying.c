@@ -1,4 +1,5 @@
-// Forks without pause in every child, so that something is being born at the moment of death (T086).
+// Forks without pause in every child, so that something is being born at the moment of death
+// (T086).
 #include <sys/wait.h>
 #include <unistd.h>
 

@@ -10,10 +10,10 @@ int main(void) {
   uint64_t random = 0, canary = 0, boot[2];
   if (getrandom(&random, sizeof random, 0) != (ssize_t)sizeof random) return 1;
   __asm__("mov %%fs:0x28, %0" : "=r"(canary));
-  memcpy(boot, (void *)getauxval(AT_RANDOM), sizeof boot);
-  say("code %p", (void *)&main);
-  say("stack %p", (void *)&random);
-  say("library %p", (void *)&getauxval);
+  memcpy(boot, (void*)getauxval(AT_RANDOM), sizeof boot);
+  say("code %p", (void*)&main);
+  say("stack %p", (void*)&random);
+  say("library %p", (void*)&getauxval);
   say("vdso %lx", getauxval(AT_SYSINFO_EHDR));
   say("random %lx", random);
   say("canary %lx", canary);

@@ -7,8 +7,11 @@ import subprocess
 
 from attempt import attempt, say
 
-found = [path for path in ("/usr/bin/su", "/usr/bin/mount", "/usr/bin/passwd", "/usr/bin/newgrp")
-         if os.path.exists(path) and os.stat(path).st_mode & stat.S_ISUID]  # fmt: skip
+found = [
+    path
+    for path in ("/usr/bin/su", "/usr/bin/mount", "/usr/bin/passwd", "/usr/bin/newgrp")
+    if os.path.exists(path) and os.stat(path).st_mode & stat.S_ISUID
+]
 say(f"set-uid programs: {'some' if found else 'none'}")
 with open("/proc/self/mountinfo") as file:
     for line in file:

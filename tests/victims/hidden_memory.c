@@ -8,13 +8,13 @@
 enum { kSize = 64 << 20 };
 
 static void touch_and_free(void) {
-  char *piece = mmap(NULL, kSize, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  char* piece = mmap(NULL, kSize, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   memset(piece, 1, kSize);
   munmap(piece, kSize);
 }
 
-int main(int count, char **words) {
-  const char *how = count > 1 ? words[1] : "freed";
+int main(int count, char** words) {
+  const char* how = count > 1 ? words[1] : "freed";
   if (strcmp(how, "freed") == 0) touch_and_free();
   if (strcmp(how, "child") == 0) {
     if (fork() == 0) {

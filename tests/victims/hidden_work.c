@@ -24,7 +24,7 @@ static void work(int done, double wanted) {
   while (1) pause();
 }
 
-int main(int count, char **words) {
+int main(int count, char** words) {
   if (count < 3) return 2;
   double wanted = atof(words[2]), spent = 0;
   int ends[2], ignored = strcmp(words[1], "ignored") == 0;
@@ -48,6 +48,7 @@ int main(int count, char **words) {
   say("burnt %s: %.1f", words[1], spent);
   struct rusage seen;
   getrusage(RUSAGE_CHILDREN, &seen);
-  say("attempt wait4 sees: %s", seen.ru_utime.tv_sec * 1000 + seen.ru_utime.tv_usec / 1000 > wanted / 2 ? "ok" : "nothing");
+  say("attempt wait4 sees: %s",
+      seen.ru_utime.tv_sec * 1000 + seen.ru_utime.tv_usec / 1000 > wanted / 2 ? "ok" : "nothing");
   return 0;
 }

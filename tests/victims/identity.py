@@ -20,5 +20,8 @@ say(f"one uid: {len(set(uids)) == 1}, one gid: {len(set(gids)) == 1}, root: {'0'
 say(f"personality: {libc.personality(ctypes.c_ulong(0xffffffff))}")
 say(f"session leader: {os.getsid(0) == os.getpid()}, umask: {os.umask(0):03o}")
 say(f"seccomp filters: {'some' if int(field('Seccomp_filters')) > 0 else 'none'}")
-say(f"pid: {os.getpid()}, parent: {os.getppid()}, nice: {os.nice(0)}, scheduler: {os.sched_getscheduler(0)}")
+say(
+    f"pid: {os.getpid()}, parent: {os.getppid()}, nice: {os.nice(0)},"
+    f" scheduler: {os.sched_getscheduler(0)}"
+)
 say(f"blocked signals: {field('SigBlk')}, ignored: {int(field('SigIgn'), 16) & ~0x1001000}")

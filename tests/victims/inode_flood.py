@@ -1,4 +1,4 @@
-"""Makes empty files in /box, /tmp and /dev/shm until there is no inode, at most MOST each (T020)."""
+"""Makes empty files in /box, /tmp and /dev/shm until there is no inode, or MOST each (T020)."""
 
 import os
 import sys

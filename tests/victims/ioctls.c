@@ -1,4 +1,5 @@
-// Asks drivers for what they should not give: terminals, file systems, and 10^5 random numbers (T109).
+// Asks drivers for what they should not give: terminals, file systems, and 10^5 random numbers
+// (T109).
 #include "attempt.h"
 
 #include <fcntl.h>

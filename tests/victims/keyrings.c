@@ -5,7 +5,7 @@
 #include <sys/syscall.h>
 
 int main(void) {
-  const char *names[] = {"", "thread", "process", "session", "user", "user session"};
+  const char* names[] = {"", "thread", "process", "session", "user", "user session"};
   for (int ring = 1; ring <= 5; ++ring) {
     attempt(names[ring], syscall(SYS_add_key, "user", "belljar", "secret", 6, -ring));
   }

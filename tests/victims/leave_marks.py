@@ -4,8 +4,18 @@ import os
 import sys
 
 word = sys.argv[1]
-for place in ("/box", "/tmp", "/dev/shm", "/var/tmp", "/run", "/run/lock", os.path.expanduser("~"),
-              os.path.expanduser("~/.cache"), "/usr/lib/python3/dist-packages/__pycache__", "/var/lock"):  # fmt: skip
+for place in (
+    "/box",
+    "/tmp",
+    "/dev/shm",
+    "/var/tmp",
+    "/run",
+    "/run/lock",
+    os.path.expanduser("~"),
+    os.path.expanduser("~/.cache"),
+    "/usr/lib/python3/dist-packages/__pycache__",
+    "/var/lock",
+):
     try:
         os.makedirs(place, exist_ok=True)
         with open(f"{place}/{word}", "w") as file:

@@ -1,11 +1,13 @@
-"""Leaves what would hurt a cleaner who walks by name: links, dead ends, unreadable folders (T051)."""
+"""Leaves what would hurt a cleaner who walks by name: links, dead ends, closed folders (T051)."""
 
 import os
 import sys
 
 for folder in ("/box", "/tmp", "/dev/shm"):
     os.chdir(folder)
-    for number, target in enumerate(["/", "/etc", "/root", os.path.dirname(sys.argv[1]), sys.argv[1]]):
+    for number, target in enumerate(
+        ["/", "/etc", "/root", os.path.dirname(sys.argv[1]), sys.argv[1]]
+    ):
         os.symlink(target, f"trap-{number}")
     os.makedirs("closed/inside")
     os.chmod("closed/inside", 0)

@@ -5,7 +5,13 @@ import sys
 
 os.mkdir("folder")
 for number, target in enumerate(
-    [sys.argv[1], "/proc/self/environ", "/proc/1/root/etc/passwd", "/etc/passwd", "../../etc/passwd"]
+    [
+        sys.argv[1],
+        "/proc/self/environ",
+        "/proc/1/root/etc/passwd",
+        "/etc/passwd",
+        "../../etc/passwd",
+    ]
 ):
     os.symlink(target, f"link-{number}.txt")
 os.symlink(os.path.dirname(sys.argv[1]), "folder/linked")

@@ -5,12 +5,12 @@
 #include <stdlib.h>
 #include <sys/wait.h>
 
-int main(int count, char **words) {
+int main(int count, char** words) {
   int rounds = count > 1 ? atoi(words[1]) : 100000, died = 0;
   for (int i = 0; i < rounds; ++i) {
     pid_t child = fork();
     if (child == 0) {
-      *(volatile int *)16 = 1;
+      *(volatile int*)16 = 1;
       _exit(0);
     }
     int status = 0;

@@ -6,10 +6,11 @@
 #include <sys/wait.h>
 
 int main(void) {
-  unsigned char *code = mmap(NULL, 4096, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  unsigned char* code =
+      mmap(NULL, 4096, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   attempt("map", code == MAP_FAILED ? -1 : 0);
   memcpy(code, "\xb8\x2a\x00\x00\x00\xc3", 6);  // mov eax, 42; ret
-  say("attempt made code: %s", ((int (*)(void))(void *)code)() == 42 ? "ok" : "wrong");
+  say("attempt made code: %s", ((int (*)(void))(void*)code)() == 42 ? "ok" : "wrong");
   int fd = memfd_create("program", 0), source = open("/bin/true", O_RDONLY);
   char block[65536];
   for (ssize_t size; (size = read(source, block, sizeof block)) > 0;) {

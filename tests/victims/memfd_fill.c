@@ -10,9 +10,9 @@
 static int send_fd(int socket, int fd) {
   char byte = 1, space[CMSG_SPACE(sizeof(int))] = {0};
   struct iovec part = {&byte, 1};
-  struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1, .msg_control = space,
-                           .msg_controllen = sizeof space};
-  struct cmsghdr *header = CMSG_FIRSTHDR(&message);
+  struct msghdr message = {
+      .msg_iov = &part, .msg_iovlen = 1, .msg_control = space, .msg_controllen = sizeof space};
+  struct cmsghdr* header = CMSG_FIRSTHDR(&message);
   header->cmsg_level = SOL_SOCKET;
   header->cmsg_type = SCM_RIGHTS;
   header->cmsg_len = CMSG_LEN(sizeof(int));
@@ -20,7 +20,7 @@ static int send_fd(int socket, int fd) {
   return sendmsg(socket, &message, 0) == 1 ? 0 : -1;
 }
 
-int main(int count, char **words) {
+int main(int count, char** words) {
   int pieces = count > 1 ? atoi(words[1]) : 1000, pair[2];
   static char block[1 << 20];
   if (socketpair(AF_UNIX, SOCK_STREAM, 0, pair) != 0) return 1;
@@ -40,8 +40,8 @@ int main(int count, char **words) {
   char byte, space[CMSG_SPACE(sizeof(int))];
   struct iovec part = {&byte, 1};
   while (kept < pieces) {
-    struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1, .msg_control = space,
-                             .msg_controllen = sizeof space};
+    struct msghdr message = {
+        .msg_iov = &part, .msg_iovlen = 1, .msg_control = space, .msg_controllen = sizeof space};
     if (recvmsg(pair[1], &message, 0) != 1) break;
     ++kept;
   }

@@ -5,7 +5,7 @@
 #include <string.h>
 #include <sys/wait.h>
 
-int main(int count, char **words) {
+int main(int count, char** words) {
   size_t size = (size_t)(count > 1 ? atoi(words[1]) : 8) << 20;
   int ready[2], go[2];
   if (pipe(ready) != 0 || pipe(go) != 0) return 1;

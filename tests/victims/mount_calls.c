@@ -21,7 +21,8 @@ int main(void) {
   attempt("fsmount", syscall(SYS_fsmount, fs, 0, 0));
   attempt("fspick", syscall(SYS_fspick, AT_FDCWD, "/", 0));
   uint64_t attributes[4] = {1, 0, 0, 0};
-  attempt("mount_setattr", syscall(SYS_mount_setattr, AT_FDCWD, "/", 0, attributes, sizeof attributes));
+  attempt("mount_setattr",
+          syscall(SYS_mount_setattr, AT_FDCWD, "/", 0, attributes, sizeof attributes));
   uint64_t request[4] = {24, 1, 1, 0}, buffer[64];
   attempt("statmount", syscall(457, request, buffer, sizeof buffer, 0));
   attempt("listmount", syscall(458, request, buffer, 8, 0));

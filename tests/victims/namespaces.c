@@ -9,14 +9,14 @@
 #include <sys/wait.h>
 
 static const struct {
-  const char *name;
+  const char* name;
   unsigned long flag;
-} kinds[] = {{"user", CLONE_NEWUSER}, {"mnt", CLONE_NEWNS},  {"pid", CLONE_NEWPID},
-             {"net", CLONE_NEWNET},   {"ipc", CLONE_NEWIPC}, {"uts", CLONE_NEWUTS},
+} kinds[] = {{"user", CLONE_NEWUSER},    {"mnt", CLONE_NEWNS},  {"pid", CLONE_NEWPID},
+             {"net", CLONE_NEWNET},      {"ipc", CLONE_NEWIPC}, {"uts", CLONE_NEWUTS},
              {"cgroup", CLONE_NEWCGROUP}};
 
 // In a child, so that each attempt starts from the same place.
-static void unshare_in_child(const char *what, unsigned long flags) {
+static void unshare_in_child(const char* what, unsigned long flags) {
   if (fork() == 0) {
     attempt(what, unshare((int)flags));
     _exit(0);
@@ -24,7 +24,7 @@ static void unshare_in_child(const char *what, unsigned long flags) {
   wait(NULL);
 }
 
-int main(int count, char **words) {
+int main(int count, char** words) {
   int rounds = count > 1 ? atoi(words[1]) : 1;
   char what[64];
   for (int round = 0; round < rounds; ++round) {

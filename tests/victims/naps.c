@@ -10,7 +10,7 @@ static double now_ms(clockid_t clock) {
   return (double)now.tv_sec * 1e3 + (double)now.tv_nsec / 1e6;
 }
 
-int main(int count, char **words) {
+int main(int count, char** words) {
   double wanted = count > 1 ? atof(words[1]) : 300;
   while (now_ms(CLOCK_PROCESS_CPUTIME_ID) < wanted) {
     double start = now_ms(CLOCK_MONOTONIC);

@@ -3,8 +3,24 @@
 import os
 import socket
 
-names = [b"plain.txt", b"-rf", b"--help", b"new\nline", b"\x1b[31mred", b"\xff\xfe", b"..x", b"...",
-         b"n" * 255, b" ", b"tab\t", "\u202egnp.exe".encode(), b"a\\b", b"$(id)", b"C:\\x", b"\x9b31m"]  # fmt: skip
+names = [
+    b"plain.txt",
+    b"-rf",
+    b"--help",
+    b"new\nline",
+    b"\x1b[31mred",
+    b"\xff\xfe",
+    b"..x",
+    b"...",
+    b"n" * 255,
+    b" ",
+    b"tab\t",
+    "\u202egnp.exe".encode(),
+    b"a\\b",
+    b"$(id)",
+    b"C:\\x",
+    b"\x9b31m",
+]
 for name in names:
     with open(name, "wb") as file:
         file.write(b"odd")

@@ -5,11 +5,11 @@
 #include <string.h>
 #include <sys/wait.h>
 
-int main(int count, char **words) {
+int main(int count, char** words) {
   size_t size = (size_t)(count > 1 ? atoi(words[1]) : 1024) << 20;
   pid_t child = fork();
   if (child == 0) {
-    char *piece = malloc(size);
+    char* piece = malloc(size);
     memset(piece, 1, size);
     _exit(piece[size / 2] == 1 ? 0 : 1);
   }

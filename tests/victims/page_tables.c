@@ -4,9 +4,9 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 
-int main(int count, char **words) {
+int main(int count, char** words) {
   size_t touches = count > 1 ? (size_t)atoi(words[1]) : 1UL << 19;
-  char *place = mmap(NULL, touches << 21, PROT_READ | PROT_WRITE,
+  char* place = mmap(NULL, touches << 21, PROT_READ | PROT_WRITE,
                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (place == MAP_FAILED) return 1;
   madvise(place, touches << 21, MADV_NOHUGEPAGE);

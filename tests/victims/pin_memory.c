@@ -4,8 +4,8 @@
 #include <sys/mman.h>
 
 static long map_huge(void) {
-  void *place = mmap(NULL, 2 << 20, PROT_READ | PROT_WRITE,
-                     MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB, -1, 0);
+  void* place =
+      mmap(NULL, 2 << 20, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB, -1, 0);
   return place == MAP_FAILED ? -1 : 0;
 }
 

@@ -20,8 +20,11 @@ int main(void) {
   attempt("SCHED_RR", sched_setscheduler(0, SCHED_RR, &real_time));
   attempt("nice", setpriority(PRIO_PROCESS, 0, -20));
   attempt("ioprio", syscall(SYS_ioprio_set, 1, 0, 1 << 13));
-  struct attributes deadline = {.size = sizeof deadline, .policy = 6, .runtime = 5000000,
-                                .deadline = 10000000, .period = 10000000};
+  struct attributes deadline = {.size = sizeof deadline,
+                                .policy = 6,
+                                .runtime = 5000000,
+                                .deadline = 10000000,
+                                .period = 10000000};
   attempt("SCHED_DEADLINE", syscall(SYS_sched_setattr, 0, &deadline, 0));
   attempt("RLIMIT_RTPRIO", setrlimit(RLIMIT_RTPRIO, &(struct rlimit){99, 99}));
   attempt("RLIMIT_NICE", setrlimit(RLIMIT_NICE, &(struct rlimit){40, 40}));

@@ -7,5 +7,13 @@ from attempt import attempt
 
 for number, path in enumerate(sys.argv[1].split(":")):
     attempt(f"read {number}", open, path)
-for path in ("/etc/shadow", "/root/.bash_history", "/root", "/home", "/var/log", "/boot", "/var/lib/dpkg/status"):
+for path in (
+    "/etc/shadow",
+    "/root/.bash_history",
+    "/root",
+    "/home",
+    "/var/log",
+    "/boot",
+    "/var/lib/dpkg/status",
+):
     attempt(f"read {path}", os.open, path, os.O_RDONLY)

@@ -6,7 +6,6 @@ import threading
 from attempt import attempt, say
 
 
-
 def steal(descriptor):
     try:
         while True:

@@ -1,4 +1,4 @@
-"""Puts something else in the place of each part of a wanted path: out, out/of, out/of/way.txt (T048)."""
+"""Puts something else in the place of each part of a path: out, out/of, out/of/way.txt (T048)."""
 
 import os
 import socket

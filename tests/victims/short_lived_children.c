@@ -9,7 +9,7 @@ static double ms(struct timeval time) {
   return (double)time.tv_sec * 1e3 + (double)time.tv_usec / 1e3;
 }
 
-int main(int count, char **words) {
+int main(int count, char** words) {
   int wanted = count > 1 ? atoi(words[1]) : 1000, made = 0;
   for (; made < wanted; ++made) {
     pid_t child = fork();
@@ -20,7 +20,7 @@ int main(int count, char **words) {
   struct rusage self, children;
   getrusage(RUSAGE_SELF, &self);
   getrusage(RUSAGE_CHILDREN, &children);
-  say("burnt in all: %.1f", ms(self.ru_utime) + ms(self.ru_stime) + ms(children.ru_utime) +
-                                ms(children.ru_stime));
+  say("burnt in all: %.1f",
+      ms(self.ru_utime) + ms(self.ru_stime) + ms(children.ru_utime) + ms(children.ru_stime));
   return 0;
 }

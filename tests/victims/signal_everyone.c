@@ -4,7 +4,7 @@
 #include <signal.h>
 #include <sys/wait.h>
 
-int main(int count, char **words) {
+int main(int count, char** words) {
   pid_t child = fork();
   if (child == 0) {
     while (1) pause();
@@ -23,7 +23,8 @@ int main(int count, char **words) {
   int status = 0;
   waitpid(child, &status, 0);
   // That the child died shows that signals work at all.
-  say("attempt own child: %s", WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL ? "killed" : "ok");
+  say("attempt own child: %s",
+      WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL ? "killed" : "ok");
   (void)count;
   (void)words;
   return 7;

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <time.h>
 
-int main(int count, char **words) {
+int main(int count, char** words) {
   int most = count > 1 ? atoi(words[1]) : 1000000, made = 0;
   sigset_t set;
   sigemptyset(&set);
@@ -16,7 +16,8 @@ int main(int count, char **words) {
   while (made < most && (result = sigqueue(getpid(), SIGRTMIN, value)) == 0) ++made;
   attempt("sigqueue", result);
   timer_t timer;
-  for (made = 0; made < most && result == 0; ++made) result = timer_create(CLOCK_MONOTONIC, NULL, &timer);
+  for (made = 0; made < most && result == 0; ++made)
+    result = timer_create(CLOCK_MONOTONIC, NULL, &timer);
   if (result == -1) result = timer_create(CLOCK_MONOTONIC, NULL, &timer);
   attempt("timer", result);
   return 0;

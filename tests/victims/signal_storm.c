@@ -2,7 +2,9 @@
 #include <signal.h>
 #include <unistd.h>
 
-static void ignore(int number) { (void)number; }
+static void ignore(int number) {
+  (void)number;
+}
 
 int main(void) {
   for (int number = SIGRTMIN; number <= SIGRTMAX; ++number) signal(number, ignore);

@@ -1,10 +1,11 @@
-// Sends sockets through sockets through sockets, closing each, MOST times or until it is refused (T016).
+// Sends sockets through sockets through sockets, closing each, MOST times or until it is refused
+// (T016).
 #include "attempt.h"
 
 #include <stdlib.h>
 #include <sys/socket.h>
 
-int main(int count, char **words) {
+int main(int count, char** words) {
   int outer[2], sent = 0, most = count > 1 ? atoi(words[1]) : 100000;
   if (socketpair(AF_UNIX, SOCK_DGRAM, 0, outer) != 0) return 1;
   while (sent < most) {
@@ -15,9 +16,9 @@ int main(int count, char **words) {
     }
     char byte = 1, space[CMSG_SPACE(2 * sizeof(int))] = {0};
     struct iovec part = {&byte, 1};
-    struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1, .msg_control = space,
-                             .msg_controllen = sizeof space};
-    struct cmsghdr *header = CMSG_FIRSTHDR(&message);
+    struct msghdr message = {
+        .msg_iov = &part, .msg_iovlen = 1, .msg_control = space, .msg_controllen = sizeof space};
+    struct cmsghdr* header = CMSG_FIRSTHDR(&message);
     header->cmsg_level = SOL_SOCKET;
     header->cmsg_type = SCM_RIGHTS;
     header->cmsg_len = CMSG_LEN(2 * sizeof(int));

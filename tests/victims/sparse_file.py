@@ -1,4 +1,4 @@
-"""Makes files that are all hole: of 8 EiB, and one that fits but is more than may be kept (T022)."""
+"""Makes files that are all hole: of 8 EiB, and one that fits but is too much to keep (T022)."""
 
 import os
 

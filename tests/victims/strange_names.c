@@ -4,8 +4,8 @@
 #include <sys/prctl.h>
 #include <sys/wait.h>
 
-int main(int count, char **words) {
-  const char *names[] = {") R 1 1 (", "a\nb) S 0", "\x1b[31m\xc3", "", "oom-kill: \xff"};
+int main(int count, char** words) {
+  const char* names[] = {") R 1 1 (", "a\nb) S 0", "\x1b[31m\xc3", "", "oom-kill: \xff"};
   for (size_t i = 0; i < sizeof names / sizeof *names; ++i) {
     if (fork() != 0) continue;
     prctl(PR_SET_NAME, names[i], 0, 0, 0);

@@ -5,7 +5,7 @@
 #include <string.h>
 #include <sys/shm.h>
 
-int main(int count, char **words) {
+int main(int count, char** words) {
   size_t size = (size_t)(count > 1 ? atoi(words[1]) : 1024) << 20;
   int segments = count > 2 ? atoi(words[2]) : 64;
   for (int i = 0; i < segments; ++i) {
@@ -14,7 +14,7 @@ int main(int count, char **words) {
       attempt("segments", -1);
       return 0;
     }
-    char *place = shmat(segment, NULL, 0);
+    char* place = shmat(segment, NULL, 0);
     memset(place, 1, size);
     shmdt(place);
   }

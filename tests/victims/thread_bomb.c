@@ -5,12 +5,12 @@
 #include <pthread.h>
 #include <stdlib.h>
 
-static void *wait_for_ever(void *unused) {
+static void* wait_for_ever(void* unused) {
   while (1) pause();
   return unused;
 }
 
-int main(int count, char **words) {
+int main(int count, char** words) {
   int wanted = count > 1 ? atoi(words[1]) : 10000, made = 0, error = 0;
   pthread_attr_t small;
   pthread_attr_init(&small);

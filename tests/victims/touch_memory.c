@@ -4,10 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-int main(int count, char **words) {
+int main(int count, char** words) {
   int wanted = count > 1 ? atoi(words[1]) : 1 << 20;
   for (int i = 0; i < wanted; ++i) {
-    char *piece = malloc(1 << 20);
+    char* piece = malloc(1 << 20);
     if (piece == NULL) break;
     memset(piece, i + 1, 1 << 20);
   }

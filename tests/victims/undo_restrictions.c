@@ -23,13 +23,15 @@ int main(void) {
   attempt("setgid", setgid(0));
   attempt("setgroups", setgroups(0, NULL));
   static const struct {
-    const char *name;
+    const char* name;
     int number;
-  } limits[] = {{"NOFILE", RLIMIT_NOFILE}, {"NPROC", RLIMIT_NPROC},     {"FSIZE", RLIMIT_FSIZE},
-                {"CPU", RLIMIT_CPU},       {"MEMLOCK", RLIMIT_MEMLOCK}, {"MSGQUEUE", RLIMIT_MSGQUEUE},
+  } limits[] = {{"NOFILE", RLIMIT_NOFILE},        {"NPROC", RLIMIT_NPROC},
+                {"FSIZE", RLIMIT_FSIZE},          {"CPU", RLIMIT_CPU},
+                {"MEMLOCK", RLIMIT_MEMLOCK},      {"MSGQUEUE", RLIMIT_MSGQUEUE},
                 {"SIGPENDING", RLIMIT_SIGPENDING}};
   for (size_t i = 0; i < sizeof limits / sizeof *limits; ++i) {
-    attempt(limits[i].name, setrlimit(limits[i].number, &(struct rlimit){RLIM_INFINITY, RLIM_INFINITY}));
+    attempt(limits[i].name,
+            setrlimit(limits[i].number, &(struct rlimit){RLIM_INFINITY, RLIM_INFINITY}));
   }
   return 0;
 }

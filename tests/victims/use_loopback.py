@@ -1,4 +1,4 @@
-"""Two processes of one cell talk over lo; and it scans its ports and opens many listeners (T099)."""
+"""Two processes of one cell talk over lo; scans its ports, opens many listeners (T099)."""
 
 import os
 import socket

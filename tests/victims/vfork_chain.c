@@ -20,7 +20,7 @@ static void chain(int depth) {
   _exit(0);
 }
 
-int main(int count, char **words) {
+int main(int count, char** words) {
   wanted = count > 1 ? atoi(words[1]) : 10000;
   chain(0);
 }

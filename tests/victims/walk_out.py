@@ -8,8 +8,17 @@ from attempt import attempt, say
 
 secret = sys.argv[1]
 say(f"cwd: {os.getcwd()}")
-for start in ("/proc/self/root", "/proc/self/cwd/..", "/proc/self/fd/0/..", "/proc/1/root", "/proc/1/cwd",
-              "/proc/self/task/1/root", "/.." * 20, "/box/" + "../" * 40, "/dev/fd/3/.."):  # fmt: skip
+for start in (
+    "/proc/self/root",
+    "/proc/self/cwd/..",
+    "/proc/self/fd/0/..",
+    "/proc/1/root",
+    "/proc/1/cwd",
+    "/proc/self/task/1/root",
+    "/.." * 20,
+    "/box/" + "../" * 40,
+    "/dev/fd/3/..",
+):
     attempt(f"read through {start[:24]}", open, start + secret)
 for number in range(3, 64):
     try:

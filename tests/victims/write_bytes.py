@@ -1,4 +1,4 @@
-"""Writes the bytes that its arguments say in hexadecimal, each argument in a write of its own (T179-T183)."""
+"""Writes the bytes that its arguments give in hexadecimal, one write for each (T179-T183)."""
 
 import os
 import sys

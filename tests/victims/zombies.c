@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <sys/prctl.h>
 
-int main(int count, char **words) {
+int main(int count, char** words) {
   int most = count > 1 ? atoi(words[1]) : 10000, made = 0;
   pid_t child = 0;
   attempt("subreaper", prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0));

@@ -1,4 +1,4 @@
-"""Cases that one run of one victim cannot tell: several cells at once, terminals, views from outside.
+"""What one run of one victim cannot tell: cells beside each other, terminals, views from outside.
 
 A scenario takes the bench and a folder, and answers with problems as lines of text; none is good.
 """

@@ -1,4 +1,4 @@
-"""Scenarios of two and more cells: what one leaves, holds, watches or says, another must not see."""
+"""Scenarios of several cells: what one leaves, holds, watches or says, another must not see."""
 
 import concurrent.futures
 import re
@@ -122,10 +122,14 @@ def ipc_does_not_pass(bench, folder):
     finally:
         _release(holder)
     expected = {
-        "find shm": "ENOENT", "find sem": "ENOENT", "find msg": "ENOENT",
-        "find shm of the host": "ENOENT", "find abstract": "ECONNREFUSED|EPERM",
-        "find tcp": "ECONNREFUSED", "routing groups": "EPERM|ok",
-    }  # fmt: skip
+        "find shm": "ENOENT",
+        "find sem": "ENOENT",
+        "find msg": "ENOENT",
+        "find shm of the host": "ENOENT",
+        "find abstract": "ECONNREFUSED|EPERM",
+        "find tcp": "ECONNREFUSED",
+        "routing groups": "EPERM|ok",
+    }
     return oracle.check_expect(run, {"status": "ok", "attempts": expected})
 
 
@@ -148,9 +152,13 @@ def counters_tell_nothing(bench, folder):
     command.finish(worker)
     texts.append(run_in(folder, "after", Wanted("counters.py")).text())
     problems = [f"differs: {text!r}" for text in texts[1:] if text != texts[0]]
-    problems += [f"told: {line}" for line in texts[0].splitlines()
-                 if line.startswith("/") and not line.endswith(": absent")
-                 and not line.startswith("/etc/hostname")]  # fmt: skip
+    problems += [
+        f"told: {line}"
+        for line in texts[0].splitlines()
+        if line.startswith("/")
+        and not line.endswith(": absent")
+        and not line.startswith("/etc/hostname")
+    ]
     if "uptime under a minute: True" not in texts[0]:
         problems.append("the boot clock tells the host's uptime")
     if not texts[0].startswith("pid 2 parent 1\nchild 3\n"):
@@ -168,8 +176,11 @@ def values_are_fresh(bench, folder):
         for line in run.text().splitlines():
             name, _, value = line.partition(" ")
             seen.setdefault(name, []).append(value)
-    problems += [f"{name} repeats: {values}" for name, values in seen.items()
-                 if len(set(values)) != len(values)]  # fmt: skip
+    problems += [
+        f"{name} repeats: {values}"
+        for name, values in seen.items()
+        if len(set(values)) != len(values)
+    ]
     if len(seen) < 7:
         problems.append(f"too few values: {sorted(seen)}")
     return problems
@@ -212,7 +223,14 @@ def outputs_do_not_mix(bench, folder):
 @scenario("connect_out.py")
 def loopback_is_the_hosts_without_the_namespace(bench, folder):
     """The control: a cell in the host's network namespace reaches a listener of the host."""
-    words = [bench.fill_in(word, bench.spare) for word in ("{host_ip}", "{port}", "{port6}", "{udp_port}")]
-    wanted = Wanted("connect_out.py", args=[*words, "tcp loopback"], policy=control_policy(["net-namespace"], None))
+    words = [
+        bench.fill_in(word, bench.spare)
+        for word in ("{host_ip}", "{port}", "{port6}", "{udp_port}")
+    ]
+    wanted = Wanted(
+        "connect_out.py",
+        args=[*words, "tcp loopback"],
+        policy=control_policy(["net-namespace"], None),
+    )
     run = command.run(wanted, folder)
     return oracle.check_expect(run, {"status": "ok", "attempts": {"tcp loopback": "ok"}})

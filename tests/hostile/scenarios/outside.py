@@ -12,7 +12,10 @@ from support.command import Wanted
 
 def _status(pid):
     text = pathlib.Path(f"/proc/{pid}/status").read_text(errors="replace")
-    return {name: value.strip() for name, _, value in (line.partition(":") for line in text.splitlines())}
+    return {
+        name: value.strip()
+        for name, _, value in (line.partition(":") for line in text.splitlines())
+    }
 
 
 def _cell(folder, name="cell", victim="pause_for_ever.c"):
@@ -110,7 +113,9 @@ def uids_are_not_shared(bench, folder):
     uids += [int(_status(program)["Uid"].split()[0]), int(_status(init)["Uid"].split()[0])]
     _end(follower)
     problems = [] if len(set(uids)) == len(uids) else [f"uids are shared: {uids}"]
-    taken = {int(line.split(":")[2]) for line in pathlib.Path("/etc/passwd").read_text().splitlines()}
+    taken = {
+        int(line.split(":")[2]) for line in pathlib.Path("/etc/passwd").read_text().splitlines()
+    }
     return problems + [f"uid {uid} is a person's" for uid in uids if uid in taken]
 
 
@@ -162,9 +167,17 @@ def nothing_of_the_host_is_told(bench, folder):
     """Neither the environment nor any word of the outcome holds what only the host knows."""
     run = run_in(folder, "cell", Wanted("print_environment.py"), env=bench.environment())
     data = run.out + run.err
-    problems = [f"told: {word}" for word in ("BELLJAR_HOST_SECRET", bench.canaries.token,
-                                              str(folder), str(command.ROOT), command.MARK)
-                if word.encode() in data]  # fmt: skip
+    problems = [
+        f"told: {word}"
+        for word in (
+            "BELLJAR_HOST_SECRET",
+            bench.canaries.token,
+            str(folder),
+            str(command.ROOT),
+            command.MARK,
+        )
+        if word.encode() in data
+    ]
     if run.outcome is None or run.outcome["status"] != "ok":
         problems.append(run.describe())
     return problems

@@ -1,4 +1,4 @@
-"""Scenarios of exhaustion: two cells' quotas, process groups, argument lists, bills of many runs."""
+"""Scenarios of exhaustion: quotas of two cells, process groups, arguments, bills of many runs."""
 
 import os
 import re
@@ -54,7 +54,9 @@ def inotify_is_counted_per_cell(bench, folder):
     if min(counts) <= 0:
         problems.append(f"instances: {counts}")
     elif counts[0] != counts[1]:
-        problems.append(f"the first cell had {counts[0]} instances, the second beside it {counts[1]}")
+        problems.append(
+            f"the first cell had {counts[0]} instances, the second beside it {counts[1]}"
+        )
     return problems
 
 
@@ -86,10 +88,23 @@ def killing_the_process_group_is_not_enough(bench, folder):
     """The control of the stubborn fork bomb: outside a cell, killpg leaves some of it alive."""
     program = bare._compile(command.VICTIMS / "fork_bomb_stubborn.c", folder)[0]
     done = subprocess.run(
-        ["unshare", "--pid", "--mount", "--fork", "--kill-child", "--mount-proc",
-         "/usr/bin/python3", "-c", KILL_THE_GROUP, program],
-        capture_output=True, text=True, timeout=30, check=False,
-    )  # fmt: skip
+        [
+            "unshare",
+            "--pid",
+            "--mount",
+            "--fork",
+            "--kill-child",
+            "--mount-proc",
+            "/usr/bin/python3",
+            "-c",
+            KILL_THE_GROUP,
+            program,
+        ],
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
     if done.stdout != "some live on\n":
         return [f"killpg ended the whole bomb, so the case proves nothing: {done}"]
     return []
@@ -130,9 +145,11 @@ def bill_starts_at_zero(bench, folder):
 
 @scenario("cling_to_life.c", "pause_for_ever.c", "fork_bomb_stubborn.c")
 def death_of_the_client_ends_the_cell(bench, folder):
-    """kill -9 of the command line: nothing of the run may outlive it, whatever the program undid."""
+    """kill -9 of the command line: nothing of the run outlives it, whatever the program undid."""
     problems = []
-    for number, victim in enumerate(("pause_for_ever.c", "cling_to_life.c", "fork_bomb_stubborn.c")):
+    for number, victim in enumerate(
+        ("pause_for_ever.c", "cling_to_life.c", "fork_bomb_stubborn.c")
+    ):
         place = folder / str(number)
         place.mkdir()
         child = command.start(Wanted(victim, limits="wall=30s,cpu=20s"), place)

@@ -17,13 +17,17 @@ SIGKILL, SIGSYS = 9, 31
 
 
 def numbers():
-    """Name to number on this architecture, as the C library's header has them, and the policy's own."""
+    """Name to number on this architecture, as the C library has them, and the policy's own."""
     done = subprocess.run(
         ["gcc", "-E", "-dM", "-include", "sys/syscall.h", "-x", "c", "/dev/null"],
-        capture_output=True, text=True, check=True,
-    )  # fmt: skip
-    table = {name: int(number) for name, number in
-             re.findall(r"^#define __NR_(\w+) (\d+)$", done.stdout, re.MULTILINE)}  # fmt: skip
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    table = {
+        name: int(number)
+        for name, number in re.findall(r"^#define __NR_(\w+) (\d+)$", done.stdout, re.MULTILINE)
+    }
     return table | tomllib.loads(POLICY.read_text())["numbers"]
 
 

@@ -20,20 +20,36 @@ from support.command import Wanted
 
 # Whatever makes a terminal act: C0 but newline, carriage return and tab, DEL, and C1 as UTF-8.
 DRIVES = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]|\xc2[\x80-\x9f]")
-INVISIBLE = re.compile("[\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\U000e0000-\U000e0fff]")
+INVISIBLE = re.compile(
+    "[\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"
+    "\U000e0000-\U000e0fff]"
+)
 RESET_COLOURS = re.compile(rb"\x1b\[[0-9;]*m|\x1b\[K")
 
 NASTY = {
-    "csi": b"\x1b[2J\x1b[31m", "title": b"\x1b]0;owned\x07", "clipboard": b"\x1b]52;c;ZXZpbA==\x07",
-    "link": b"\x1b]8;;http://evil\x1b\\x\x1b]8;;\x1b\\", "report": b"\x1b[21t\x1b[c\x1b[6n",
-    "reset": b"\x1bc", "unterminated": b"\x1b]0;never ends", "dcs": b"\x1bP$q q\x1b\\",
-    "apc": b"\x1b_x\x1b\\\x1b^y\x1b\\\x1bXz\x1b\\", "c1": b"\x9b31m\x9d0;t\x9c", "bell": b"\x07\x08\x7f\x00",
-    "c1 as utf-8": b"\xc2\x9b31m\xc2\x9d0;t\xc2\x9c", "carriage": b"safe\rEVIL", "vertical": b"\x0b\x0c\x0e\x0f",
-}  # fmt: skip
+    "csi": b"\x1b[2J\x1b[31m",
+    "title": b"\x1b]0;owned\x07",
+    "clipboard": b"\x1b]52;c;ZXZpbA==\x07",
+    "link": b"\x1b]8;;http://evil\x1b\\x\x1b]8;;\x1b\\",
+    "report": b"\x1b[21t\x1b[c\x1b[6n",
+    "reset": b"\x1bc",
+    "unterminated": b"\x1b]0;never ends",
+    "dcs": b"\x1bP$q q\x1b\\",
+    "apc": b"\x1b_x\x1b\\\x1b^y\x1b\\\x1bXz\x1b\\",
+    "c1": b"\x9b31m\x9d0;t\x9c",
+    "bell": b"\x07\x08\x7f\x00",
+    "c1 as utf-8": b"\xc2\x9b31m\xc2\x9d0;t\xc2\x9c",
+    "carriage": b"safe\rEVIL",
+    "vertical": b"\x0b\x0c\x0e\x0f",
+}
 HIDDEN = {
-    "bidi": "\u202egnp.exe\u202c", "isolate": "\u2066x\u2069", "zero width": "a\u200bb\u200dc\ufeffd",
-    "tags": "\U000e0041\U000e0042", "soft hyphen": "a\u00adb", "separator": "a\u2028b",
-}  # fmt: skip
+    "bidi": "\u202egnp.exe\u202c",
+    "isolate": "\u2066x\u2069",
+    "zero width": "a\u200bb\u200dc\ufeffd",
+    "tags": "\U000e0041\U000e0042",
+    "soft hyphen": "a\u00adb",
+    "separator": "a\u2028b",
+}
 
 
 def on_terminal(words, folder, *, keys=b"", patience=60):
@@ -41,9 +57,14 @@ def on_terminal(words, folder, *, keys=b"", patience=60):
     leader, follower = pty.openpty()
     tty.setraw(follower, termios.TCSANOW)
     child = subprocess.Popen(
-        words, stdin=follower, stdout=follower, stderr=follower, cwd=folder, start_new_session=True,
+        words,
+        stdin=follower,
+        stdout=follower,
+        stderr=follower,
+        cwd=folder,
+        start_new_session=True,
         env=command.environment(),
-    )  # fmt: skip
+    )
     os.close(follower)
     if keys:
         os.write(leader, keys)
@@ -145,10 +166,12 @@ def raw_is_raw(bench, folder):
 
 @scenario("controls_in_diagnostics.c", "odd_outputs.py")
 def messages_are_sanitised_too(bench, folder):
-    """What a compiler says, names of files, and words of the program in messages of Belljar's own."""
+    """What a compiler says, and names of files in messages of Belljar's own."""
     problems = []
     shown, code = _shown(folder, "diagnostics", Wanted("controls_in_diagnostics.c"))
-    problems += [f"diagnostics: {match!r}" for match in DRIVES.findall(RESET_COLOURS.sub(b"", shown))]
+    problems += [
+        f"diagnostics: {match!r}" for match in DRIVES.findall(RESET_COLOURS.sub(b"", shown))
+    ]
     if code != 123 or b"#error" not in shown:
         problems.append(f"diagnostics: exit code {code}: {shown!r}")
     wanted = Wanted("odd_outputs.py", artifacts=["**"], options=["--stats"])
@@ -167,10 +190,16 @@ def messages_are_sanitised_too(bench, folder):
 def invalid_utf8_is_kept_exactly(bench, folder):
     problems = []
     samples = {
-        "overlong": b"\xc0\xaf\xe0\x80\xaf", "surrogate": b"\xed\xa0\x80\xed\xb0\x80", "beyond": b"\xf4\x90\x80\x80",
-        "lone": b"\x80\xbf", "start": b"\xe2\x82", "nul": b"a\x00b", "utf-16": "häh".encode("utf-16"),
-        "all": bytes(range(256)), "valid": "häh €😀".encode(),
-    }  # fmt: skip
+        "overlong": b"\xc0\xaf\xe0\x80\xaf",
+        "surrogate": b"\xed\xa0\x80\xed\xb0\x80",
+        "beyond": b"\xf4\x90\x80\x80",
+        "lone": b"\x80\xbf",
+        "start": b"\xe2\x82",
+        "nul": b"a\x00b",
+        "utf-16": "häh".encode("utf-16"),
+        "all": bytes(range(256)),
+        "valid": "häh €😀".encode(),
+    }
     for name, data in samples.items():
         run = run_in(folder, name, Wanted("write_bytes.py", args=[_hex(data)]))
         problems += oracle.check_always(run, bench.canaries.token, bench.least_peak)
@@ -228,8 +257,14 @@ def streams_of_the_caller_stay_as_they_were(bench, folder):
         before = [fcntl.fcntl(fd, fcntl.F_GETFL) for fd in (ends[1], given[0])]
         sizes = [fcntl.fcntl(fd, 1032) for fd in (ends[1], given[0])]  # F_GETPIPE_SZ
         argv = Wanted("stream_tricks.c").argv(folder, json_wanted=False)
-        child = subprocess.Popen(command.as_user(argv), stdin=given[0], stdout=ends[1],
-                                 stderr=subprocess.DEVNULL, cwd=folder, env=command.environment())  # fmt: skip
+        child = subprocess.Popen(
+            command.as_user(argv),
+            stdin=given[0],
+            stdout=ends[1],
+            stderr=subprocess.DEVNULL,
+            cwd=folder,
+            env=command.environment(),
+        )
         data = b""
         os.set_blocking(ends[0], False)
         while child.poll() is None or select.select([ends[0]], [], [], 0)[0]:
