@@ -332,6 +332,25 @@ def test_canaries_sing_when_touched():
         wait_until(lambda: "ended" in "".join(canaries.problems()), "a dead process")
 
 
+def test_canaries_of_a_killed_run_are_swept(tmp_path):
+    script = (
+        "import os, sys; from support.canaries import Canaries; made = Canaries().__enter__();"
+        "print(made.folder, made.files[-1].path, made.process.pid, made.segment, flush=True);"
+        "os.kill(os.getpid(), 9)"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(pathlib.Path(__file__).parents[1])}
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, env=environment
+    )
+    folder, file, pid, segment = done.stdout.split()
+    assert pathlib.Path(file).exists()
+    wait_until(lambda: not os.path.exists(f"/proc/{pid}") or census.reap_orphans(), "its process")
+    with Canaries():
+        assert not pathlib.Path(file).exists()
+        assert not pathlib.Path(folder).exists()
+    assert f" {segment} " not in census.Roots().read("sysvipc", "shm")
+
+
 @pytest.mark.parametrize("harm", ["read", "write", "chmod", "link", "unlink", "replace"])
 def test_a_secret_file_tells_what_was_done_to_it(tmp_path, harm):
     path = tmp_path / "secret"

@@ -1,8 +1,10 @@
 """Canaries: things of the host that no cell may read, reach, signal or change."""
 
+import contextlib
 import ctypes
 import os
 import pathlib
+import re
 import secrets
 import shutil
 import signal
@@ -11,6 +13,7 @@ import subprocess
 import tempfile
 
 FOLDERS = ("/etc", "/var/lib", "/srv", "/opt", "/home", "/root")
+FOLDER = "belljar-canaries"
 DAY = 86_400
 IPC_CREAT, IPC_EXCL, IPC_RMID = 0o1000, 0o2000, 0
 
@@ -76,16 +79,37 @@ def own_address():
             return ""
 
 
+def sweep():
+    """Removes what canaries left behind whose process was killed before it could."""
+    for folder in pathlib.Path(tempfile.gettempdir()).glob(f"{FOLDER}-*"):
+        if not _is_orphaned(folder.name):
+            continue
+        with contextlib.suppress(OSError, ValueError):
+            segment = int((folder / "segment").read_text())
+            ctypes.CDLL(None).shmctl(segment, IPC_RMID, None)
+        shutil.rmtree(folder, ignore_errors=True)
+    for folder in FOLDERS:
+        for path in pathlib.Path(folder).glob("belljar-canary-*"):
+            if _is_orphaned(path.name):
+                path.unlink(missing_ok=True)
+
+
+def _is_orphaned(name):
+    match = re.search(r"-(\d+)-\w+$", name)
+    return bool(match) and not os.path.exists(f"/proc/{match[1]}")
+
+
 class Canaries:
     """Use as a context. `words` are what a case's arguments may name as {secret}, {port}, …"""
 
     def __init__(self):
         self.token = secrets.token_hex(16)  # stands in every secret; no output may hold it
-        self.name = f"belljar-canary-{secrets.token_hex(4)}"
+        self.name = f"belljar-canary-{os.getpid()}-{secrets.token_hex(4)}"
         self._undo = []
 
     def __enter__(self):
-        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="belljar-canaries-"))
+        sweep()
+        self.folder = pathlib.Path(tempfile.mkdtemp(prefix=f"{FOLDER}-{os.getpid()}-"))
         self._undo.append(lambda: shutil.rmtree(self.folder))
         self.folder.chmod(0o755)
         self.files = [self._secret(self.folder)]
@@ -99,7 +123,9 @@ class Canaries:
         (self.folder / "socket").chmod(0o777)
         self.abstract = self._keep(_listener(socket.AF_UNIX, "\0" + self.name))
 
-        self.process = subprocess.Popen(["sleep", "infinity"], stdin=subprocess.DEVNULL)
+        self.process = subprocess.Popen(
+            ["setpriv", "--pdeathsig", "KILL", "sleep", "infinity"], stdin=subprocess.DEVNULL
+        )
         self._undo.append(self._end_process)
         self.segment = self._share_memory()
         self.words = {
@@ -149,6 +175,7 @@ class Canaries:
         if segment < 0:
             raise OSError(ctypes.get_errno(), "shmget")
         self._undo.append(lambda: libc.shmctl(segment, IPC_RMID, None))
+        (self.folder / "segment").write_text(str(segment))
         return segment
 
     def problems(self):
