@@ -157,6 +157,7 @@ Status StageIo::loop(StageKind kind, std::uint64_t id, const Input& input, Obser
   }
   while (read_artifacts()) {
   }
+  if (read_error_ != 0) return fail_errno("read the program's output", read_error_);
   return {};
 }
 
@@ -202,7 +203,9 @@ bool StageIo::read_stream(Fd& fd,
   const ssize_t got = ::read(fd.get(), chunk().data(), chunk().size());
   if (got < 0 && errno == EINTR) return true;
   if (got < 0 && errno == EAGAIN) return false;
-  // EIO is how a pseudo-terminal says that its other side is closed.
+  // EIO is how a pseudo-terminal says that its other side is closed; bytes lost to any other error
+  // must not pass for all there was.
+  if (got < 0 && errno != EIO) read_error_ = errno;
   if (got <= 0) {
     fd.reset();
     return false;

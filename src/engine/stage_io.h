@@ -61,6 +61,7 @@ class StageIo {
   std::size_t pending_at_ = 0;
   bool input_done_ = false;
   bool ended_ = false;
+  int read_error_ = 0;
   StageResult result_;
 };
 

@@ -1,5 +1,6 @@
 #include "warden/warden_main.h"
 
+#include <fcntl.h>
 #include <signal.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
@@ -57,7 +58,9 @@ int warden_main() {
   ::signal(SIGINT, SIG_IGN);  // the terminal's Ctrl-C is the client's to answer
   ::umask(022);
   // A copy, because the server owns its socket while a failure must still be told on it.
-  Fd client = Fd::adopt(::dup(kClientFd));
+  Fd client = Fd::adopt(::fcntl(kClientFd, F_DUPFD_CLOEXEC, kClientFd + 1));
+  // It came through an execution; no cell may get it through another.
+  ::fcntl(kClientFd, F_SETFD, FD_CLOEXEC);
   const Status status = run(Fd::adopt(kClientFd));
   if (status) return 0;
   Reply reply{.kind = ReplyKind::kHello};

@@ -3,6 +3,7 @@
 import json
 import os
 import pathlib
+import re
 import subprocess
 
 import pytest
@@ -31,7 +32,9 @@ nothing
 
 def leftovers() -> list[str]:
     """Cgroups of cells, and processes of cells or wardens, that are there now."""
-    found = [str(path) for path in pathlib.Path("/sys/fs/cgroup").glob("**/belljar/c[0-9]*")]
+    found = []
+    for parent in pathlib.Path("/sys/fs/cgroup").glob("*/belljar"):
+        found += [str(parent / name) for name in os.listdir(parent) if re.fullmatch(r"c\d+", name)]
     for process in pathlib.Path("/proc").glob("[0-9]*"):
         try:
             command = (process / "cmdline").read_bytes().split(b"\0")

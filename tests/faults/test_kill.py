@@ -55,11 +55,13 @@ def processes_left() -> list[str]:
 
 def cgroup_processes() -> list[str]:
     held = []
-    for path in pathlib.Path("/sys/fs/cgroup").glob("**/belljar/**/cgroup.procs"):
-        try:
-            held += path.read_text().split()
-        except OSError:
-            pass
+    for top in pathlib.Path("/sys/fs/cgroup").glob("*/belljar"):
+        # Folders come and go while this walks; os.walk passes over what is gone.
+        for folder, _, _ in os.walk(top):
+            try:
+                held += pathlib.Path(folder, "cgroup.procs").read_text().split()
+            except OSError:
+                pass
     return held
 
 
