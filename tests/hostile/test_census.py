@@ -76,7 +76,7 @@ def test_a_process_that_lives_on():
     finally:
         child.kill()
         child.wait()
-    assert leaks(before) == []
+    assert "process" not in kinds(leaks(before))
 
 
 def test_a_daemon_that_left_its_parent_and_session():
@@ -89,7 +89,7 @@ def test_a_daemon_that_left_its_parent_and_session():
     found = wait_until(lambda: [line for line in leaks(before) if "'sleep'" in line], "the daemon")
     pid = int(found[0].split()[2])
     os.kill(pid, signal.SIGKILL)
-    assert leaks(before) == []
+    assert "process" not in kinds(leaks(before))
 
 
 def test_a_zombie_of_its_own_is_seen_and_an_adopted_one_is_reaped():
@@ -97,7 +97,7 @@ def test_a_zombie_of_its_own_is_seen_and_an_adopted_one_is_reaped():
     child = start("true")
     os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
     assert "process" in kinds(census.difference(before, census.take()))
-    assert leaks(before) == []  # reaps it as an orphan
+    assert not [line for line in leaks(before) if f" {child.pid} " in line]  # reaps it
     child.wait()
 
 
@@ -189,7 +189,7 @@ def test_a_system_v_object(kind):
         assert any(line.startswith(f"sysvipc left: {kind} ") for line in leaks(before))
     finally:
         getattr(libc, f"{kind}ctl")(made, *((0, 0) if kind == "sem" else (0, None)))
-    assert leaks(before) == []
+    assert "sysvipc" not in kinds(leaks(before))
 
 
 @pytest.mark.parametrize("place", ["/tmp", "/dev/shm", "/run", "/var/tmp"])
@@ -206,7 +206,7 @@ def test_a_file(place):
     finally:
         (folder / "lease").unlink(missing_ok=True)
         folder.rmdir()
-    assert leaks(before) == []
+    assert "file" not in kinds(leaks(before))
 
 
 def test_a_core_file(tmp_path):
@@ -228,7 +228,7 @@ def test_a_socket_of_each_sort():
             found = [line for line in leaks(before) if line.startswith("socket")]
             assert {line.split()[2] for line in found} == {"unix", "tcp", "udp"}
         assert tcp.fileno() >= 0
-    assert leaks(before) == []
+    assert "socket" not in kinds(leaks(before))
 
 
 @needs_root
@@ -268,7 +268,7 @@ def test_a_descriptor():
         assert f"descriptor left: {leaked} -> /dev/null" in leaks(before)
     finally:
         os.close(leaked)
-    assert leaks(before) == []
+    assert "descriptor" not in kinds(leaks(before))
 
 
 def test_a_setting(tmp_path):
@@ -340,7 +340,11 @@ def test_canaries_of_a_killed_run_are_swept(tmp_path):
     )
     environment = {**os.environ, "PYTHONPATH": str(pathlib.Path(__file__).parents[1])}
     done = subprocess.run(
-        [sys.executable, "-c", script], capture_output=True, text=True, env=environment
+        [sys.executable, "-c", script],
+        stdout=subprocess.PIPE,
+        text=True,
+        env=environment,
+        timeout=20,
     )
     folder, file, pid, segment = done.stdout.split()
     assert pathlib.Path(file).exists()

@@ -123,9 +123,8 @@ class Canaries:
         (self.folder / "socket").chmod(0o777)
         self.abstract = self._keep(_listener(socket.AF_UNIX, "\0" + self.name))
 
-        self.process = subprocess.Popen(
-            ["setpriv", "--pdeathsig", "KILL", "sleep", "infinity"], stdin=subprocess.DEVNULL
-        )
+        # Ends by itself when this process is no more, however it ended.
+        self.process = subprocess.Popen(["cat"], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL)
         self._undo.append(self._end_process)
         self.segment = self._share_memory()
         self.words = {
@@ -166,6 +165,7 @@ class Canaries:
     def _end_process(self):
         self.process.kill()
         self.process.wait()
+        self.process.stdin.close()
 
     def _share_memory(self):
         """A segment of the host that everybody may attach to."""

@@ -143,7 +143,8 @@ def _uid_of(roots, pid):
 def _stray(roots, tree, below):
     """Processes that look like a cell's and are nobody's: leased uid or cgroup, parent is pid 1."""
     for process in tree.values():
-        if process.pid in below or process.parent != 1:
+        # A dead one there waits for pid 1 alone; ours would have become children of this process.
+        if process.pid in below or process.parent != 1 or process.state == "Z":
             continue
         in_cell = re.search(r"/belljar(/|$)", roots.read(process.pid, "cgroup"), re.MULTILINE)
         if in_cell or _is_leased(_uid_of(roots, process.pid)):
