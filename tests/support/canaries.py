@@ -79,9 +79,14 @@ def own_address():
             return ""
 
 
+def _temporary():
+    """Where canaries live. The environment is asked each time: tempfile remembers its first answer."""
+    return pathlib.Path(os.environ.get("TMPDIR") or tempfile.gettempdir())
+
+
 def sweep():
     """Removes what canaries left behind whose process was killed before it could."""
-    for folder in pathlib.Path(tempfile.gettempdir()).glob(f"{FOLDER}-*"):
+    for folder in _temporary().glob(f"{FOLDER}-*"):
         if not _is_orphaned(folder.name):
             continue
         with contextlib.suppress(OSError, ValueError):
@@ -109,7 +114,7 @@ class Canaries:
 
     def __enter__(self):
         sweep()
-        self.folder = pathlib.Path(tempfile.mkdtemp(prefix=f"{FOLDER}-{os.getpid()}-"))
+        self.folder = pathlib.Path(tempfile.mkdtemp("", f"{FOLDER}-{os.getpid()}-", _temporary()))
         self._undo.append(lambda: shutil.rmtree(self.folder))
         self.folder.chmod(0o755)
         self.files = [self._secret(self.folder)]
@@ -197,7 +202,7 @@ class Canaries:
             pass
         if self.process.poll() is not None:
             found.append(f"canary process: ended with {self.process.returncode}")
-        elif self._state() not in "SR":
+        elif self._state() not in "SRD":  # D: a page of it is being read
             found.append(f"canary process: state {self._state()}")
         return found
 
