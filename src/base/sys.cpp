@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <cstring>
+#include <utility>
 #include <ctime>
 
 namespace belljar::sys {
@@ -112,8 +113,14 @@ Status send_message(int socket, std::string_view bytes, std::span<const int> fds
     header->cmsg_len = CMSG_LEN(fds.size_bytes());
     std::memcpy(CMSG_DATA(header), fds.data(), fds.size_bytes());
   }
-  while (::sendmsg(socket, &message, MSG_NOSIGNAL) < 0) {
-    if (errno != EINTR) return fail_errno("sendmsg");
+  ssize_t sent = 0;
+  do {
+    sent = ::sendmsg(socket, &message, MSG_NOSIGNAL);
+  } while (sent < 0 && errno == EINTR);
+  if (sent < 0) return fail_errno("sendmsg");
+  // A message goes whole or not at all; whoever waits for one that went short waits for ever.
+  if (std::cmp_not_equal(sent, bytes.size())) {
+    return fail(Code::kInternal, "sendmsg sent a part of a message");
   }
   return {};
 }

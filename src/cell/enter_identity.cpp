@@ -11,17 +11,14 @@
 
 #include <cerrno>
 
+#include "cell/readback.h"
+
 namespace belljar::cell {
 namespace {
 
 constexpr unsigned long kSecureBits = SECBIT_NOROOT | SECBIT_NOROOT_LOCKED |
                                       SECBIT_KEEP_CAPS_LOCKED | SECBIT_NO_CAP_AMBIENT_RAISE |
                                       SECBIT_NO_CAP_AMBIENT_RAISE_LOCKED;
-
-bool mismatch() {
-  errno = EBADE;
-  return false;
-}
 
 bool empty_bounding_set() {
   for (unsigned long capability = 0; capability < 64; ++capability) {

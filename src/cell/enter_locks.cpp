@@ -17,6 +17,7 @@
 #include <cstring>
 
 #include "cell/enter.h"
+#include "cell/readback.h"
 
 namespace belljar::cell {
 namespace {
@@ -30,11 +31,6 @@ struct RulesetAttributes {
 
 constexpr std::uint64_t kFileRights = LANDLOCK_ACCESS_FS_EXECUTE | LANDLOCK_ACCESS_FS_WRITE_FILE |
                                       LANDLOCK_ACCESS_FS_READ_FILE | 1ULL << 14 | 1ULL << 15;
-
-bool mismatch() {
-  errno = EBADE;
-  return false;
-}
 
 bool opens(int probe) {
   std::array<char, 32> path{};
@@ -105,7 +101,7 @@ bool landlock(const LaunchPlan& plan, int probe) {
 bool limit_resources(const LaunchPlan& plan) {
   if (!plan.walls.has(Wall::kRlimits)) return true;
   for (const ResourceLimit& limit : plan.rlimits) {
-    rlimit current{};
+    rlimit current{.rlim_cur = RLIM_INFINITY, .rlim_max = RLIM_INFINITY};
     const auto resource = static_cast<__rlimit_resource>(limit.resource);
     if (::prlimit(0, resource, nullptr, &current) != 0) return false;
     const rlim_t value = std::min(limit.value, current.rlim_max);

@@ -16,6 +16,7 @@
 #include <cstring>
 
 #include "cell/enter_processes.h"
+#include "cell/readback.h"
 
 namespace belljar::cell {
 namespace {
@@ -94,8 +95,7 @@ bool is_mounted_as(const char* path, long magic, unsigned long flags) {
   if (::statfs(path, &status) != 0) return false;
   const auto got = static_cast<unsigned long>(status.f_flags);
   if (status.f_type == magic && (got & flags) == flags) return true;
-  errno = EBADE;
-  return false;
+  return mismatch();
 }
 
 }  // namespace
@@ -117,8 +117,7 @@ bool mount_root(const LaunchPlan& plan, Channels& channels) {
   struct stat root{};
   if (::stat(".", &root) != 0) return false;
   if (root.st_dev == before.st_dev || !is_mounted_as(".", TMPFS_MAGIC, ST_NOSUID | ST_NODEV)) {
-    errno = EXDEV;
-    return false;
+    return mismatch();
   }
   channels.root = root.st_dev;
   for (const char* directory : {"box", "tmp", "dev", "proc", "etc", "run", "var", "root", "home"}) {
@@ -256,6 +255,9 @@ bool verify_mounts(const LaunchPlan& plan, const Channels& channels) {
   for (const Scratch& scratch : plan.scratches) {
     std::array<char, 32> path{"/"};
     std::strncat(path.data(), scratch.target, path.size() - 2);
+    struct stat top{};
+    if (::stat(path.data(), &top) != 0) return false;
+    if (top.st_dev == channels.root) return mismatch();
     if (!is_mounted_as(path.data(), TMPFS_MAGIC, scratch.writable ? kSafe : kSafe | ST_RDONLY)) {
       return false;
     }
@@ -265,8 +267,7 @@ bool verify_mounts(const LaunchPlan& plan, const Channels& channels) {
   if (::stat("/", &root) != 0 || ::stat("/..", &above) != 0) return false;
   const bool same = root.st_dev == above.st_dev && root.st_ino == above.st_ino;
   if (same && root.st_dev == channels.root) return true;
-  errno = EXDEV;
-  return false;
+  return mismatch();
 }
 
 }  // namespace belljar::cell

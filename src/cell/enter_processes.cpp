@@ -20,6 +20,7 @@
 #include <cstring>
 
 #include "cell/init_protocol.h"
+#include "cell/readback.h"
 
 namespace belljar::cell {
 namespace {
@@ -34,11 +35,6 @@ bool write_whole(const char* path, const char* text, std::size_t size) {
   ::close(fd);
   errno = error;
   return done == static_cast<ssize_t>(size);
-}
-
-bool mismatch() {
-  errno = EBADE;
-  return false;
 }
 
 bool bring_loopback_up() {
@@ -107,6 +103,9 @@ bool reset_signals() {
     if (signal == SIGKILL || signal == SIGSTOP) continue;
     if (::syscall(SYS_rt_sigaction, signal, &standard, nullptr, sizeof standard.mask) != 0)
       return false;
+    KernelAction got{.handler = SIG_IGN, .flags = 0, .restorer = nullptr, .mask = 0};
+    if (::syscall(SYS_rt_sigaction, signal, nullptr, &got, sizeof got.mask) != 0) return false;
+    if (got.handler != SIG_DFL) return mismatch();
   }
   const std::uint64_t none = 0;
   return ::syscall(SYS_rt_sigprocmask, SIG_SETMASK, &none, nullptr, sizeof none) == 0;
@@ -193,7 +192,9 @@ bool own_cgroup_namespace(const LaunchPlan& plan) {
 }
 
 bool own_session(const LaunchPlan& plan) {
-  if (::setsid() < 0) return false;
+  const pid_t session = ::setsid();
+  if (session < 0) return false;
+  if (session != ::getpid()) return mismatch();
   return !plan.terminal || ::ioctl(plan.fds.in, TIOCSCTTY, 0) == 0;
 }
 

@@ -30,11 +30,15 @@ nothing
 """
 
 
+def cell_cgroups() -> list[str]:
+    """<hierarchy>/belljar/c7 on v1, belljar/c7 below the root or a delegated subtree on v2."""
+    return [os.path.join(folder, name) for folder, names, _ in os.walk("/sys/fs/cgroup")
+            if os.path.basename(folder) == "belljar" for name in names if re.fullmatch(r"c\d+", name)]
+
+
 def leftovers() -> list[str]:
     """Cgroups of cells, and processes of cells or wardens, that are there now."""
-    found = []
-    for parent in pathlib.Path("/sys/fs/cgroup").glob("*/belljar"):
-        found += [str(parent / name) for name in os.listdir(parent) if re.fullmatch(r"c\d+", name)]
+    found = cell_cgroups()
     for process in pathlib.Path("/proc").glob("[0-9]*"):
         try:
             command = (process / "cmdline").read_bytes().split(b"\0")
@@ -69,10 +73,11 @@ def facts(program) -> str:
     return text
 
 
+def pytest_configure(config):
+    config.belljar_faults = {"suite": "faults", "faults_injected": 0}
+
+
 def pytest_sessionfinish(session):
-    report = getattr(session.config, "belljar_faults", None)
-    if report is None:
-        return
     results = ROOT / "build/test-results"
     results.mkdir(parents=True, exist_ok=True)
-    (results / "faults.json").write_text(json.dumps(report))
+    (results / "faults.json").write_text(json.dumps(session.config.belljar_faults))

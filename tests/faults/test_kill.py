@@ -8,7 +8,7 @@ import subprocess
 import time
 
 import pytest
-from conftest import BELLJAR, FULL, ROOT, leftovers
+from conftest import BELLJAR, FULL, ROOT, cell_cgroups, leftovers
 
 ROUNDS = 200 if FULL else 12
 LOADS = {
@@ -55,7 +55,7 @@ def processes_left() -> list[str]:
 
 def cgroup_processes() -> list[str]:
     held = []
-    for top in pathlib.Path("/sys/fs/cgroup").glob("*/belljar"):
+    for top in cell_cgroups():
         # Folders come and go while this walks; os.walk passes over what is gone.
         for folder, _, _ in os.walk(top):
             try:

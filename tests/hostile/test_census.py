@@ -338,7 +338,9 @@ def test_canaries_of_a_killed_run_are_swept(tmp_path):
         "print(made.folder, made.files[-1].path, made.process.pid, made.segment, flush=True);"
         "os.kill(os.getpid(), 9)"
     )
-    environment = {**os.environ, "PYTHONPATH": str(pathlib.Path(__file__).parents[1])}
+    # Both must look in one folder, and this process's tempfile remembers its first answer.
+    temporary = {"TMPDIR": tempfile.gettempdir()}
+    environment = {**os.environ, **temporary, "PYTHONPATH": str(pathlib.Path(__file__).parents[1])}
     done = subprocess.run(
         [sys.executable, "-c", script],
         stdout=subprocess.PIPE,

@@ -79,14 +79,9 @@ def own_address():
             return ""
 
 
-def _temporary():
-    """Where canaries live. The environment is asked each time: tempfile remembers its first answer."""
-    return pathlib.Path(os.environ.get("TMPDIR") or tempfile.gettempdir())
-
-
 def sweep():
     """Removes what canaries left behind whose process was killed before it could."""
-    for folder in _temporary().glob(f"{FOLDER}-*"):
+    for folder in pathlib.Path(tempfile.gettempdir()).glob(f"{FOLDER}-*"):
         if not _is_orphaned(folder.name):
             continue
         with contextlib.suppress(OSError, ValueError):
@@ -114,7 +109,7 @@ class Canaries:
 
     def __enter__(self):
         sweep()
-        self.folder = pathlib.Path(tempfile.mkdtemp("", f"{FOLDER}-{os.getpid()}-", _temporary()))
+        self.folder = pathlib.Path(tempfile.mkdtemp(prefix=f"{FOLDER}-{os.getpid()}-"))
         self._undo.append(lambda: shutil.rmtree(self.folder))
         self.folder.chmod(0o755)
         self.files = [self._secret(self.folder)]
