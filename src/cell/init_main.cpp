@@ -364,6 +364,13 @@ class Init {
     if (got == kEintr || got == kEagain) return;
     // The warden is gone: with pid 1 the whole namespace ends.
     if (got != sizeof command) exit_now(0);
+    const auto number =
+        static_cast<long>(command) - static_cast<long>(InitCommand::kSignal);
+    if (number > 0 && number <= 64) {
+      const AsUser user(arguments_.user);
+      if (!main_ended_) call(SYS_kill, kMainPid, number);
+      return;
+    }
     switch (command) {
       case InitCommand::kKill:
         if (!empty_) kill_all(arguments_);
@@ -382,6 +389,8 @@ class Init {
       }
       case InitCommand::kExit:
         exit_now(0);
+      case InitCommand::kSignal:
+        break;  // no number: not a command
     }
     exit_now(1);
   }

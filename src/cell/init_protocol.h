@@ -25,7 +25,14 @@ enum class InitCommand : std::uint32_t {
   kKill = 1,  // end every process of the cell but init
   kCollect,   // only after kEmpty: write the bundle of the wanted files
   kExit,
+  kSignal = 0x100,  // plus the signal's number: to the program alone
 };
+
+// The command that sends `signal`, 1 to 64.
+constexpr InitCommand signal_command(int signal) {
+  return static_cast<InitCommand>(static_cast<std::uint32_t>(InitCommand::kSignal) +
+                                  static_cast<std::uint32_t>(signal));
+}
 
 enum class InitEvent : std::uint32_t {
   kEmpty = 1,  // the program has ended and no process but init is left

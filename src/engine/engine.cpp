@@ -129,8 +129,11 @@ Result<Prepared> Engine::prepare(const Submission& submission,
   }
   std::vector<File> made;
   bool more = false;
-  const Input nothing{
-      .kind = Input::Kind::kEmpty, .bytes = {}, .fd = -1, .signal_fd = input.signal_fd};
+  const Input nothing{.kind = Input::Kind::kEmpty,
+                      .bytes = {},
+                      .fd = -1,
+                      .control_fd = input.control_fd,
+                      .signal_fd = input.signal_fd};
   TRY_ASSIGN(StageOutcome stage, run_stage(*prepared.stages.compile, prepared.submission, nothing,
                                            observer, made, more));
   if (stage.status == RunStatus::kOk && more) {

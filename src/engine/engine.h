@@ -29,6 +29,15 @@ class Observer {
   virtual void on_cancel() {}
 };
 
+// What a client does to a program that runs, besides writing to its stdin.
+struct InputControl {
+  enum class Kind : std::uint32_t { kCancel, kSignal, kResize };
+  Kind kind{};
+  std::int32_t signal = 0;  // kSignal; kCancel names the one it stands for, or 0
+  std::uint16_t rows = 0;   // kResize, of the cell's terminal
+  std::uint16_t columns = 0;
+};
+
 // What the run stage reads.
 struct Input {
   enum class Kind : std::uint8_t {
@@ -40,6 +49,8 @@ struct Input {
   Kind kind = Kind::kEmpty;
   std::string bytes;
   int fd = -1;
+  // Where InputControl messages come in, or -1: a pipe or a socket that keeps each write whole.
+  int control_fd = -1;
   // A signalfd(2), or -1: SIGWINCH copies the window size of `fd` to the cell's terminal, any other
   // signal ends the run as cancelled and is named in the stage.
   int signal_fd = -1;

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include <array>
+#include <atomic>
 #include <csignal>
 
 #include "base/sys.h"
@@ -87,7 +88,7 @@ Result<StageResult> StageIo::run(StageKind kind,
                                  const Input& input,
                                  int program,
                                  Observer& observer) {
-  static std::uint64_t last_id = 0;
+  static std::atomic<std::uint64_t> last_id = 0;
   const std::uint64_t id = ++last_id;
   {
     TRY_ASSIGN(const Ends ends, open_streams(spec, input));
@@ -126,6 +127,7 @@ Status StageIo::loop(StageKind kind, std::uint64_t id, const Input& input, Obser
     const bool wants_input = !input_done_ && !has_pending && feed_fd >= 0;
     const std::size_t source = wait_for(wants_input ? input.fd : -1, POLLIN);
     const std::size_t signals = wait_for(input.signal_fd, POLLIN);
+    const std::size_t control = wait_for(control_done_ ? -1 : input.control_fd, POLLIN);
     if (::poll(waits.data(), count, -1) < 0 && errno != EINTR) return fail_errno("poll");
     const auto is_ready = [&waits](std::size_t at) {
       return at != SIZE_MAX && waits[at].revents != 0;
@@ -137,6 +139,7 @@ Status StageIo::loop(StageKind kind, std::uint64_t id, const Input& input, Obser
     if (is_ready(source)) take_input(input.fd);
     if (is_ready(feed_at)) feed(input);
     if (is_ready(signals)) on_signal(input, id, observer);
+    if (is_ready(control)) on_control(input.control_fd, id, observer);
     if (is_ready(warden)) {
       TRY_ASSIGN(const warden::Reply reply, client_.receive());
       if (reply.id != id) continue;
@@ -257,7 +260,37 @@ void StageIo::on_signal(const Input& input, std::uint64_t id, Observer& observer
     }
     return;
   }
-  result_.cancelled_by = static_cast<int>(info.ssi_signo);
+  cancel(static_cast<int>(info.ssi_signo), id, observer);
+}
+
+void StageIo::on_control(int fd, std::uint64_t id, Observer& observer) {
+  InputControl message;
+  const ssize_t got = ::read(fd, &message, sizeof message);
+  if (got < 0 && (errno == EINTR || errno == EAGAIN)) return;
+  if (got != sizeof message) {
+    control_done_ = true;
+    return;
+  }
+  switch (message.kind) {
+    case InputControl::Kind::kCancel:
+      cancel(message.signal, id, observer);
+      return;
+    case InputControl::Kind::kSignal:
+      // A warden that is gone says so by itself.
+      (void)client_.signal(id, message.signal).has_value();
+      return;
+    case InputControl::Kind::kResize: {
+      winsize size{};
+      size.ws_row = message.rows;
+      size.ws_col = message.columns;
+      if (terminal_.valid()) ::ioctl(terminal_.get(), TIOCSWINSZ, &size);
+      return;
+    }
+  }
+}
+
+void StageIo::cancel(int signal, std::uint64_t id, Observer& observer) {
+  result_.cancelled_by = signal;
   (void)client_.end(id, warden::EndReason::kCancelled).has_value();
   observer.on_cancel();
 }

@@ -51,6 +51,8 @@ class StageIo {
                    Observer& observer);
   bool read_artifacts();
   void on_signal(const Input& input, std::uint64_t id, Observer& observer);
+  void on_control(int fd, std::uint64_t id, Observer& observer);
+  void cancel(int signal, std::uint64_t id, Observer& observer);
 
   warden::Client& client_;
   const Limits& limits_;
@@ -60,6 +62,7 @@ class StageIo {
   std::string pending_;  // bytes for stdin that the pipe did not take yet
   std::size_t pending_at_ = 0;
   bool input_done_ = false;
+  bool control_done_ = false;
   bool ended_ = false;
   int read_error_ = 0;
   StageResult result_;

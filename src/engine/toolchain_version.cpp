@@ -55,7 +55,7 @@ void VersionCache::store(const std::string& key, const std::string& version) con
   ::mkdir(home.substr(0, home.rfind('/')).c_str(), 0700);
   ::mkdir(home.c_str(), 0700);
   const std::string file = file_of(key);
-  const std::string draft = file + "." + std::to_string(::getpid());
+  const std::string draft = file + "." + std::to_string(::gettid());
   Result<Fd> fd = sys::open_file(draft.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, 0600);
   if (!fd || !sys::write_all(fd->get(), key + "\n" + version) ||
       ::rename(draft.c_str(), file.c_str()) != 0) {

@@ -290,6 +290,11 @@ void CellRun::kill_program(Cause cause) {
   schedule();
 }
 
+void CellRun::signal_program(int signal) {
+  if (phase_ == Phase::kRunning && signal >= 1 && signal <= 64)
+    command(cell::signal_command(signal));
+}
+
 void CellRun::command(cell::InitCommand command) {
   // A full or closed socket means that init is gone, which its pidfd tells.
   [[maybe_unused]] const ssize_t done =

@@ -45,6 +45,8 @@ class CellRun {
   void tick();
   // Ends the program on the client's word.
   void end(EndReason reason);
+  // Sends a signal to the program, not to its children. One that cannot be sent is left out.
+  void signal_program(int signal);
 
   [[nodiscard]] bool has_started() const { return started_; }
   // True once: the program has just started.

@@ -75,14 +75,30 @@ Status Client::run(std::uint64_t id,
   std::vector<int> list{memory.get(), fds.in, fds.out, fds.err};
   if (fds.artifacts >= 0) list.push_back(fds.artifacts);
   if (fds.program >= 0) list.push_back(fds.program);
+  return send(request, list);
+}
+
+Status Client::signal(std::uint64_t id, int number) {
+  return send({.kind = RequestKind::kSignal, .id = id, .signal = number}, {});
+}
+
+Result<Client> Client::connect() {
+  TRY(host());
+  TRY_ASSIGN(auto sockets, sys::make_seqpacket());
+  const int theirs = sockets[1].get();
+  TRY(send({.kind = RequestKind::kConnect}, {&theirs, 1}));
+  Client client(std::move(sockets[0]), -1);
+  client.host_ = host_;
+  return client;
+}
+
+Status Client::send(const Request& request, std::span<const int> fds) {
   return sys::send_message(socket_.get(), {reinterpret_cast<const char*>(&request), sizeof request},
-                           list);
+                           fds);
 }
 
 Status Client::end(std::uint64_t id, EndReason reason) {
-  const Request request{.kind = RequestKind::kEnd, .id = id, .reason = reason};
-  return sys::send_message(socket_.get(), {reinterpret_cast<const char*>(&request), sizeof request},
-                           {});
+  return send({.kind = RequestKind::kEnd, .id = id, .reason = reason}, {});
 }
 
 }  // namespace belljar::warden

@@ -1,11 +1,13 @@
 // Client: what a gateway or the command line may ask of a warden.
 //
-// Runs in: any unprivileged process. One thread at a time.
+// Runs in: any unprivileged process. One thread at a time for each; connect() gives another thread
+// one of its own.
 #pragma once
 
 #include <sys/types.h>
 
 #include <optional>
+#include <span>
 #include <string>
 
 #include "base/fd.h"
@@ -29,6 +31,11 @@ class Client {
   // warden sets itself up meanwhile, and what goes wrong there is told by the first call.
   static Result<Client> spawn();
 
+  // A warden that somebody else started and watches; `socket` is one end of its SOCK_SEQPACKET.
+  static Client adopt(Fd socket) { return {std::move(socket), -1}; }
+  // One more connection to the same warden, with cells of its own. It ends when this one does.
+  Result<Client> connect();
+
   Client(Client&&) noexcept = default;
   Client& operator=(Client&&) noexcept = default;
   // Lets go of the warden and waits for its end, so that nothing of its cells outlives us.
@@ -43,12 +50,16 @@ class Client {
              std::string_view bundle,
              const CellFds& fds);
   Status end(std::uint64_t id, EndReason reason);
+  // Sends a signal to the program of a running cell.
+  Status signal(std::uint64_t id, int number);
   // The next message of the warden; blocks. kUnavailable when the warden is gone.
   Result<Reply> receive();
   // For poll(2).
   [[nodiscard]] int fd() const { return socket_.get(); }
 
  private:
+  Status send(const Request& request, std::span<const int> fds);
+
   Client(Fd socket, pid_t child) : socket_(std::move(socket)), child_(child) {}
 
   Fd socket_;

@@ -12,7 +12,12 @@ namespace belljar::warden {
 inline constexpr std::uint32_t kMagic = 0x57314a42;
 inline constexpr int kClientFd = 3;  // where a warden that a client starts finds its socket
 
-enum class RequestKind : std::uint32_t { kRun = 1, kEnd };
+enum class RequestKind : std::uint32_t {
+  kRun = 1,
+  kEnd,
+  kSignal,   // `signal` to the program, not to its children
+  kConnect,  // one more connection: the descriptor is its SOCK_SEQPACKET socket
+};
 
 // Why a client ends a cell.
 enum class EndReason : std::uint32_t { kNone, kCancelled, kOutputLimit };
@@ -24,9 +29,10 @@ struct Request {
   RequestKind kind{};
   std::uint64_t id = 0;  // the client's name for the cell, unique among its live ones
   EndReason reason{};
+  std::int32_t signal = 0;
   std::uint8_t with_artifacts = 0;
   std::uint8_t with_program = 0;
-  std::array<std::uint8_t, 2> reserved{};
+  std::array<std::uint8_t, 6> reserved{};
 };
 
 enum class ReplyKind : std::uint32_t {

@@ -2,6 +2,7 @@
 
 #include <poll.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/utsname.h>
 #include <unistd.h>
@@ -17,6 +18,8 @@ namespace belljar::warden {
 namespace {
 
 constexpr std::size_t kMaxCells = 1024;
+constexpr std::size_t kMaxConnections = 1024;
+constexpr std::uint64_t kFirst = 0;  // the connection that a warden is started with
 constexpr std::uint64_t kMaxSpecBytes = kGiB;
 
 template <std::size_t kSize>
@@ -55,20 +58,26 @@ class MappedSpec {
 }  // namespace
 
 Server::Server(Fd client, cell::Host host, cell::CgroupHost cgroups, std::string lease_file)
-    : client_(std::move(client)),
+    : last_connection_(kFirst),
       host_(std::move(host)),
       cgroups_(std::move(cgroups)),
-      maker_(host_, cgroups_, std::move(lease_file)) {}
+      maker_(host_, cgroups_, std::move(lease_file)) {
+  connections_.emplace(kFirst, std::move(client));
+}
 
 Status Server::serve() {
   hello();
   prepare_ahead();
   maker_.sweep();
-  while (client_.valid() || !cells_.empty()) {
+  while (!connections_.empty() || !cells_.empty()) {
     std::vector<pollfd> waits;
-    if (client_.valid()) waits.push_back({.fd = client_.get(), .events = POLLIN, .revents = 0});
+    std::vector<std::uint64_t> connections;
+    for (const auto& [number, socket] : connections_) {
+      connections.push_back(number);
+      waits.push_back({.fd = socket.get(), .events = POLLIN, .revents = 0});
+    }
     Nanoseconds deadline = sys::now() + std::chrono::hours(1);
-    for (const auto& [id, cell] : cells_) {
+    for (const auto& [name, cell] : cells_) {
       for (const int fd : cell->waits())
         waits.push_back({.fd = fd, .events = POLLIN, .revents = 0});
       deadline = std::min(deadline, cell->deadline());
@@ -79,20 +88,21 @@ Status Server::serve() {
     if (::ppoll(waits.data(), waits.size(), &timeout, nullptr) < 0 && errno != EINTR) {
       return fail_errno("ppoll");
     }
-    for (const pollfd& wait : waits) {
-      if (wait.revents == 0) continue;
-      if (wait.fd == client_.get()) {
-        handle_request();
-        continue;
-      }
-      for (const auto& [id, cell] : cells_) {
+    for (std::size_t i = connections.size(); i < waits.size(); ++i) {
+      if (waits[i].revents == 0) continue;
+      for (const auto& [name, cell] : cells_) {
         // Only descriptors that are still the cell's: handling one may have closed another.
         const std::vector<int> current = cell->waits();
-        if (std::ranges::find(current, wait.fd) != current.end()) {
-          cell->ready(wait.fd);
+        if (std::ranges::find(current, waits[i].fd) != current.end()) {
+          cell->ready(waits[i].fd);
           break;
         }
       }
+    }
+    // Requests last: they open descriptors, which may get the number of one that was just closed.
+    for (std::size_t i = 0; i < connections.size(); ++i) {
+      if (waits[i].revents != 0 && connections_.contains(connections[i]))
+        handle_request(connections[i]);
     }
     settle();
   }
@@ -108,50 +118,86 @@ void Server::hello() {
   reply.host.landlock_abi = host_.landlock_abi;
   reply.host.rootless = host_.privilege == cell::Privilege::kRoot ? 0 : 1;
   reply.host.walls = cgroups_.walls().bits();
-  send(reply);
+  send(kFirst, reply);
 }
 
-void Server::handle_request() {
-  Result<sys::Message> message = sys::receive_message(client_.get(), sizeof(Request));
+// What runs on behalf of a client that is gone ends with it; the first one's end is everybody's.
+void Server::disconnect(std::uint64_t connection) {
+  const bool all = connection == kFirst;
+  for (const auto& [name, cell] : cells_) {
+    if (all || name.connection == connection) cell->end(EndReason::kCancelled);
+  }
+  if (all) {
+    connections_.clear();
+  } else {
+    connections_.erase(connection);
+  }
+}
+
+void Server::handle_request(std::uint64_t connection) {
+  Result<sys::Message> message =
+      sys::receive_message(connections_.at(connection).get(), sizeof(Request));
   if (!message && message.error().code == Code::kInvalid) return;  // too long: dropped with its fds
   if (!message || message->bytes.empty()) {
-    // The client is gone: what runs on its behalf ends with it.
-    client_.reset();
-    for (const auto& [id, cell] : cells_) cell->end(EndReason::kCancelled);
+    disconnect(connection);
     return;
   }
   Request request;
+  CellName name{.connection = connection};
   if (message->bytes.size() != sizeof request) {
-    refuse(0, {.code = Code::kInvalid, .message = "request: wrong size"});
+    refuse(name, {.code = Code::kInvalid, .message = "request: wrong size"});
     return;
   }
   std::memcpy(&request, message->bytes.data(), sizeof request);
+  name.id = request.id;
   if (request.magic != kMagic) {
-    refuse(request.id, {.code = Code::kInvalid, .message = "request: wrong magic"});
+    refuse(name, {.code = Code::kInvalid, .message = "request: wrong magic"});
     return;
   }
+  // A cell that is over already is no error: the two messages crossed.
+  const auto cell = cells_.find(name);
   switch (request.kind) {
     case RequestKind::kRun: {
-      const Status started = start(request, std::move(message->fds));
-      if (!started) refuse(request.id, started.error());
+      const Status started = start(name, request, std::move(message->fds));
+      if (!started) refuse(name, started.error());
       return;
     }
-    case RequestKind::kEnd: {
-      const auto cell = cells_.find(request.id);
-      // A cell that is over already is no error: the two messages crossed.
+    case RequestKind::kEnd:
       if (cell != cells_.end()) cell->second->end(request.reason);
+      return;
+    case RequestKind::kSignal:
+      if (cell != cells_.end()) cell->second->signal_program(request.signal);
+      return;
+    case RequestKind::kConnect: {
+      const Status connected = connect(std::move(message->fds));
+      if (!connected) refuse(name, connected.error());
       return;
     }
   }
-  refuse(request.id, {.code = Code::kInvalid, .message = "request: unknown kind"});
+  refuse(name, {.code = Code::kInvalid, .message = "request: unknown kind"});
 }
 
-Status Server::start(const Request& request, std::vector<Fd> fds) {
+Status Server::connect(std::vector<Fd> fds) {
+  if (fds.size() != 1) return fail(Code::kInvalid, "request: wrong number of descriptors");
+  if (connections_.size() >= kMaxConnections) {
+    return fail(Code::kExhausted, "too many connections at once");
+  }
+  int type = 0;
+  socklen_t size = sizeof type;
+  if (::getsockopt(fds[0].get(), SOL_SOCKET, SO_TYPE, &type, &size) != 0 ||
+      type != SOCK_SEQPACKET) {
+    return fail(Code::kInvalid, "request: the descriptor is no SOCK_SEQPACKET socket");
+  }
+  connections_.emplace(++last_connection_, std::move(fds[0]));
+  return {};
+}
+
+Status Server::start(CellName name, const Request& request, std::vector<Fd> fds) {
   const Nanoseconds since = sys::now();
   const std::size_t wanted =
       4 + (request.with_artifacts != 0 ? 1U : 0U) + (request.with_program != 0 ? 1U : 0U);
   if (fds.size() != wanted) return fail(Code::kInvalid, "request: wrong number of descriptors");
-  if (cells_.contains(request.id)) return fail(Code::kInvalid, "request: this id is in use");
+  if (cells_.contains(name)) return fail(Code::kInvalid, "request: this id is in use");
   if (cells_.size() >= kMaxCells) return fail(Code::kExhausted, "too many cells at once");
 
   TRY_ASSIGN(const MappedSpec mapped, MappedSpec::open(fds[0]));
@@ -174,23 +220,24 @@ Status Server::start(const Request& request, std::vector<Fd> fds) {
   ahead_.reset();
   TRY_ASSIGN(auto cell, CellRun::start(host_, decoded.spec, files, std::move(resources),
                                        std::move(descriptors), since));
-  cells_.emplace(request.id, std::move(cell));
+  cells_.emplace(name, std::move(cell));
   return {};
 }
 
-void Server::refuse(std::uint64_t id, const Error& error) {
-  Reply reply{.kind = ReplyKind::kRefused, .id = id};
+void Server::refuse(CellName name, const Error& error) {
+  Reply reply{.kind = ReplyKind::kRefused, .id = name.id};
   // What the host refuses to us is no refusal of the client's wish.
   const bool by_host = error.code == Code::kDenied && error.sys != 0;
   reply.error_code = static_cast<std::uint32_t>(by_host ? Code::kUnavailable : error.code);
   copy_text(reply.text, error.message);
-  send(reply);
+  send(name.connection, reply);
 }
 
-void Server::send(const Reply& reply) {
-  if (!client_.valid()) return;
+void Server::send(std::uint64_t connection, const Reply& reply) {
+  const auto socket = connections_.find(connection);
+  if (socket == connections_.end()) return;
   const std::string_view bytes(reinterpret_cast<const char*>(&reply), sizeof reply);
-  if (!sys::send_message(client_.get(), bytes, {})) client_.reset();
+  if (!sys::send_message(socket->second.get(), bytes, {})) disconnect(connection);
 }
 
 // Does what is due in each cell, tells the client what happened, and lets go of what is over.
@@ -199,18 +246,19 @@ void Server::settle() {
   for (auto at = cells_.begin(); at != cells_.end();) {
     CellRun& cell = *at->second;
     if (!cell.is_over() && cell.deadline() <= now) cell.tick();
-    if (cell.take_started()) send({.kind = ReplyKind::kStarted, .id = at->first});
+    if (cell.take_started())
+      send(at->first.connection, {.kind = ReplyKind::kStarted, .id = at->first.id});
     if (!cell.is_over()) {
       ++at;
       continue;
     }
-    const std::uint64_t id = at->first;
+    const CellName name = at->first;
     const Result<CellReport> report = std::move(cell).finish();
     at = cells_.erase(at);
     if (report) {
-      send({.kind = ReplyKind::kEnded, .id = id, .report = *report});
+      send(name.connection, {.kind = ReplyKind::kEnded, .id = name.id, .report = *report});
     } else {
-      refuse(id, report.error().context("cell"));
+      refuse(name, report.error().context("cell"));
     }
   }
 }

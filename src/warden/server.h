@@ -20,27 +20,38 @@ namespace belljar::warden {
 
 class Server {
  public:
-  // `client` is a SOCK_SEQPACKET socket; its end is the end of the server and of every cell.
+  // `client` is a SOCK_SEQPACKET socket; its end is the end of the server and of every cell. It may
+  // bring more connections, each with cells of its own that end with it.
   Server(Fd client, cell::Host host, cell::CgroupHost cgroups, std::string lease_file);
 
   // Until the client is gone and nothing of its cells is left.
   Status serve();
 
  private:
+  // A cell is named by its connection and by the client's id for it.
+  struct CellName {
+    std::uint64_t connection = 0;
+    std::uint64_t id = 0;
+    auto operator<=>(const CellName&) const = default;
+  };
+
   void hello();
-  void handle_request();
-  Status start(const Request& request, std::vector<Fd> fds);
-  void refuse(std::uint64_t id, const Error& error);
-  void send(const Reply& reply);
+  void handle_request(std::uint64_t connection);
+  Status start(CellName name, const Request& request, std::vector<Fd> fds);
+  Status connect(std::vector<Fd> fds);
+  void disconnect(std::uint64_t connection);
+  void refuse(CellName name, const Error& error);
+  void send(std::uint64_t connection, const Reply& reply);
   void settle();
   void prepare_ahead();
 
-  Fd client_;
+  std::map<std::uint64_t, Fd> connections_;  // the first is kFirst
+  std::uint64_t last_connection_;
   cell::Host host_;
   cell::CgroupHost cgroups_;
   ResourceMaker maker_;
   std::optional<CellResources> ahead_;  // made while nobody waits
-  std::map<std::uint64_t, std::unique_ptr<CellRun>> cells_;
+  std::map<CellName, std::unique_ptr<CellRun>> cells_;
 };
 
 }  // namespace belljar::warden

@@ -1,0 +1,35 @@
+#include "base/id.h"
+
+#include <sys/random.h>
+#include <time.h>
+
+#include <array>
+#include <cstdlib>
+
+namespace belljar {
+
+std::int64_t unix_ms() {
+  timespec time{};
+  ::clock_gettime(CLOCK_REALTIME, &time);
+  return static_cast<std::int64_t>(time.tv_sec) * 1000 + time.tv_nsec / 1'000'000;
+}
+
+std::string make_id(std::string_view prefix) {
+  constexpr std::string_view kDigits = "0123456789abcdefghjkmnpqrstvwxyz";
+  constexpr int kTimeDigits = 10;
+  std::string id(prefix);
+  id += '_';
+  const auto time = static_cast<std::uint64_t>(unix_ms());
+  for (int digit = kTimeDigits - 1; digit >= 0; --digit) {
+    id += kDigits[(time >> (5 * digit)) & 31];
+  }
+  std::array<unsigned char, 16> random{};
+  // At most 256 bytes come whole once the kernel's pool is ready, getrandom(2).
+  if (::getrandom(random.data(), random.size(), 0) != static_cast<ssize_t>(random.size())) {
+    std::abort();
+  }
+  for (const unsigned char byte : random) id += kDigits[byte & 31];
+  return id;
+}
+
+}  // namespace belljar

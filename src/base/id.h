@@ -1,0 +1,17 @@
+// Ids and wall-clock times of records. Limits and bills use the monotonic clock of base/sys.h.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace belljar {
+
+// Milliseconds since 1970 of CLOCK_REALTIME: for records that people read, never for a limit.
+std::int64_t unix_ms();
+
+// "run_01jd…": the prefix, 48 bits of time and 80 random bits in Crockford's base 32, lower case.
+// Ids of later milliseconds sort later; nobody can guess one.
+std::string make_id(std::string_view prefix);
+
+}  // namespace belljar

@@ -1,0 +1,23 @@
+#include "engine/rate_window.h"
+
+namespace belljar::engine {
+
+Nanoseconds RateWindow::take(const std::string& caller, std::size_t limit, Nanoseconds now) {
+  if (limit == 0) return {};
+  if (now >= next_forget_) forget(now);
+  std::deque<Nanoseconds>& times = taken_[caller];
+  while (!times.empty() && times.front() + period_ <= now) times.pop_front();
+  if (times.size() >= limit) return times[times.size() - limit] + period_ - now;
+  times.push_back(now);
+  return {};
+}
+
+// Addresses are cheap to an attacker: what is over is not kept.
+void RateWindow::forget(Nanoseconds now) {
+  std::erase_if(taken_, [this, now](const auto& entry) {
+    return entry.second.empty() || entry.second.back() + period_ <= now;
+  });
+  next_forget_ = now + period_;
+}
+
+}  // namespace belljar::engine
