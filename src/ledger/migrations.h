@@ -1,0 +1,23 @@
+// Migrations: the ordered steps of the schema, src/ledger/migrations/*.sql, embedded at build time.
+// A step that was released is never edited: a new one follows it.
+#pragma once
+
+#include <span>
+#include <string_view>
+
+#include "base/result.h"
+#include "ledger/sqlite.h"
+
+namespace belljar::ledger {
+
+struct Migration {
+  std::string_view name;
+  std::string_view sql;
+};
+std::span<const Migration> migrations();
+
+// Brings an empty or older database to the newest version, each step whole or not at all.
+// kUnavailable, and nothing changed, for a newer one and for a database that is no ledger.
+Status migrate(sqlite::Connection& connection);
+
+}  // namespace belljar::ledger

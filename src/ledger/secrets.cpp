@@ -1,0 +1,59 @@
+#include "ledger/secrets.h"
+
+#include <sodium.h>
+
+#include <cstdint>
+
+#include "base/check.h"
+
+namespace belljar::ledger {
+namespace {
+
+// Chooses the implementations for this processor; without it the first calls may race.
+void initialise() {
+  static const bool done = sodium_init() >= 0;
+  CHECK(done);
+}
+
+std::string_view as_text(const Digest& bytes) {
+  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+}
+
+}  // namespace
+
+std::string random_hex(std::size_t bytes) {
+  initialise();
+  std::string raw(bytes, '\0');
+  randombytes_buf(raw.data(), raw.size());
+  std::string text(2 * bytes + 1, '\0');
+  sodium_bin2hex(text.data(), text.size(), reinterpret_cast<const unsigned char*>(raw.data()),
+                 raw.size());
+  sodium_memzero(raw.data(), raw.size());
+  text.pop_back();
+  return text;
+}
+
+std::string new_id(std::string_view prefix) {
+  return std::string(prefix) + random_hex(16);
+}
+
+Digest digest(std::string_view text) {
+  initialise();
+  Digest out{};
+  crypto_generichash(out.data(), out.size(), reinterpret_cast<const unsigned char*>(text.data()),
+                     text.size(), nullptr, 0);
+  return out;
+}
+
+Digest digest(std::span<const std::string_view> texts) {
+  // A digest has one length, so the joined digests have one reading.
+  std::string joined;
+  for (const std::string_view text : texts) joined += as_text(digest(text));
+  return digest(joined);
+}
+
+bool equal(const Digest& a, const Digest& b) {
+  return sodium_memcmp(a.data(), b.data(), a.size()) == 0;
+}
+
+}  // namespace belljar::ledger

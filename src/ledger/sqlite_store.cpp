@@ -1,0 +1,707 @@
+#include "ledger/sqlite_store.h"
+
+#include <algorithm>
+#include <charconv>
+#include <chrono>
+#include <thread>
+#include <utility>
+
+#include "base/text.h"
+#include "ledger/migrations.h"
+#include "ledger/secrets.h"
+
+namespace belljar::ledger {
+namespace {
+
+using sqlite::Blob;
+using sqlite::Query;
+using sqlite::Transaction;
+
+constexpr std::size_t kMaxIdBytes = 64;
+constexpr std::size_t kMaxNameBytesOfKey = 128;
+constexpr std::size_t kMaxErrorBytes = 500;
+constexpr std::int64_t kLastUsedMs = 60'000;  // a key that is used all the time costs a write each
+constexpr std::int64_t kDaysOfUses = 31;
+constexpr int kPruneRuns = 256;  // in one step
+constexpr std::string_view kSecretPrefix = "bj_";
+constexpr std::size_t kSecretBytes = 32;
+
+using Lock = std::lock_guard<std::mutex>;
+
+// ---- Checks ----------------------------------------------------------------------------------
+
+bool is_id(std::string_view text) {
+  return !text.empty() && text.size() <= kMaxIdBytes && std::ranges::all_of(text, [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
+           c == '-';
+  });
+}
+
+Status check_request(std::span<const Run> runs, std::string_view key) {
+  if (runs.empty()) return fail(Code::kInvalid, "a request has at least one run");
+  if (key.size() > kMaxIdempotencyKeyBytes) {
+    return fail(Code::kInvalid, "the idempotency key is longer than " +
+                                    std::to_string(kMaxIdempotencyKeyBytes) + " bytes");
+  }
+  for (const Run& run : runs) {
+    if (!is_id(run.id)) return fail(Code::kInvalid, "not the id of a run: " + quote(run.id));
+    if (run.caller.empty()) return fail(Code::kInvalid, "a run has a caller");
+    if (run.created_ms <= 0) return fail(Code::kInvalid, "a run has a time of creation");
+    if (run.caller != runs.front().caller || run.created_ms != runs.front().created_ms) {
+      return fail(Code::kInvalid, "the runs of one request have one caller and one time");
+    }
+  }
+  return {};
+}
+
+Status check_name(std::string_view what, std::string_view text) {
+  const bool controls = std::ranges::any_of(text, [](char c) {
+    const auto byte = static_cast<unsigned char>(c);
+    return byte < 0x20 || byte == 0x7f;
+  });
+  if (text.empty() || text.size() > kMaxNameBytesOfKey || controls || !is_valid_utf8(text)) {
+    return fail(Code::kInvalid, "a key's " + std::string(what) + " is 1 to " +
+                                    std::to_string(kMaxNameBytesOfKey) +
+                                    " bytes of UTF-8 without controls");
+  }
+  return {};
+}
+
+Status check_new_key(const NewKey& key) {
+  TRY(check_name("user", key.user));
+  TRY(check_name("name", key.name));
+  for (const std::string& scope : key.scopes) {
+    const bool fine = std::ranges::all_of(scope, [](char c) {
+      return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') ||
+             std::string_view(":._*-").contains(c);
+    });
+    if (!fine || scope.empty() || scope.size() > kMaxIdBytes) {
+      return fail(Code::kInvalid, "not a scope: " + quote(scope));
+    }
+  }
+  const KeyLimits& limits = key.limits;
+  if (limits.requests_per_minute < 0 || limits.concurrent < 0 || limits.runs_per_day < 0 ||
+      key.expires_ms < 0) {
+    return fail(Code::kInvalid, "a key's limits and times are not negative");
+  }
+  return {};
+}
+
+std::unexpected<Error> no_such_run(std::string_view id) {
+  return fail(Code::kNotFound, "there is no run " + quote(id));
+}
+
+std::string_view as_text(const Digest& digest) {
+  return {reinterpret_cast<const char*>(digest.data()), digest.size()};
+}
+
+Digest digest_of(std::span<const Run> runs) {
+  std::vector<std::string_view> submissions;
+  submissions.reserve(runs.size());
+  for (const Run& run : runs) submissions.emplace_back(run.submission);
+  return digest(submissions);
+}
+
+// ---- Rows ------------------------------------------------------------------------------------
+
+#define BELLJAR_RUN_COLUMNS                                                              \
+  "runs.id, caller, batch, state, language, policy, status, reason, webhook, attempts, " \
+  "created_ms, started_ms, finished_ms"
+
+Result<Run> read_run(const Query& row) {
+  const std::optional<State> state = parse_state(row.text(3));
+  if (!state) return fail(Code::kInternal, "the ledger is damaged: a run has no state");
+  return Run{.id = row.text(0),
+             .caller = row.text(1),
+             .batch = row.text(2),
+             .state = *state,
+             .language = row.text(4),
+             .policy = row.text(5),
+             .status = row.text(6),
+             .reason = row.text(7),
+             .submission = {},
+             .outcome = {},
+             .webhook = row.text(8),
+             .attempts = static_cast<int>(row.integer(9)),
+             .created_ms = row.integer(10),
+             .started_ms = row.integer(11),
+             .finished_ms = row.integer(12)};
+}
+
+#define BELLJAR_KEY_COLUMNS                                                             \
+  "id, user, name, scopes, requests_per_minute, concurrent, runs_per_day, created_ms, " \
+  "last_used_ms, expires_ms, revoked_ms"
+
+std::vector<std::string> split(std::string_view words) {
+  std::vector<std::string> out;
+  while (!words.empty()) {
+    const std::size_t end = std::min(words.find(' '), words.size());
+    out.emplace_back(words.substr(0, end));
+    words.remove_prefix(std::min(end + 1, words.size()));
+  }
+  return out;
+}
+
+Key read_key(const Query& row) {
+  return Key{.id = row.text(0),
+             .user = row.text(1),
+             .name = row.text(2),
+             .scopes = split(row.text(3)),
+             .limits = {.requests_per_minute = row.integer(4),
+                        .concurrent = row.integer(5),
+                        .runs_per_day = row.integer(6)},
+             .created_ms = row.integer(7),
+             .last_used_ms = row.integer(8),
+             .expires_ms = row.integer(9),
+             .revoked_ms = row.integer(10)};
+}
+
+// ---- Cursors ---------------------------------------------------------------------------------
+
+// The place of a run in the order of list(): it stays valid when the run itself is gone.
+struct Cursor {
+  std::int64_t created_ms = 0;
+  std::string id;
+};
+
+std::string format_cursor(const Run& last) {
+  return std::to_string(last.created_ms) + "." + last.id;
+}
+
+Result<Cursor> parse_cursor(std::string_view text) {
+  Cursor cursor;
+  const char* const end = text.data() + text.size();
+  const auto [dot, error] = std::from_chars(text.data(), end, cursor.created_ms);
+  if (error == std::errc() && dot != end && *dot == '.') cursor.id.assign(dot + 1, end);
+  if (cursor.created_ms <= 0 || !is_id(cursor.id)) {
+    return fail(Code::kInvalid, "not a cursor: " + quote(text));
+  }
+  return cursor;
+}
+
+}  // namespace
+
+// ---- Opening ---------------------------------------------------------------------------------
+
+Result<std::unique_ptr<SqliteStore>> SqliteStore::open(const std::string& path,
+                                                       const SqliteOptions& options) {
+  TRY_ASSIGN(sqlite::Connection connection,
+             sqlite::Connection::open(path, options.busy_timeout_ms));
+  TRY(connection.script(options.sync == SqliteOptions::Sync::kFull
+                            ? "PRAGMA synchronous = FULL"
+                            : "PRAGMA synchronous = NORMAL"));
+  TRY(connection.script("PRAGMA foreign_keys = ON"));
+  TRY(connection.script("PRAGMA temp_store = MEMORY"));  // what was submitted is in no other file
+  TRY(connection.script("PRAGMA cell_size_check = ON"));
+  // After a burst the log is cut back to this many bytes.
+  TRY(connection.script("PRAGMA journal_size_limit = 16777216"));
+  TRY(migrate(connection));
+  return std::unique_ptr<SqliteStore>(new SqliteStore(std::move(connection)));
+}
+
+// ---- The life of a run -----------------------------------------------------------------------
+
+Result<std::int64_t> SqliteStore::sequence_of(std::string_view run) {
+  TRY_ASSIGN(Query query, connection_.query("SELECT seq FROM runs WHERE id = ?"));
+  TRY_ASSIGN(const bool found, query.bind(run).step());
+  if (!found) return no_such_run(run);
+  return query.integer(0);
+}
+
+Result<std::optional<Accepted>> SqliteStore::earlier_request(const Run& first,
+                                                             std::string_view key,
+                                                             std::string_view digest) {
+  TRY_ASSIGN(Query expire, connection_.query("DELETE FROM requests WHERE caller = ? AND key = ? "
+                                             "AND created_ms <= ?"));
+  TRY(expire.bind(first.caller, key, first.created_ms - kIdempotencyMs).run());
+  TRY_ASSIGN(Query query,
+             connection_.query("SELECT runs.id, digest FROM requests JOIN runs ON run = seq "
+                               "WHERE requests.caller = ? AND key = ?"));
+  TRY_ASSIGN(const bool found, query.bind(first.caller, key).step());
+  if (!found) return std::nullopt;
+  return Accepted{
+      .answer = query.text(1) == digest ? Accepted::Answer::kReplayed : Accepted::Answer::kConflict,
+      .id = query.text(0),
+      .subject = {}};
+}
+
+Status SqliteStore::insert_run(const Run& run) {
+  TRY_ASSIGN(Query row,
+             connection_.query("INSERT INTO runs (id, caller, batch, state, language, policy, "
+                               "status, reason, webhook, attempts, created_ms, started_ms, "
+                               "finished_ms) VALUES (?, ?, ?, 'queued', ?, ?, '', '', ?, 0, ?, 0, "
+                               "0) ON CONFLICT (id) DO NOTHING"));
+  TRY(row.bind(run.id, run.caller, run.batch, run.language, run.policy, run.webhook, run.created_ms)
+          .run());
+  if (connection_.changes() == 0) {
+    return fail(Code::kInvalid, "there is a run " + quote(run.id) + " already");
+  }
+  TRY_ASSIGN(Query body, connection_.query("INSERT INTO submissions (run, body) VALUES (?, ?)"));
+  return body.bind(connection_.last_row(), run.submission).run();
+}
+
+Result<Accepted> SqliteStore::accept(std::span<const Run> runs,
+                                     std::string_view idempotency_key,
+                                     std::span<const Quota> quotas) {
+  TRY(check_request(runs, idempotency_key));
+  const Run& first = runs.front();
+  const Digest digest = digest_of(runs);
+  const Lock lock(mutex_);
+  TRY_ASSIGN(Transaction transaction, Transaction::begin(connection_));
+  if (!idempotency_key.empty()) {
+    TRY_ASSIGN(std::optional<Accepted> earlier,
+               earlier_request(first, idempotency_key, as_text(digest)));
+    if (earlier) return *std::move(earlier);
+  }
+  for (const Quota& quota : quotas) {
+    TRY_ASSIGN(Query query,
+               connection_.query("INSERT INTO uses (subject, day, count) VALUES (?, ?, ?) "
+                                 "ON CONFLICT DO UPDATE SET count = count + excluded.count "
+                                 "RETURNING count"));
+    query.bind(quota.subject, first.created_ms / kDayMs, static_cast<std::int64_t>(runs.size()));
+    TRY(query.step());
+    if (quota.per_day > 0 && query.integer(0) > quota.per_day) {
+      return Accepted{.answer = Accepted::Answer::kOverQuota, .id = {}, .subject = quota.subject};
+    }
+  }
+  for (const Run& run : runs) TRY(insert_run(run));
+  if (!idempotency_key.empty()) {
+    TRY_ASSIGN(const std::int64_t sequence, sequence_of(first.id));
+    TRY_ASSIGN(Query query,
+               connection_.query("INSERT INTO requests (caller, key, digest, created_ms, run) "
+                                 "VALUES (?, ?, ?, ?, ?)"));
+    const Blob bytes{as_text(digest)};
+    TRY(query.bind(first.caller, idempotency_key, bytes, first.created_ms, sequence).run());
+  }
+  TRY(transaction.commit());
+  return Accepted{.answer = Accepted::Answer::kNew, .id = first.id, .subject = {}};
+}
+
+Result<std::int64_t> SqliteStore::used(std::string_view subject, std::int64_t now_ms) {
+  const Lock lock(mutex_);
+  TRY_ASSIGN(Query query,
+             connection_.query("SELECT count FROM uses WHERE subject = ? AND day = ?"));
+  TRY_ASSIGN(const bool found, query.bind(subject, now_ms / kDayMs).step());
+  return found ? query.integer(0) : 0;
+}
+
+Result<Change> SqliteStore::started(std::string_view id, std::int64_t at_ms) {
+  const Lock lock(mutex_);
+  TRY_ASSIGN(Query query, connection_.query("UPDATE runs SET state = 'running', started_ms = ?, "
+                                            "attempts = attempts + 1 "
+                                            "WHERE id = ? AND state IN ('queued', 'running')"));
+  TRY(query.bind(at_ms, id).run());
+  if (connection_.changes() > 0) return Change::kMade;
+  TRY(sequence_of(id));
+  return Change::kHadEnded;
+}
+
+Result<Change> SqliteStore::finished(std::string_view id, const Ending& ending) {
+  if (!has_ended(ending.state)) {
+    return fail(Code::kInvalid, "a run does not end as " + std::string(state_name(ending.state)));
+  }
+  const Lock lock(mutex_);
+  TRY_ASSIGN(Transaction transaction, Transaction::begin(connection_));
+  TRY_ASSIGN(const std::int64_t sequence, sequence_of(id));
+  TRY_ASSIGN(Query query,
+             connection_.query("UPDATE runs SET state = ?, status = ?, reason = ?, finished_ms = ? "
+                               "WHERE seq = ? AND state IN ('queued', 'running') "
+                               "RETURNING webhook"));
+  const std::string_view state = state_name(ending.state);
+  TRY_ASSIGN(const bool changed,
+             query.bind(state, ending.status, ending.reason, ending.at_ms, sequence).step());
+  if (!changed) return Change::kHadEnded;
+  const std::string webhook = query.text(0);
+  TRY(query.run());
+  TRY_ASSIGN(Query outcome, connection_.query("INSERT INTO outcomes (run, body) VALUES (?, ?)"));
+  TRY(outcome.bind(sequence, ending.outcome).run());
+  if (!webhook.empty() && !ending.notice.empty()) {
+    TRY(insert_delivery(sequence, webhook, ending.notice, ending.at_ms));
+  }
+  TRY(transaction.commit());
+  return Change::kMade;
+}
+
+// ---- Reading runs ----------------------------------------------------------------------------
+
+Result<Run> SqliteStore::find(std::string_view id) {
+  const Lock lock(mutex_);
+  TRY_ASSIGN(
+      Query query,
+      connection_.query("SELECT " BELLJAR_RUN_COLUMNS ", submissions.body, outcomes.body FROM runs "
+                        "LEFT JOIN submissions ON submissions.run = seq "
+                        "LEFT JOIN outcomes ON outcomes.run = seq WHERE runs.id = ?"));
+  TRY_ASSIGN(const bool found, query.bind(id).step());
+  if (!found) return no_such_run(id);
+  TRY_ASSIGN(Run run, read_run(query));
+  run.submission = query.text(13);
+  run.outcome = query.text(14);
+  return run;
+}
+
+Result<Page> SqliteStore::list(const Filter& filter, std::string_view cursor, int limit) {
+  if (limit < 1 || limit > kMaxPage) {
+    return fail(Code::kInvalid, "a page has 1 to " + std::to_string(kMaxPage) + " runs");
+  }
+  Cursor after;
+  if (!cursor.empty()) {
+    TRY_ASSIGN(after, parse_cursor(cursor));
+  }
+  const std::string_view state = filter.state ? state_name(*filter.state) : std::string_view();
+
+  // One statement for each set of conditions, so that each uses the index that suits it.
+  std::string sql = "SELECT " BELLJAR_RUN_COLUMNS " FROM runs WHERE true";
+  const auto require = [&](bool wanted, std::string_view condition) {
+    if (wanted) sql.append(" AND ").append(condition);
+    return wanted;
+  };
+  const bool by_caller = require(!filter.caller.empty(), "caller = ?");
+  const bool by_state = require(filter.state.has_value(), "state = ?");
+  const bool by_language = require(!filter.language.empty(), "language = ?");
+  const bool by_batch = require(!filter.batch.empty(), "batch = ? AND batch <> ''");
+  const bool since = require(filter.since_ms != 0, "created_ms >= ?");
+  const bool until = require(filter.until_ms != 0, "created_ms < ?");
+  const bool further = require(!cursor.empty(), "(created_ms, id) < (?, ?)");
+  sql += " ORDER BY created_ms DESC, id DESC LIMIT ?";
+
+  const Lock lock(mutex_);
+  TRY_ASSIGN(Query query, connection_.query(sql));
+  if (by_caller) query.bind(filter.caller);
+  if (by_state) query.bind(state);
+  if (by_language) query.bind(filter.language);
+  if (by_batch) query.bind(filter.batch);
+  if (since) query.bind(filter.since_ms);
+  if (until) query.bind(filter.until_ms);
+  if (further) query.bind(after.created_ms, after.id);
+  query.bind(limit + 1);  // one more tells whether there is a next page
+
+  Page page;
+  while (true) {
+    TRY_ASSIGN(const bool row, query.step());
+    if (!row) return page;
+    if (std::cmp_equal(page.runs.size(), limit)) break;
+    TRY_ASSIGN(Run run, read_run(query));
+    page.runs.push_back(std::move(run));
+  }
+  page.next = format_cursor(page.runs.back());
+  return page;
+}
+
+Result<std::vector<Run>> SqliteStore::unfinished() {
+  const Lock lock(mutex_);
+  TRY_ASSIGN(Query query,
+             connection_.query("SELECT " BELLJAR_RUN_COLUMNS
+                               " FROM runs WHERE state IN ('queued', 'running') ORDER BY seq"));
+  std::vector<Run> runs;
+  while (true) {
+    TRY_ASSIGN(const bool row, query.step());
+    if (!row) return runs;
+    TRY_ASSIGN(Run run, read_run(query));
+    runs.push_back(std::move(run));
+  }
+}
+
+// ---- Forgetting ------------------------------------------------------------------------------
+
+Status SqliteStore::remove(std::string_view id) {
+  const Lock lock(mutex_);
+  TRY_ASSIGN(Query query,
+             connection_.query(
+                 "DELETE FROM runs WHERE id = ? AND state IN ('done', 'cancelled', 'lost')"));
+  TRY(query.bind(id).run());
+  if (connection_.changes() > 0) return {};
+  TRY(sequence_of(id));
+  return fail(Code::kDenied, "the run " + quote(id) + " has not ended");
+}
+
+Result<std::int64_t> SqliteStore::held_bytes() {
+  TRY_ASSIGN(const std::int64_t pages, connection_.number("PRAGMA page_count"));
+  TRY_ASSIGN(const std::int64_t free, connection_.number("PRAGMA freelist_count"));
+  TRY_ASSIGN(const std::int64_t size, connection_.number("PRAGMA page_size"));
+  return (pages - free) * size;
+}
+
+Result<std::int64_t> SqliteStore::bytes() {
+  const Lock lock(mutex_);
+  return held_bytes();
+}
+
+Result<std::int64_t> SqliteStore::prune_step(const Retention& retention, std::int64_t now_ms) {
+  TRY_ASSIGN(Transaction transaction, Transaction::begin(connection_));
+  TRY_ASSIGN(
+      Query oldest,
+      connection_.query(
+          "DELETE FROM runs WHERE seq IN (SELECT seq FROM runs WHERE state IN ('done', "
+          "'cancelled', 'lost') AND finished_ms < ? AND NOT EXISTS (SELECT 1 FROM deliveries "
+          "WHERE run = seq AND deliveries.state = 'pending') ORDER BY finished_ms LIMIT ?)"));
+  std::int64_t removed = 0;
+  if (retention.max_age_ms > 0) {
+    TRY(oldest.bind(now_ms - retention.max_age_ms, kPruneRuns).run());
+    removed = connection_.changes();
+  }
+  if (retention.max_bytes > 0 && removed == 0) {
+    // One by one: a single run may hold most of it.
+    while (removed < kPruneRuns) {
+      TRY_ASSIGN(const std::int64_t held, held_bytes());
+      if (held <= retention.max_bytes) break;
+      TRY_ASSIGN(Query next,
+                 connection_.query(
+                     "DELETE FROM runs WHERE seq = (SELECT seq FROM runs WHERE state IN ('done', "
+                     "'cancelled', 'lost') AND NOT EXISTS (SELECT 1 FROM deliveries "
+                     "WHERE run = runs.seq AND deliveries.state = 'pending') "
+                     "ORDER BY finished_ms LIMIT 1)"));
+      TRY(next.run());
+      if (connection_.changes() == 0) break;
+      ++removed;
+    }
+  }
+  if (removed > 0) TRY(transaction.commit());
+  return removed;
+}
+
+Result<bool> SqliteStore::shrink_step() {
+  TRY_ASSIGN(const std::int64_t pages, connection_.number("PRAGMA page_count"));
+  TRY_ASSIGN(const std::int64_t free, connection_.number("PRAGMA freelist_count"));
+  // Free pages are used again first; only a file that is mostly empty is worth moving pages for.
+  if (free < 256 || free * 2 < pages) return false;
+  TRY_ASSIGN(Query vacuum, connection_.query("PRAGMA incremental_vacuum(256)"));
+  TRY(vacuum.run());
+  return true;
+}
+
+Result<std::int64_t> SqliteStore::prune(const Retention& retention, std::int64_t now_ms) {
+  // Between two steps, without the lock: a mutex promises no turn to those who wait.
+  const auto give_way = [] { std::this_thread::sleep_for(std::chrono::milliseconds(1)); };
+  {
+    const Lock lock(mutex_);
+    TRY_ASSIGN(Query query, connection_.query("DELETE FROM uses WHERE day < ?"));
+    TRY(query.bind(now_ms / kDayMs - kDaysOfUses).run());
+  }
+  std::int64_t total = 0;
+  while (true) {
+    {
+      const Lock lock(mutex_);
+      TRY_ASSIGN(const std::int64_t removed, prune_step(retention, now_ms));
+      if (removed == 0) break;
+      total += removed;
+    }
+    give_way();
+  }
+  while (true) {
+    {
+      const Lock lock(mutex_);
+      TRY_ASSIGN(const bool more, shrink_step());
+      if (!more) return total;
+    }
+    give_way();
+  }
+}
+
+// ---- Artifacts -------------------------------------------------------------------------------
+
+Status SqliteStore::put_artifacts(std::string_view run, std::span<const File> files) {
+  const Lock lock(mutex_);
+  TRY_ASSIGN(Transaction transaction, Transaction::begin(connection_));
+  TRY_ASSIGN(const std::int64_t sequence, sequence_of(run));
+  TRY_ASSIGN(Query clear, connection_.query("DELETE FROM artifacts WHERE run = ?"));
+  TRY(clear.bind(sequence).run());
+  for (const File& file : files) {
+    TRY_ASSIGN(Query insert,
+               connection_.query("INSERT INTO artifacts (run, path, executable, content) "
+                                 "VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING"));
+    const Blob content{file.content};
+    TRY(insert.bind(sequence, file.path, file.executable ? 1 : 0, content).run());
+    if (connection_.changes() == 0) {
+      return fail(Code::kInvalid, "two artifacts have the path " + quote(file.path));
+    }
+  }
+  return transaction.commit();
+}
+
+Result<File> SqliteStore::artifact(std::string_view run, std::string_view path) {
+  const Lock lock(mutex_);
+  TRY_ASSIGN(const std::int64_t sequence, sequence_of(run));
+  TRY_ASSIGN(Query query, connection_.query("SELECT path, content, executable FROM artifacts "
+                                            "WHERE run = ? AND path = ?"));
+  TRY_ASSIGN(const bool found, query.bind(sequence, path).step());
+  if (!found) return fail(Code::kNotFound, "the run has no artifact " + quote(path));
+  return File{.path = query.text(0), .content = query.text(1), .executable = query.integer(2) != 0};
+}
+
+Result<std::vector<ArtifactInfo>> SqliteStore::artifacts(std::string_view run) {
+  const Lock lock(mutex_);
+  TRY_ASSIGN(const std::int64_t sequence, sequence_of(run));
+  TRY_ASSIGN(Query query,
+             connection_.query("SELECT path, length(content), executable FROM artifacts "
+                               "WHERE run = ? ORDER BY path"));
+  query.bind(sequence);
+  std::vector<ArtifactInfo> infos;
+  while (true) {
+    TRY_ASSIGN(const bool row, query.step());
+    if (!row) return infos;
+    infos.push_back(
+        {.path = query.text(0), .size = query.integer(1), .executable = query.integer(2) != 0});
+  }
+}
+
+// ---- Keys ------------------------------------------------------------------------------------
+
+Result<CreatedKey> SqliteStore::create_key(const NewKey& key, std::int64_t now_ms) {
+  TRY(check_new_key(key));
+  CreatedKey created{.key = {.id = new_id("key_"),
+                             .user = key.user,
+                             .name = key.name,
+                             .scopes = key.scopes,
+                             .limits = key.limits,
+                             .created_ms = now_ms,
+                             .last_used_ms = 0,
+                             .expires_ms = key.expires_ms,
+                             .revoked_ms = 0},
+                     .secret = std::string(kSecretPrefix) + random_hex(kSecretBytes)};
+  std::string scopes;
+  for (const std::string& scope : key.scopes) {
+    if (!scopes.empty()) scopes += ' ';
+    scopes += scope;
+  }
+  const Digest digest = ledger::digest(created.secret);
+  const Blob bytes{as_text(digest)};
+  const Lock lock(mutex_);
+  TRY_ASSIGN(Query query,
+             connection_.query("INSERT INTO keys (" BELLJAR_KEY_COLUMNS
+                               ", digest) VALUES (?, ?, ?, ?, ?, ?, ?, ?, 0, ?, 0, ?)"));
+  TRY(query
+          .bind(created.key.id, key.user, key.name, scopes, key.limits.requests_per_minute,
+                key.limits.concurrent, key.limits.runs_per_day, now_ms, key.expires_ms, bytes)
+          .run());
+  return created;
+}
+
+Result<std::optional<Key>> SqliteStore::key_of(const Digest& given) {
+  const Blob bytes{as_text(given)};
+  TRY_ASSIGN(Query query, connection_.query("SELECT " BELLJAR_KEY_COLUMNS
+                                            ", digest FROM keys WHERE digest = ?"));
+  TRY_ASSIGN(const bool found, query.bind(bytes).step());
+  Digest kept{};
+  const std::string text = found ? query.text(11) : std::string();
+  if (text.size() == kept.size()) std::ranges::copy(text, kept.begin());
+  if (!equal(given, kept) || !found) return std::nullopt;
+  return read_key(query);
+}
+
+Result<Key> SqliteStore::check_key(std::string_view secret, std::int64_t now_ms) {
+  const std::unexpected<Error> unknown = fail(Code::kDenied, "the key is not known");
+  // Bounds what is hashed.
+  if (secret.size() != kSecretPrefix.size() + 2 * kSecretBytes) return unknown;
+  const Digest given = digest(secret);
+  const Lock lock(mutex_);
+  TRY_ASSIGN(std::optional<Key> key, key_of(given));
+  if (!key) return unknown;
+  if (key->revoked_ms != 0) return fail(Code::kDenied, "the key was revoked");
+  if (key->expires_ms != 0 && key->expires_ms <= now_ms) {
+    return fail(Code::kDenied, "the key has expired");
+  }
+  if (now_ms - key->last_used_ms >= kLastUsedMs) {
+    // It only tells the operator which keys are in use: the key is good where it cannot be written.
+    Result<Query> update = connection_.query("UPDATE keys SET last_used_ms = ? WHERE id = ?");
+    if (update && update->bind(now_ms, key->id).run()) key->last_used_ms = now_ms;
+  }
+  return *std::move(key);
+}
+
+Result<std::vector<Key>> SqliteStore::list_keys(std::string_view user) {
+  const Lock lock(mutex_);
+  TRY_ASSIGN(Query query,
+             connection_.query("SELECT " BELLJAR_KEY_COLUMNS
+                               " FROM keys WHERE ?1 = '' OR user = ?1 ORDER BY created_ms, id"));
+  query.bind(user);
+  std::vector<Key> keys;
+  while (true) {
+    TRY_ASSIGN(const bool row, query.step());
+    if (!row) return keys;
+    keys.push_back(read_key(query));
+  }
+}
+
+Status SqliteStore::revoke_key(std::string_view id, std::int64_t now_ms) {
+  const Lock lock(mutex_);
+  TRY_ASSIGN(Query query,
+             connection_.query("UPDATE keys SET revoked_ms = iif(revoked_ms = 0, ?, revoked_ms) "
+                               "WHERE id = ?"));
+  TRY(query.bind(now_ms, id).run());
+  if (connection_.changes() > 0) return {};
+  return fail(Code::kNotFound, "there is no key " + quote(id));
+}
+
+// ---- Webhooks --------------------------------------------------------------------------------
+
+Result<std::string> SqliteStore::insert_delivery(std::int64_t sequence,
+                                                 std::string_view url,
+                                                 std::string_view body,
+                                                 std::int64_t next_ms) {
+  TRY_ASSIGN(Query query,
+             connection_.query("INSERT INTO deliveries (id, run, url, body, attempts, next_ms, "
+                               "state, error) VALUES (?, ?, ?, ?, 0, ?, 'pending', '')"));
+  std::string id = new_id("dlv_");
+  TRY(query.bind(id, sequence, url, body, next_ms).run());
+  return id;
+}
+
+Result<std::string> SqliteStore::enqueue(std::string_view run,
+                                         std::string_view url,
+                                         std::string_view body,
+                                         std::int64_t next_ms) {
+  const Lock lock(mutex_);
+  TRY_ASSIGN(Transaction transaction, Transaction::begin(connection_));
+  TRY_ASSIGN(const std::int64_t sequence, sequence_of(run));
+  TRY_ASSIGN(std::string id, insert_delivery(sequence, url, body, next_ms));
+  TRY(transaction.commit());
+  return id;
+}
+
+Result<std::vector<Delivery>> SqliteStore::due(std::int64_t now_ms, int limit) {
+  const Lock lock(mutex_);
+  TRY_ASSIGN(Query query,
+             connection_.query("SELECT deliveries.id, runs.id, url, body, deliveries.attempts, "
+                               "next_ms, error FROM deliveries JOIN runs ON run = runs.seq "
+                               "WHERE deliveries.state = 'pending' AND next_ms <= ? "
+                               "ORDER BY next_ms, deliveries.seq LIMIT ?"));
+  query.bind(now_ms, std::max(limit, 0));
+  std::vector<Delivery> deliveries;
+  while (true) {
+    TRY_ASSIGN(const bool row, query.step());
+    if (!row) return deliveries;
+    deliveries.push_back({.id = query.text(0),
+                          .run = query.text(1),
+                          .url = query.text(2),
+                          .body = query.text(3),
+                          .attempts = static_cast<int>(query.integer(4)),
+                          .next_ms = query.integer(5),
+                          .state = Delivery::State::kPending,
+                          .error = query.text(6)});
+  }
+}
+
+Status SqliteStore::delivered(std::string_view id) {
+  const Lock lock(mutex_);
+  TRY_ASSIGN(Query query,
+             connection_.query("UPDATE deliveries SET state = 'delivered', error = '', "
+                               "attempts = attempts + 1 WHERE id = ? AND state = 'pending'"));
+  TRY(query.bind(id).run());
+  if (connection_.changes() > 0) return {};
+  return fail(Code::kNotFound, "there is no pending delivery " + quote(id));
+}
+
+Status SqliteStore::not_delivered(std::string_view id,
+                                  std::int64_t next_ms,
+                                  std::string_view error) {
+  const Lock lock(mutex_);
+  TRY_ASSIGN(Query query,
+             connection_.query("UPDATE deliveries SET attempts = attempts + 1, next_ms = ?1, "
+                               "state = iif(?1 = 0, 'failed', 'pending'), error = ?2 "
+                               "WHERE id = ?3 AND state = 'pending'"));
+  TRY(query.bind(next_ms, cut_utf8(error, kMaxErrorBytes), id).run());
+  if (connection_.changes() > 0) return {};
+  return fail(Code::kNotFound, "there is no pending delivery " + quote(id));
+}
+
+}  // namespace belljar::ledger
