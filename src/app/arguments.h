@@ -21,6 +21,8 @@ class Arguments {
                                  std::span<const std::string_view> words);
 
   [[nodiscard]] bool has(std::string_view option) const;
+  // Whether the command's table has it.
+  [[nodiscard]] bool knows(std::string_view option) const { return find(option) != nullptr; }
   [[nodiscard]] std::optional<std::string_view> value(std::string_view option) const;
   [[nodiscard]] std::vector<std::string_view> values(std::string_view option) const;
   [[nodiscard]] const std::vector<std::string_view>& operands() const { return operands_; }

@@ -11,6 +11,7 @@
 
 #include "app/byte_sink.h"
 #include "app/exit_codes.h"
+#include "app/gateway_main.h"
 #include "app/help.h"
 #include "app/invocation.h"
 #include "app/terminal.h"
@@ -33,6 +34,10 @@ constexpr Entry kEntries[] = {
     {"languages", languages_command, false},
     {"policies", policies_command, false},
     {"doctor", doctor_command, true},
+    {"serve", serve_command, false},
+    {"keys", keys_command, false},
+    {"history", history_command, false},
+    {"config", config_command, false},
     {"completion", completion_command, false},
     {"man", man_command, false},
     {"help", help_command, false},
@@ -102,6 +107,7 @@ int run_main(int argc, char** argv) {
 int main(int argc, char** argv) {
   using namespace std::string_view_literals;
   if (argc > 1 && argv[1] == "warden"sv) return belljar::warden::warden_main();
+  if (argc > 1 && argv[1] == "gateway"sv) return belljar::app::gateway_main(argc, argv);
   if (argc > 1 && argv[1] == "unpack"sv) return belljar::engine::unpack_main();
   belljar::app::keep_standard_streams();
   // A reader that goes away, ours or a program's, is an error value like any other.

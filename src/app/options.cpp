@@ -3,6 +3,8 @@
 #include <array>
 #include <limits>
 
+#include "api/setting_fields.h"
+
 namespace belljar::app {
 namespace {
 
@@ -57,6 +59,66 @@ constexpr std::array kLanguagesOptions{kJson, kRuntimes, kHelp};
 constexpr std::array kReportOptions{kJson, kHelp};
 constexpr std::array kPlainOptions{kHelp};
 
+constexpr OptionSpec kConfig{
+    "config", "FILE", "read settings from FILE; /etc/belljar/belljar.toml where it is there",
+    Completes::kFile};
+constexpr OptionSpec kStateDir{"state-dir", "DIR", "folder of the ledger", Completes::kDirectory};
+
+constexpr Completes completion_of(const api::SettingField& field) {
+  if (field.name == "state-dir" || field.name == "runtimes") return Completes::kDirectory;
+  return field.name == "policy" ? Completes::kPolicy : Completes::kNothing;
+}
+
+constexpr std::string_view value_of(api::SettingField::Kind kind) {
+  switch (kind) {
+    case api::SettingField::Kind::kText:
+      return "TEXT";
+    case api::SettingField::Kind::kFlag:
+      return "";
+    case api::SettingField::Kind::kCount:
+      return "NUMBER";
+    case api::SettingField::Kind::kBytes:
+      return "SIZE";
+    case api::SettingField::Kind::kDuration:
+      return "TIME";
+  }
+  return "";
+}
+
+// Every setting, and how to find the file with them.
+constexpr auto kServeOptions = [] {
+  std::array<OptionSpec, api::kSettingFields.size() + 2> options{};
+  options.front() = kConfig;
+  for (std::size_t i = 0; i < api::kSettingFields.size(); ++i) {
+    const api::SettingField& field = api::kSettingFields[i];
+    options[i + 1] = {field.name, value_of(field.kind), field.help, completion_of(field)};
+  }
+  options.back() = kHelp;
+  return options;
+}();
+
+constexpr std::array kKeysOptions{
+    OptionSpec{"for", "USER", "create: whose key it is"},
+    OptionSpec{"name", "NAME", "create: what the key is for"},
+    OptionSpec{"scope", "SCOPE", "create: runs, metrics, admin or *; runs by default",
+               Completes::kNothing, Repeat::kYes},
+    OptionSpec{"per-minute", "NUMBER", "create: most requests a minute"},
+    OptionSpec{"at-once", "NUMBER", "create: most runs at once"},
+    OptionSpec{"per-day", "NUMBER", "create: most runs a day"},
+    OptionSpec{"expires", "DAYS", "create: days until it is not valid any more"},
+    kStateDir,
+    kConfig,
+    kHelp};
+constexpr std::array kHistoryOptions{
+    OptionSpec{"last", "NUMBER", "how many, 20 by default"},
+    OptionSpec{"state", "STATE", "only queued, running, done, cancelled or lost"},
+    OptionSpec{"language", "NAME", "only of this language", Completes::kLanguage},
+    OptionSpec{"caller", "ID", "only of this key, or of ip:ADDRESS"},
+    kStateDir,
+    kConfig,
+    kJson,
+    kHelp};
+
 constexpr std::size_t kAny = std::numeric_limits<std::size_t>::max();
 
 constexpr std::array kCommands{
@@ -105,6 +167,42 @@ constexpr std::array kCommands{
             "held, and says for each gap what to do about it. Settings of the host that weaken a "
             "cell are listed as warnings.",
         .options = kReportOptions,
+    },
+    CommandSpec{
+        .name = "serve",
+        .summary = "run the service: HTTP API and playground",
+        .operands = "",
+        .description =
+            "Listens on loopback unless told otherwise. Every setting may also stand in a TOML "
+            "file, with _ for -, and in the environment; the command line wins over the "
+            "environment, the environment over the file. SIGTERM ends it after what runs is done.",
+        .options = kServeOptions,
+    },
+    CommandSpec{
+        .name = "keys",
+        .summary = "create, list and revoke the keys of the service",
+        .operands = "create|list|revoke [ID]",
+        .description = "A key's secret is shown once, when it is created.",
+        .options = kKeysOptions,
+        .least_operands = 1,
+        .most_operands = 2,
+    },
+    CommandSpec{
+        .name = "history",
+        .summary = "show what the service ran",
+        .operands = "[ID]",
+        .description = "With an ID, everything of that run as JSON.",
+        .options = kHistoryOptions,
+        .most_operands = 1,
+    },
+    CommandSpec{
+        .name = "config",
+        .summary = "check the settings of the service, and show them",
+        .operands = "check",
+        .description = "Reads the file, the environment and the options as serve would.",
+        .options = kServeOptions,
+        .least_operands = 1,
+        .most_operands = 1,
     },
     CommandSpec{
         .name = "completion",

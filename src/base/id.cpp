@@ -1,9 +1,9 @@
 #include "base/id.h"
 
 #include <sys/random.h>
-#include <time.h>
 
 #include <array>
+#include <ctime>
 #include <cstdlib>
 
 namespace belljar {
@@ -12,6 +12,16 @@ std::int64_t unix_ms() {
   timespec time{};
   ::clock_gettime(CLOCK_REALTIME, &time);
   return static_cast<std::int64_t>(time.tv_sec) * 1000 + time.tv_nsec / 1'000'000;
+}
+
+std::string format_time(std::int64_t unix_milliseconds) {
+  const std::time_t seconds = unix_milliseconds / 1000;
+  std::tm parts{};
+  ::gmtime_r(&seconds, &parts);
+  std::array<char, 32> text{};
+  const std::size_t size = std::strftime(text.data(), text.size(), "%Y-%m-%dT%H:%M:%S", &parts);
+  const std::string fraction = std::to_string(1000 + unix_milliseconds % 1000).substr(1);
+  return std::string(text.data(), size) + "." + fraction + "Z";
 }
 
 std::string make_id(std::string_view prefix) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -12,6 +13,8 @@ bool is_valid_utf8(std::string_view bytes);
 // 3.9) and Python and the browsers do.
 std::string repair_utf8(std::string_view bytes);
 std::string base64_encode(std::string_view bytes);
+// RFC 4648, section 4: padded, without white space; nothing where the text is anything else.
+std::optional<std::string> base64_decode(std::string_view text);
 
 // Makes bytes safe for a terminal: C0 and C1 controls (also as UTF-8), ESC, DEL, bidirectional and
 // zero-width characters and tag characters become visible escapes such as "\x1b" or "\u202e";

@@ -1,6 +1,7 @@
 #include "engine/engine.h"
 
 #include "base/bundle.h"
+#include "engine/plan.h"
 #include "engine/stage_io.h"
 #include "engine/toolchain_version.h"
 #include "engine/verdict.h"
@@ -45,26 +46,6 @@ void merge(std::vector<File>& files, std::vector<File> made) {
   }
 }
 
-// By name, by the entry's extension, or by the only language there is among the files.
-Result<runtime::Manifest> choose_manifest(const runtime::Catalog& catalog,
-                                          const Submission& submission) {
-  if (!submission.language.empty()) return catalog.by_name(submission.language);
-  if (!submission.entry.empty()) return catalog.by_file(submission.entry);
-  if (submission.files.size() == 1) return catalog.by_file(submission.files.front().path);
-  std::optional<runtime::Manifest> found;
-  for (const File& file : submission.files) {
-    Result<runtime::Manifest> manifest = catalog.by_file(file.path);
-    if (!manifest) continue;
-    if (found && found->name != manifest->name) {
-      return fail(Code::kInvalid, "language: the files are " + found->title + " and " +
-                                      manifest->title + ": name the language or the entry file");
-    }
-    found = *std::move(manifest);
-  }
-  if (!found) return fail(Code::kInvalid, "language: no file has a known extension: name it");
-  return *std::move(found);
-}
-
 // Nothing of a submission has a say here: the answer is remembered for all.
 Result<runtime::StagePlan> version_stage(const runtime::Manifest& manifest,
                                          const runtime::Toolchain& toolchain,
@@ -107,21 +88,18 @@ Result<Outcome> Engine::execute(const Submission& submission,
 Result<Prepared> Engine::prepare(const Submission& submission,
                                  const Input& input,
                                  Observer& observer) {
-  TRY(check_submission(submission));
-  TRY_ASSIGN(const runtime::Manifest manifest, choose_manifest(catalog_, submission));
-  TRY_ASSIGN(const runtime::Toolchain toolchain, runtime::detect(manifest));
+  TRY_ASSIGN(Plan plan, plan_submission(catalog_, policy_, submission));
+  const runtime::Manifest& manifest = plan.manifest;
 
   Prepared prepared;
   prepared.submission = submission;
-  TRY_ASSIGN(prepared.stages,
-             runtime::plan_stages(manifest, toolchain, submission, policy_.defaults));
-  TRY(check_within(prepared.stages.run.limits, policy_.maximum));
+  prepared.stages = std::move(plan.stages);
   prepared.stages.run.keep = submission.artifacts;
   Outcome& outcome = prepared.outcome;
   outcome.language = manifest.name;
   outcome.policy = policy_.name;
 
-  TRY_ASSIGN(outcome.toolchain, version_of(manifest, toolchain));
+  TRY_ASSIGN(outcome.toolchain, version_of(manifest, plan.toolchain));
   TRY_ASSIGN(outcome.host, warden_.host());
   if (!prepared.stages.compile) {
     prepared.runnable = true;

@@ -1,0 +1,26 @@
+// What the dialects share: one Python program, run as a submission, with the answer in their words.
+#pragma once
+
+#include <functional>
+#include <string>
+
+#include "api/run_service.h"
+
+namespace belljar::api {
+
+// What a dialect needs of a run that has ended.
+struct DialectOutcome {
+  RunStatus status{};
+  std::string reason;
+  int exit_code = 0;  // 128 and the signal's number where there is none, as a shell has it
+  std::string out, err;
+  Nanoseconds wall{};
+};
+
+// From the JSON of a run (RunService::run_json). Nothing where the run has no outcome.
+std::optional<DialectOutcome> read_outcome(std::string_view run_json);
+
+// Rounded as Python's round() does it for four places.
+double round_seconds(Nanoseconds value);
+
+}  // namespace belljar::api

@@ -1,0 +1,145 @@
+// secure-sandbox: POST /execute {"code", "input"}.
+#include <boost/json.hpp>
+
+#include "api/dialects/answer.h"
+#include "api/json_reader.h"
+#include "api/problem.h"
+#include "api/service.h"
+#include "base/sys.h"
+
+namespace belljar::api {
+namespace {
+
+namespace json = boost::json;
+
+// The shape of its framework's validation errors (FastAPI with pydantic 2).
+Response invalid(json::object detail) {
+  Response response{.status = 422};
+  json::array list;
+  list.push_back(std::move(detail));
+  response.body = json::serialize(json::object{{"detail", std::move(list)}});
+  return response;
+}
+
+Response missing(json::array place, const json::value& input) {
+  return invalid({{"type", "missing"}, {"loc", std::move(place)}, {"msg", "Field required"}, {"input", input}});
+}
+
+Response detail(unsigned status, std::string_view text) {
+  Response response{.status = status};
+  response.body = json::serialize(json::object{{"detail", text}});
+  return response;
+}
+
+Response answer(std::string_view out, std::string_view err, int code, Nanoseconds wall) {
+  Response response;
+  response.body = json::serialize(json::object{
+      {"stdout", out}, {"stderr", err}, {"returncode", code}, {"execution_time", round_seconds(wall)}});
+  return response;
+}
+
+struct Asked {
+  std::string code;
+  std::string input;
+};
+
+// Nothing where `refusal` says why.
+std::optional<Asked> read(const Request& request, Response& refusal) {
+  if (request.body.empty()) {
+    refusal = missing({"body"}, nullptr);
+    return std::nullopt;
+  }
+  const auto value = parse_json(request.body);
+  if (!value) {
+    refusal = invalid({{"type", "json_invalid"},
+                       {"loc", {"body", 0}},
+                       {"msg", "JSON decode error"},
+                       {"input", json::object()},
+                       {"ctx", {{"error", value.error().message}}}});
+    return std::nullopt;
+  }
+  const json::object* const object = value->if_object();
+  if (object == nullptr) {
+    refusal = invalid({{"type", "model_attributes_type"},
+                       {"loc", {"body"}},
+                       {"msg", "Input should be a valid dictionary or object to extract fields from"},
+                       {"input", *value}});
+    return std::nullopt;
+  }
+  Asked asked;
+  for (const auto& [name, place] : {std::pair{"code", &asked.code}, std::pair{"input", &asked.input}}) {
+    const json::value* const field = object->if_contains(name);
+    if (field == nullptr) {
+      if (place == &asked.input) continue;
+      refusal = missing({"body", name}, *value);
+      return std::nullopt;
+    }
+    if (!field->is_string()) {
+      refusal = invalid({{"type", "string_type"},
+                         {"loc", {"body", name}},
+                         {"msg", "Input should be a valid string"},
+                         {"input", *field}});
+      return std::nullopt;
+    }
+    *place = std::string(field->get_string());
+  }
+  return asked;
+}
+
+}  // namespace
+
+void Service::secure_sandbox(const Context& context, const Reply& reply) {
+  Nanoseconds wait{};
+  {
+    const std::lock_guard lock(mutex_);
+    wait = dialect_rate_.take(context.caller.address, settings_.rate_limit, sys::now());
+  }
+  if (wait > Nanoseconds{}) {
+    Response response = retry_later(429, "", wait);
+    response.type = "application/json";
+    response.body = R"({"detail":"Rate limit exceeded"})";
+    return reply(std::move(response));
+  }
+  Response refusal;
+  const std::optional<Asked> asked = read(context.request, refusal);
+  if (!asked) return reply(std::move(refusal));
+  if (asked->code.size() > settings_.max_code_size) {
+    return reply(detail(413, "Code size exceeds " + std::to_string(settings_.max_code_size) + " bytes"));
+  }
+  RunRequest request;
+  request.policy = "secure-sandbox";
+  request.input = asked->input;
+  Submission& submission = request.submission;
+  submission.language = "python";
+  submission.entry = "main.py";
+  submission.files.push_back({.path = "main.py", .content = asked->code});
+  submission.limits.wall = std::chrono::seconds(settings_.execution_timeout);
+  submission.limits.cpu = submission.limits.wall;
+  submission.limits.processes = settings_.pids_limit;
+  // Checked when the settings were read.
+  if (const auto memory = parse_bytes(settings_.memory_limit)) submission.limits.memory = *memory;
+  (void)set_limit(submission.limits, "cpus", settings_.cpu_limit).has_value();
+
+  Caller caller = context.caller;
+  SubmitOptions options;
+  options.concurrent = settings_.max_concurrent;
+  const auto submitted = runs_.submit(caller, std::move(request), std::move(options));
+  if (!submitted) {
+    const bool busy = submitted.error().code == Code::kExhausted || submitted.error().code == Code::kUnavailable;
+    return reply(detail(busy ? 503 : 400, submitted.error().message));
+  }
+  const std::shared_ptr<LiveRun> live = submitted->live;
+  live->on_end([live, reply] {
+    const auto outcome = read_outcome(live->run_json());
+    if (!outcome) {
+      const auto error = live->error();
+      return reply(detail(503, error ? error->message : "the run was lost"));
+    }
+    if (outcome->status == RunStatus::kTimeout) {
+      return reply(answer(outcome->out, "Execution timed out", -1, outcome->wall));
+    }
+    reply(answer(outcome->out, outcome->err, outcome->exit_code, outcome->wall));
+  });
+}
+
+}  // namespace belljar::api

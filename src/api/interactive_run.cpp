@@ -1,0 +1,193 @@
+#include "api/interactive_run.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <boost/json.hpp>
+
+#include "api/json_reader.h"
+#include "base/sys.h"
+#include "base/text.h"
+
+namespace belljar::api {
+namespace {
+
+namespace json = boost::json;
+
+// What may wait unread in the program's stdin.
+constexpr std::size_t kInputBytes = 1 * kMiB;
+
+Result<int> signal_number(const std::string& name) {
+  for (int signal = 1; signal <= 64; ++signal) {
+    if (signal_name(signal) == name) return signal;
+  }
+  return fail(Code::kInvalid, "name: there is no signal " + quote(name));
+}
+
+Result<std::uint16_t> side(JsonReader& reader, std::string_view name, std::uint16_t fallback) {
+  TRY_ASSIGN(const auto number, reader.count(name));
+  if (number && (*number == 0 || *number > 1000)) return reader.wrong(name, "1 to 1000");
+  return number ? static_cast<std::uint16_t>(*number) : fallback;
+}
+
+Result<engine::InputControl> read_size(JsonReader& reader) {
+  engine::InputControl size{.kind = engine::InputControl::Kind::kResize};
+  TRY_ASSIGN(size.rows, side(reader, "rows", 24));
+  TRY_ASSIGN(size.columns, side(reader, "columns", 80));
+  return size;
+}
+
+}  // namespace
+
+void InteractiveRun::complain(const Error& error) {
+  std::function<void()> wake;
+  {
+    const std::lock_guard lock(mutex_);
+    errors_.push_back(json::serialize(
+        json::object{{"type", "error"}, {"detail", repair_utf8(error.message)}}));
+    wake.swap(wake_);
+  }
+  if (wake) wake();
+}
+
+void InteractiveRun::on_message(std::string_view bytes, bool is_text) {
+  Status done = is_text ? handle(bytes)
+                        : Status(fail(Code::kInvalid, "messages must be text, with JSON in it"));
+  if (done) return;
+  {
+    const std::lock_guard lock(mutex_);
+    if (live_ == nullptr) failed_ = true;
+  }
+  complain(done.error());
+}
+
+Status InteractiveRun::handle(std::string_view text) {
+  TRY_ASSIGN(const json::value message, parse_json(text));
+  TRY_ASSIGN(JsonReader reader, JsonReader::of(message, ""));
+  TRY_ASSIGN(const std::string type, reader.text_or("type", ""));
+  std::shared_ptr<LiveRun> live;
+  {
+    const std::lock_guard lock(mutex_);
+    live = live_;
+  }
+  if (type == "start") {
+    if (live != nullptr) return fail(Code::kInvalid, "type: the run has been started");
+    return start(message);
+  }
+  if (live == nullptr) return fail(Code::kInvalid, "type: the first message must be a start");
+  if (type == "stdin") {
+    TRY_ASSIGN(const auto plain, reader.text("text"));
+    TRY_ASSIGN(const auto coded, reader.text("base64"));
+    TRY(reader.finish());
+    if (plain) return type_in(*plain);
+    const auto bytes = base64_decode(coded.value_or("?"));
+    if (!bytes) return fail(Code::kInvalid, "base64: is not base64");
+    return type_in(*bytes);
+  }
+  if (type == "eof") {
+    const std::lock_guard lock(mutex_);
+    input_.reset();
+    return reader.finish();
+  }
+  if (type == "signal") {
+    TRY_ASSIGN(const std::string name, reader.text_or("name", ""));
+    TRY_ASSIGN(const int number, signal_number(name));
+    live->control({.kind = engine::InputControl::Kind::kSignal, .signal = number});
+    return reader.finish();
+  }
+  if (type == "resize") {
+    TRY_ASSIGN(const engine::InputControl size, read_size(reader));
+    live->control(size);
+    return reader.finish();
+  }
+  if (type == "cancel") {
+    live->cancel();
+    return reader.finish();
+  }
+  return fail(Code::kInvalid, "type: must be start, stdin, eof, signal, resize or cancel");
+}
+
+Status InteractiveRun::start(const json::value& message) {
+  TRY_ASSIGN(JsonReader reader, JsonReader::of(message, ""));
+  (void)reader.find("type");
+  const json::value* const run = reader.find("run");
+  if (run == nullptr) return reader.wrong("run", "an object");
+  TRY_ASSIGN(RunRequest request, read_run_request(*run, "run"));
+  TRY_ASSIGN(const auto tty, reader.flag("tty"));
+  TRY_ASSIGN(const engine::InputControl size, read_size(reader));
+  TRY(reader.finish());
+
+  TRY_ASSIGN(sys::Pipe pipe, sys::make_pipe());
+  TRY(sys::set_nonblocking(pipe.write.get()));
+  ::fcntl(pipe.write.get(), F_SETPIPE_SZ, static_cast<int>(kInputBytes));
+  const std::string first = std::exchange(request.input, "");
+  SubmitOptions options;
+  options.input.kind = tty.value_or(false) ? RunInput::Kind::kTerminal : RunInput::Kind::kPipe;
+  options.input.pipe = std::make_shared<Fd>(std::move(pipe.read));
+  TRY_ASSIGN(const Submitted submitted, runs_.submit(caller_, std::move(request), std::move(options)));
+  if (tty.value_or(false)) submitted.live->control(size);
+  std::function<void()> wake;
+  {
+    const std::lock_guard lock(mutex_);
+    live_ = submitted.live;
+    input_ = std::move(pipe.write);
+    wake.swap(wake_);
+  }
+  if (wake) wake();
+  return first.empty() ? Status() : type_in(first);
+}
+
+Status InteractiveRun::type_in(std::string_view bytes) {
+  const std::lock_guard lock(mutex_);
+  if (!input_.valid()) return fail(Code::kInvalid, "stdin: its end was sent before");
+  const ssize_t done = ::write(input_.get(), bytes.data(), bytes.size());
+  if (done >= 0 && std::cmp_equal(done, bytes.size())) return {};
+  if (done < 0 && errno == EPIPE) return {};  // the run is over; its outcome says so
+  input_.reset();
+  return fail(Code::kExhausted, "stdin: more than " + format_bytes(kInputBytes) +
+                                    " wait unread; its end was sent");
+}
+
+void InteractiveRun::on_close() {
+  std::shared_ptr<LiveRun> live;
+  {
+    const std::lock_guard lock(mutex_);
+    live = live_;
+    input_.reset();
+  }
+  if (live != nullptr && !live->is_over()) live->cancel();
+}
+
+bool InteractiveRun::take(std::vector<std::string>& messages) {
+  const std::lock_guard lock(mutex_);
+  for (std::string& error : errors_) messages.push_back(std::move(error));
+  errors_.clear();
+  if (live_ == nullptr) return !failed_;
+  const bool over = live_->is_over();
+  for (const RunEvent& event : live_->events_after(after_)) {
+    after_ = event.number;
+    // The data is an object: the type goes in front of what it has.
+    if (event.name == "outcome") {
+      messages.push_back(R"({"type":"outcome","run":)" + event.data + "}");
+    } else {
+      messages.push_back("{\"type\":\"" + event.name + "\"," + event.data.substr(1));
+    }
+  }
+  return !over;
+}
+
+void InteractiveRun::on_more(std::function<void()> wake) {
+  std::shared_ptr<LiveRun> live;
+  {
+    const std::lock_guard lock(mutex_);
+    if (errors_.empty() && !failed_) {
+      wake_ = wake;
+      live = live_;
+      if (live == nullptr) return;
+    }
+  }
+  if (live == nullptr) return wake();
+  live->on_more(after_, std::move(wake));
+}
+
+}  // namespace belljar::api

@@ -1,0 +1,81 @@
+// LiveRun: one run while it waits, runs and for a while after, as its clients see it: a numbered
+// list of events that any number of streams read, each at its own pace and from any place.
+//
+// Every member may be called from any thread.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/fd.h"
+#include "base/result.h"
+#include "engine/engine.h"
+
+namespace belljar::api {
+
+struct RunEvent {
+  std::uint64_t number = 0;  // from 1, without gaps
+  std::string name;          // "status", "stdout", "stderr", "outcome"
+  std::string data;          // one line of JSON
+};
+
+class LiveRun {
+ public:
+  LiveRun(std::string id, std::string caller) : id_(std::move(id)), caller_(std::move(caller)) {}
+
+  [[nodiscard]] const std::string& id() const { return id_; }
+  [[nodiscard]] const std::string& caller() const { return caller_; }
+
+  void add(std::string_view name, std::string data);
+  // Bytes of the program: text as far as it is valid UTF-8 in whole characters, else base64.
+  void add_output(engine::OutputStream stream, std::string_view bytes);
+  // The last event; whoever waits is woken. `error` is what Belljar could not do, if that is how it
+  // ended.
+  void end(std::string run_json, std::optional<Error> error);
+
+  // Events after number `after`; more come as long as is_over() is false.
+  [[nodiscard]] std::vector<RunEvent> events_after(std::uint64_t after) const;
+  [[nodiscard]] bool is_over() const;
+  [[nodiscard]] std::string run_json() const;  // when over
+  [[nodiscard]] std::optional<Error> error() const;
+  [[nodiscard]] std::size_t bytes() const;
+  // Called once: when there is more than the first `after` events, or at once if there is already or
+  // the run is over.
+  void on_more(std::uint64_t after, std::function<void()> wake);
+  // Called once when the run is over.
+  void on_end(std::function<void()> wake);
+
+  // Asks the program that runs, or will run, to end.
+  void cancel();
+  [[nodiscard]] bool is_cancelled() const;
+  // What comes before the run is in a cell is kept for it, up to a bound.
+  void control(const engine::InputControl& message);
+  // The worker's end of the pipe that control() writes to.
+  Result<Fd> open_control();
+
+ private:
+  void flush_output(engine::OutputStream stream, std::string& held, bool all);
+  void add_locked(std::string_view name, std::string data);
+  void send(const engine::InputControl& message);
+  static void wake(std::vector<std::function<void()>>& sleepers);
+
+  const std::string id_;
+  const std::string caller_;
+  mutable std::mutex mutex_;
+  std::vector<RunEvent> events_;
+  std::size_t bytes_ = 0;
+  std::string held_out_, held_err_;  // the start of a character whose rest has not come yet
+  bool over_ = false;
+  bool cancelled_ = false;
+  std::string run_json_;
+  std::optional<Error> error_;
+  std::vector<std::function<void()>> on_more_, on_end_;
+  Fd control_;
+  std::vector<engine::InputControl> held_control_;
+};
+
+}  // namespace belljar::api

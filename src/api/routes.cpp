@@ -1,0 +1,301 @@
+// Which request goes where, who asks, and how often he may.
+#include <arpa/inet.h>
+
+#include <algorithm>
+#include <array>
+
+#include "api/problem.h"
+#include "api/service.h"
+#include "base/id.h"
+#include "base/sys.h"
+#include "base/text.h"
+
+namespace belljar::api {
+namespace {
+
+std::vector<std::string_view> split(std::string_view text, char at) {
+  std::vector<std::string_view> parts;
+  for (;;) {
+    const std::size_t end = text.find(at);
+    parts.push_back(text.substr(0, end));
+    if (end == std::string_view::npos) return parts;
+    text.remove_prefix(end + 1);
+  }
+}
+
+// Whether `path` is of the pattern; fills in what stands for {name}. {name+} takes the whole rest.
+bool matches(std::string_view pattern,
+             std::string_view path,
+             std::map<std::string, std::string, std::less<>>& values) {
+  const auto wanted = split(pattern, '/');
+  const auto got = split(path, '/');
+  values.clear();
+  for (std::size_t i = 0; i < wanted.size(); ++i) {
+    if (i >= got.size()) return false;
+    std::string_view word = wanted[i];
+    if (!word.starts_with('{')) {
+      if (word != got[i]) return false;
+      continue;
+    }
+    word = word.substr(1, word.size() - 2);
+    if (word.ends_with('+')) {
+      const auto rest = static_cast<std::size_t>(got[i].data() - path.data());
+      values.emplace(word.substr(0, word.size() - 1), path.substr(rest));
+      return rest < path.size();
+    }
+    if (got[i].empty()) return false;
+    values.emplace(word, got[i]);
+  }
+  return got.size() == wanted.size();
+}
+
+bool listed(std::string_view list, std::string_view value) {
+  const auto words = split(list, ',');
+  return std::ranges::any_of(words, [value](std::string_view word) {
+    while (word.starts_with(' ')) word.remove_prefix(1);
+    while (word.ends_with(' ')) word.remove_suffix(1);
+    return !word.empty() && word == value;
+  });
+}
+
+// An IPv6 address by its /64: one host has as many addresses there as it likes.
+std::string address_of(const std::string& text) {
+  in6_addr six{};
+  if (::inet_pton(AF_INET6, text.c_str(), &six) != 1) return text;
+  if (IN6_IS_ADDR_V4MAPPED(&six)) {
+    std::array<char, INET_ADDRSTRLEN> four{};
+    ::inet_ntop(AF_INET, &six.s6_addr[12], four.data(), four.size());
+    return four.data();
+  }
+  std::fill(std::begin(six.s6_addr) + 8, std::end(six.s6_addr), 0);
+  std::array<char, INET6_ADDRSTRLEN> network{};
+  ::inet_ntop(AF_INET6, &six, network.data(), network.size());
+  return std::string(network.data()) + "/64";
+}
+
+// The nearest address in X-Forwarded-For that is none of our proxies.
+std::string client_address(const Request& request, std::string_view proxies) {
+  std::string address = request.peer;
+  const auto forwarded = request.header("x-forwarded-for");
+  if (!forwarded || !listed(proxies, address)) return address;
+  auto hops = split(*forwarded, ',');
+  std::ranges::reverse(hops);
+  for (std::string_view hop : hops) {
+    while (hop.starts_with(' ')) hop.remove_prefix(1);
+    while (hop.ends_with(' ')) hop.remove_suffix(1);
+    const std::string text(hop);
+    in_addr four{};
+    in6_addr six{};
+    if (::inet_pton(AF_INET, text.c_str(), &four) != 1 &&
+        ::inet_pton(AF_INET6, text.c_str(), &six) != 1) {
+      return address;
+    }
+    address = text;
+    if (!listed(proxies, address)) return address;
+  }
+  return address;
+}
+
+}  // namespace
+
+std::span<const Service::Route> Service::routes() {
+  static constexpr std::array kRoutes{
+      Route{"POST", "/v1/runs", &Service::create_run, "runs"},
+      Route{"GET", "/v1/runs", &Service::list_runs, "runs"},
+      Route{"GET", "/v1/runs/interactive", &Service::interact, "runs"},
+      Route{"GET", "/v1/runs/{id}", &Service::get_run, "runs"},
+      Route{"POST", "/v1/runs/{id}/cancel", &Service::cancel_run, "runs"},
+      Route{"GET", "/v1/runs/{id}/events", &Service::run_events, "runs"},
+      Route{"GET", "/v1/runs/{id}/artifacts", &Service::list_artifacts, "runs"},
+      Route{"GET", "/v1/runs/{id}/artifacts/{path+}", &Service::get_artifact, "runs"},
+      Route{"POST", "/v1/batches", &Service::create_batch, "runs"},
+      Route{"GET", "/v1/batches/{id}", &Service::get_batch, "runs"},
+      Route{"GET", "/v1/languages", &Service::languages, ""},
+      Route{"GET", "/v1/system", &Service::system, ""},
+      Route{"GET", "/healthz", &Service::health, ""},
+      Route{"GET", "/readyz", &Service::ready, ""},
+      Route{"GET", "/metrics", &Service::metrics_page, "metrics"},
+      Route{"GET", "/openapi.yaml", &Service::contract, ""},
+      Route{"POST", "/execute", &Service::secure_sandbox, "runs"},
+      Route{"POST", "/run", &Service::safe_code_executor, "runs"},
+      Route{"POST", "/pysandbox", &Service::pysandbox, "runs"},
+  };
+  return kRoutes;
+}
+
+Service::Service(const Settings& settings,
+                 const runtime::Catalog& catalog,
+                 ledger::Store& store,
+                 engine::Dispatcher& dispatcher,
+                 Metrics& metrics,
+                 RunService& runs,
+                 HostFacts host)
+    : settings_(settings),
+      catalog_(catalog),
+      store_(store),
+      dispatcher_(dispatcher),
+      metrics_(metrics),
+      runs_(runs),
+      host_(std::move(host)) {}
+
+Result<Caller> Service::identify(const Request& request) {
+  Caller caller;
+  caller.address = address_of(client_address(request, settings_.proxies));
+  caller.id = "ip:" + caller.address;
+  std::string_view secret;
+  if (const auto header = request.header("authorization")) {
+    constexpr std::string_view kBearer = "Bearer ";
+    if (!header->starts_with(kBearer)) {
+      return fail(Code::kDenied, "authorization: must be \"Bearer \" and a key");
+    }
+    secret = header->substr(kBearer.size());
+  }
+  if (secret.empty()) {
+    TRY_ASSIGN(const Endpoint endpoint, parse_endpoint(settings_.listen));
+    const bool open = endpoint.loopback ? !settings_.require_key : settings_.open_to_all;
+    if (!open) return fail(Code::kDenied, "authorization: a key is needed");
+    return caller;
+  }
+  TRY_ASSIGN(ledger::Key key, store_.check_key(secret, unix_ms()));
+  caller.id = key.id;
+  caller.key = std::move(key);
+  return caller;
+}
+
+bool Service::admit(const Caller& caller, const Reply& reply) {
+  std::size_t limit = settings_.rate;
+  if (caller.key && caller.key->limits.requests_per_minute > 0) {
+    limit = static_cast<std::size_t>(caller.key->limits.requests_per_minute);
+  }
+  Nanoseconds wait{};
+  {
+    const std::lock_guard lock(mutex_);
+    wait = rate_.take(caller.id, limit, sys::now());
+  }
+  if (wait == Nanoseconds{}) return true;
+  metrics_.count("belljar_refusals_total", "reason=\"rate\"");
+  reply(retry_later(429, "more than " + std::to_string(limit) + " requests a minute", wait));
+  return false;
+}
+
+Reply Service::measured(const Request& request, std::string_view route, const Reply& reply) {
+  static constexpr std::array<std::string_view, 6> kMethods{"GET",  "POST",    "PUT",
+                                                            "HEAD", "OPTIONS", "DELETE"};
+  const std::string method(std::ranges::find(kMethods, request.method) != kMethods.end()
+                               ? std::string_view(request.method)
+                               : "other");
+  return [this, method, route = std::string(route), since = sys::now(), reply](Response response) {
+    const std::string labels = "route=\"" + route + "\",method=\"" + method + "\"";
+    metrics_.count("belljar_http_requests_total",
+                   labels + ",status=\"" + std::to_string(response.status) + "\"");
+    metrics_.observe("belljar_http_request_seconds", labels, sys::now() - since);
+    reply(std::move(response));
+  };
+}
+
+// Headers that every answer has.
+Reply Service::with_headers(const Request& request, const Reply& reply) const {
+  std::string origin;
+  if (const auto from = request.header("origin"); from && listed(settings_.origins, *from)) {
+    origin = *from;
+  }
+  std::string trace;
+  if (const auto parent = request.header("traceparent")) trace = cut_utf8(*parent, 128);
+  return [origin, trace, reply](Response response) {
+    response.headers.emplace_back("X-Content-Type-Options", "nosniff");
+    response.headers.emplace_back("Referrer-Policy", "no-referrer");
+    response.headers.emplace_back("Cross-Origin-Resource-Policy",
+                                  origin.empty() ? "same-origin" : "cross-origin");
+    if (std::ranges::none_of(response.headers,
+                             [](const auto& each) { return each.first == "Cache-Control"; })) {
+      response.headers.emplace_back("Cache-Control", "no-store");
+    }
+    if (std::ranges::none_of(response.headers, [](const auto& each) {
+          return each.first == "Content-Security-Policy";
+        })) {
+      response.headers.emplace_back("Content-Security-Policy",
+                                    "default-src 'none'; frame-ancestors 'none'");
+    }
+    if (!origin.empty()) {
+      response.headers.emplace_back("Access-Control-Allow-Origin", origin);
+      response.headers.emplace_back("Vary", "Origin");
+    }
+    if (!trace.empty()) response.headers.emplace_back("Traceparent", trace);
+    reply(std::move(response));
+  };
+}
+
+void Service::handle(const Request& request, const Reply& plain_reply) {
+  const Reply outer = with_headers(request, plain_reply);
+  Context context{.request = request, .caller = {}, .path = {}};
+  std::string allowed;
+  const Route* route = nullptr;
+  const std::string_view method = request.method == "HEAD" ? "GET" : std::string_view(request.method);
+  for (const Route& each : routes()) {
+    std::map<std::string, std::string, std::less<>> values;
+    if (!matches(each.pattern, request.path, values)) continue;
+    if (each.method != method) {
+      allowed += (allowed.empty() ? "" : ", ") + std::string(each.method);
+      continue;
+    }
+    if (route == nullptr) {
+      route = &each;
+      context.path = std::move(values);
+    }
+  }
+  const Reply reply = measured(request, route != nullptr ? route->pattern : "none", outer);
+  if (route == nullptr) {
+    if (allowed.empty()) return reply(problem(404, "Not found", "there is nothing at this path"));
+    if (request.method == "OPTIONS") {
+      Response response{.status = 204};
+      response.headers.emplace_back("Allow", allowed + ", OPTIONS");
+      response.headers.emplace_back("Access-Control-Allow-Methods", allowed);
+      response.headers.emplace_back("Access-Control-Allow-Headers",
+                                    "authorization, content-type, idempotency-key, last-event-id");
+      return reply(std::move(response));
+    }
+    Response response = problem(405, "Method not allowed", "this path answers " + allowed);
+    response.headers.emplace_back("Allow", allowed);
+    return reply(std::move(response));
+  }
+  if (!route->scope.empty()) {
+    // A page of another site may make a browser send requests here, and loopback asks for no key.
+    if (const auto origin = request.header("origin"); origin && !listed(settings_.origins, *origin)) {
+      const auto host = request.header("host");
+      if (!host || (*origin != "http://" + std::string(*host) && *origin != "https://" + std::string(*host))) {
+        metrics_.count("belljar_refusals_total", "reason=\"origin\"");
+        return reply(problem(403, "Not allowed", "origin: pages of " + quote(*origin) + " may not ask"));
+      }
+    }
+    Result<Caller> caller = identify(request);
+    if (!caller) {
+      metrics_.count("belljar_refusals_total", "reason=\"key\"");
+      Response response = caller.error().code == Code::kDenied
+                              ? problem(401, "Not authorized", caller.error().message)
+                              : problem(caller.error());
+      if (response.status == 401) response.headers.emplace_back("WWW-Authenticate", "Bearer");
+      return reply(std::move(response));
+    }
+    context.caller = *std::move(caller);
+    if (!context.caller.may(route->scope)) {
+      return reply(problem(403, "Not allowed", "this key is not for " + std::string(route->scope)));
+    }
+    if (!admit(context.caller, reply)) return;
+  }
+  (this->*route->handler)(context, reply);
+}
+
+void Service::handle_executor(const Request& request, const Reply& plain_reply) {
+  const Reply reply = measured(request, "executor", with_headers(request, plain_reply));
+  if (request.method != "POST") {
+    Response response = problem(405, "Method not allowed", "this port answers POST");
+    response.headers.emplace_back("Allow", "POST");
+    return reply(std::move(response));
+  }
+  Context context{.request = request, .caller = {}, .path = {}};
+  context.caller.address = address_of(request.peer);
+  context.caller.id = "ip:" + context.caller.address;
+  pysandbox(context, reply);
+}
+
+}  // namespace belljar::api

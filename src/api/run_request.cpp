@@ -1,0 +1,214 @@
+#include "api/run_request.h"
+
+#include <boost/json.hpp>
+#include <cmath>
+
+#include "api/json_reader.h"
+#include "base/text.h"
+
+namespace belljar::api {
+namespace {
+
+namespace json = boost::json;
+
+Result<std::string> decode(const std::string& content,
+                           const std::string& encoding,
+                           const std::string& path) {
+  if (encoding == "utf-8") return content;
+  if (encoding != "base64") {
+    return fail(Code::kInvalid, path + ".encoding: must be \"utf-8\" or \"base64\"");
+  }
+  std::optional<std::string> bytes = base64_decode(content);
+  if (!bytes) return fail(Code::kInvalid, path + ".content: is not base64");
+  return *std::move(bytes);
+}
+
+Result<File> read_file_entry(const json::value& value, const std::string& path) {
+  TRY_ASSIGN(JsonReader reader, JsonReader::of(value, path));
+  File file;
+  TRY_ASSIGN(const auto name, reader.text("path"));
+  if (!name) return reader.wrong("path", "a string");
+  file.path = *name;
+  TRY_ASSIGN(const auto content, reader.text("content"));
+  if (!content) return reader.wrong("content", "a string");
+  TRY_ASSIGN(const std::string encoding, reader.text_or("encoding", "utf-8"));
+  TRY_ASSIGN(file.content, decode(*content, encoding, path));
+  TRY_ASSIGN(const auto executable, reader.flag("executable"));
+  file.executable = executable.value_or(false);
+  TRY(reader.finish());
+  if (const Status good = check_path(file.path); !good) {
+    return std::unexpected(good.error().context(path + ".path"));
+  }
+  return file;
+}
+
+Result<std::vector<std::string>> read_environment(const json::value& value,
+                                                  const std::string& path) {
+  std::vector<std::string> list;
+  const json::object* const object = value.if_object();
+  if (object == nullptr) {
+    return fail(Code::kInvalid, path + ": must be an object of names and strings");
+  }
+  for (const auto& member : *object) {
+    const std::string name(member.key());
+    if (!member.value().is_string()) {
+      return fail(Code::kInvalid, path + "." + name + ": must be a string");
+    }
+    if (name.empty() || name.find('=') != std::string::npos) {
+      return fail(Code::kInvalid, path + ": a name must not be empty or hold '='");
+    }
+    list.push_back(name + "=" + std::string(member.value().get_string()));
+  }
+  return list;
+}
+
+// The text that set_limit reads, for a number in the field's unit.
+Result<std::string> limit_text(const LimitField& field,
+                               const json::value& value,
+                               bool outcome_unit,
+                               const std::string& path) {
+  if (value.is_string() && !outcome_unit) return std::string(value.get_string());
+  json::error_code error;
+  const auto number = value.to_number<double>(error);
+  if (error || !std::isfinite(number) || number < 0 || number > 1e18) {
+    return fail(Code::kInvalid, path + ": must be " +
+                                    (outcome_unit ? "a number" : "a number or a string such as ") +
+                                    (outcome_unit ? "" : "\"2s\" or \"128M\""));
+  }
+  const bool whole = std::floor(number) == number;
+  if (field.kind == LimitField::Kind::kDuration) {
+    const double seconds = outcome_unit ? number / 1e3 : number;
+    // Microseconds are as fine as set_limit reads.
+    return std::to_string(static_cast<std::uint64_t>(std::llround(seconds * 1e6))) + "us";
+  }
+  if (field.kind == LimitField::Kind::kCpus) return std::to_string(number);
+  if (!whole) return fail(Code::kInvalid, path + ": must be a whole number");
+  return std::to_string(static_cast<std::uint64_t>(number));
+}
+
+}  // namespace
+
+Result<LimitOverrides> read_limits(const json::value& value, const std::string& path) {
+  TRY_ASSIGN(JsonReader reader, JsonReader::of(value, path));
+  LimitOverrides limits;
+  for (const LimitField& field : limit_fields()) {
+    std::string other(field.name);
+    if (field.kind == LimitField::Kind::kDuration) other += "_ms";
+    if (field.kind == LimitField::Kind::kBytes) other += "_bytes";
+    const json::value* const plain = reader.find(field.name);
+    const json::value* const as_outcome = other == field.name ? nullptr : reader.find(other);
+    if (plain != nullptr && as_outcome != nullptr) {
+      return fail(Code::kInvalid, reader.where(other) + ": the same limit stands there twice");
+    }
+    if (plain == nullptr && as_outcome == nullptr) continue;
+    const std::string where = reader.where(as_outcome != nullptr ? std::string_view(other) : field.name);
+    TRY_ASSIGN(const std::string text,
+               limit_text(field, as_outcome != nullptr ? *as_outcome : *plain,
+                          as_outcome != nullptr, where));
+    if (const Status set = set_limit(limits, field.name, text); !set) {
+      return std::unexpected(set.error().context(path));
+    }
+  }
+  TRY(reader.finish());
+  return limits;
+}
+
+Result<std::string> read_content(const json::value& value, const std::string& path) {
+  if (value.is_string()) return std::string(value.get_string());
+  TRY_ASSIGN(JsonReader reader, JsonReader::of(value, path));
+  TRY_ASSIGN(const auto content, reader.text("content"));
+  if (!content) return reader.wrong("content", "a string");
+  TRY_ASSIGN(const std::string encoding, reader.text_or("encoding", "utf-8"));
+  TRY(reader.finish());
+  return decode(*content, encoding, path);
+}
+
+Result<RunRequest> read_run_request(const json::value& value, const std::string& path) {
+  TRY_ASSIGN(JsonReader reader, JsonReader::of(value, path));
+  RunRequest request;
+  Submission& submission = request.submission;
+  TRY_ASSIGN(submission.language, reader.text_or("language", ""));
+  TRY_ASSIGN(const auto source, reader.text("source"));
+  const json::value* const files = reader.find("files");
+  if (source.has_value() == (files != nullptr)) {
+    return fail(Code::kInvalid, reader.where("source") + ": give either source or files");
+  }
+  TRY_ASSIGN(submission.entry, reader.text_or("entry", ""));
+  if (source) {
+    if (submission.language.empty()) {
+      return fail(Code::kInvalid, reader.where("language") + ": must be given with source");
+    }
+    // Without a name yet: the language's manifest says what its program is called.
+    submission.files.push_back({.path = submission.entry, .content = *source});
+  } else {
+    if (!files->is_array() || files->get_array().empty()) {
+      return reader.wrong("files", "an array of at least one file");
+    }
+    if (files->get_array().size() > kMaxFiles) {
+      return reader.wrong("files", "at most " + std::to_string(kMaxFiles) + " files");
+    }
+    std::size_t index = 0;
+    for (const json::value& each : files->get_array()) {
+      TRY_ASSIGN(File file, read_file_entry(each, reader.where("files") + "[" +
+                                                      std::to_string(index++) + "]"));
+      submission.files.push_back(std::move(file));
+    }
+  }
+  if (const json::value* const input = reader.find("stdin")) {
+    TRY_ASSIGN(request.input, read_content(*input, reader.where("stdin")));
+  }
+  TRY_ASSIGN(submission.args, reader.texts("args"));
+  if (const json::value* const environment = reader.find("env")) {
+    TRY_ASSIGN(submission.env, read_environment(*environment, reader.where("env")));
+  }
+  if (const json::value* const limits = reader.find("limits")) {
+    TRY_ASSIGN(submission.limits, read_limits(*limits, reader.where("limits")));
+  }
+  TRY_ASSIGN(request.policy, reader.text_or("policy", ""));
+  TRY_ASSIGN(submission.artifacts, reader.texts("artifacts"));
+  TRY_ASSIGN(request.webhook, reader.text_or("webhook", ""));
+  TRY(reader.finish());
+  return request;
+}
+
+std::string to_json(const RunRequest& request) {
+  const Submission& submission = request.submission;
+  json::array files;
+  for (const File& file : submission.files) {
+    const bool plain = is_valid_utf8(file.content);
+    files.push_back({{"path", file.path},
+                     {"content", plain ? file.content : base64_encode(file.content)},
+                     {"encoding", plain ? "utf-8" : "base64"},
+                     {"executable", file.executable}});
+  }
+  json::object environment;
+  for (const std::string& variable : submission.env) {
+    const std::size_t equals = variable.find('=');
+    environment[variable.substr(0, equals)] = variable.substr(equals + 1);
+  }
+  json::object limits;
+  for (const LimitField& field : limit_fields()) {
+    if (field.wanted_duration != nullptr && submission.limits.*field.wanted_duration) {
+      // In microseconds, exactly.
+      limits[field.name] =
+          std::to_string((submission.limits.*field.wanted_duration)->count() / 1000) + "us";
+    }
+    if (field.wanted_number == nullptr || !(submission.limits.*field.wanted_number)) continue;
+    const std::uint64_t number = *(submission.limits.*field.wanted_number);
+    if (field.kind == LimitField::Kind::kCpus) {
+      limits[field.name] = static_cast<double>(number) / 1e3;
+    } else {
+      limits[field.name] = number;
+    }
+  }
+  json::object object{{"language", submission.language}, {"files", std::move(files)},
+                      {"entry", submission.entry},       {"env", std::move(environment)},
+                      {"limits", std::move(limits)},     {"policy", request.policy},
+                      {"webhook", request.webhook}};
+  object["stdin"] = {{"content", base64_encode(request.input)}, {"encoding", "base64"}};
+  object["args"] = json::array(submission.args.begin(), submission.args.end());
+  object["artifacts"] = json::array(submission.artifacts.begin(), submission.artifacts.end());
+  return json::serialize(object);
+}
+
+}  // namespace belljar::api

@@ -1,0 +1,33 @@
+// RunRequest: what a client asks for with POST /v1/runs, read from JSON. Nothing here is trusted;
+// every error names its field.
+#pragma once
+
+#include <boost/json/value.hpp>
+#include <string>
+#include <vector>
+
+#include "model/submission.h"
+
+namespace belljar::api {
+
+struct RunRequest {
+  Submission submission;
+  std::string input;    // the program's stdin
+  std::string policy;   // a policy's name; empty: the service's default
+  std::string webhook;  // where the outcome is posted; empty: nowhere
+};
+
+// One run's object; `path` stands before the field names in messages. Unknown fields are refused.
+Result<RunRequest> read_run_request(const boost::json::value& value, const std::string& path);
+
+// The same as text, to be kept and read again by read_run_request.
+std::string to_json(const RunRequest& request);
+
+// {"wall": "2s", "memory": 134217728, "cpus": 0.5}: text as on the command line, or numbers in
+// seconds, bytes, counts and processors; "wall_ms" and "memory_bytes" as an outcome writes them.
+Result<LimitOverrides> read_limits(const boost::json::value& value, const std::string& path);
+
+// A text, or {"content", "encoding": "utf-8"|"base64"}.
+Result<std::string> read_content(const boost::json::value& value, const std::string& path);
+
+}  // namespace belljar::api

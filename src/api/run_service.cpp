@@ -1,0 +1,390 @@
+#include "api/run_service.h"
+
+
+#include <algorithm>
+#include <boost/json.hpp>
+
+#include "api/json_reader.h"
+#include "base/id.h"
+#include "base/sys.h"
+#include "base/text.h"
+#include "model/builtin_policies.h"
+
+namespace belljar::api {
+namespace {
+
+namespace json = boost::json;
+
+// What streams that come late may still see of runs that are over.
+constexpr std::size_t kMostEnded = 1000;
+constexpr std::size_t kMostEndedBytes = 64 * kMiB;
+
+json::value time_or_null(std::int64_t unix_milliseconds) {
+  if (unix_milliseconds == 0) return nullptr;
+  return json::value(format_time(unix_milliseconds));
+}
+
+// What happens in the cell, onto the run's list of events.
+class Recorder : public engine::Observer {
+ public:
+  explicit Recorder(LiveRun& live) : live_(live) {}
+  void on_stage(StageKind stage) override {
+    live_.add("status", json::serialize(json::object{{"state", "running"}, {"stage", to_string(stage)}}));
+  }
+  void on_output(StageKind stage, engine::OutputStream stream, std::string_view bytes) override {
+    // A compiler's words are not the program's output; they come with the outcome.
+    if (stage == StageKind::kRun) {
+      told_ = true;
+      live_.add_output(stream, bytes);
+    }
+  }
+  [[nodiscard]] bool told() const { return told_; }
+
+ private:
+  LiveRun& live_;
+  bool told_ = false;
+};
+
+engine::Input engine_input(const RunInput& input, const std::string& bytes) {
+  engine::Input made;
+  switch (input.kind) {
+    case RunInput::Kind::kBytes:
+      made.kind = bytes.empty() ? engine::Input::Kind::kEmpty : engine::Input::Kind::kBytes;
+      made.bytes = bytes;
+      break;
+    case RunInput::Kind::kPipe:
+      made.kind = engine::Input::Kind::kDescriptor;
+      made.fd = input.pipe->get();
+      break;
+    case RunInput::Kind::kTerminal:
+      made.kind = engine::Input::Kind::kTerminal;
+      made.fd = input.pipe->get();
+      break;
+  }
+  return made;
+}
+
+const std::map<std::string, Policy, std::less<>>& builtin_policies() {
+  static const auto policies = [] {
+    std::map<std::string, Policy, std::less<>> made;
+    for (const std::string_view name : builtin_policy_names()) {
+      if (auto policy = builtin_policy(name)) made.emplace(name, *std::move(policy));
+    }
+    return made;
+  }();
+  return policies;
+}
+
+}  // namespace
+
+std::string to_json(const ledger::Run& run) {
+  json::object object{{"id", run.id},
+                      {"state", ledger::state_name(run.state)},
+                      {"language", run.language},
+                      {"policy", run.policy},
+                      {"created_at", time_or_null(run.created_ms)},
+                      {"started_at", time_or_null(run.started_ms)},
+                      {"finished_at", time_or_null(run.finished_ms)},
+                      {"attempts", run.attempts}};
+  object["batch"] = run.batch.empty() ? json::value(nullptr) : json::value(run.batch);
+  object["status"] = run.status.empty() ? json::value(nullptr) : json::value(run.status);
+  object["reason"] = repair_utf8(run.reason);
+  std::string text = json::serialize(object);
+  // The outcome is JSON already, and may be large.
+  text.pop_back();
+  return text + ",\"outcome\":" + (run.outcome.empty() ? "null" : run.outcome) + "}";
+}
+
+RunService::RunService(const Settings& settings,
+                       const runtime::Catalog& catalog,
+                       ledger::Store& store,
+                       engine::Dispatcher& dispatcher,
+                       Metrics& metrics)
+    : settings_(settings),
+      catalog_(catalog),
+      store_(store),
+      dispatcher_(dispatcher),
+      metrics_(metrics) {}
+
+Result<const Policy*> RunService::policy(const std::string& name) const {
+  const std::string& wanted = name.empty() ? settings_.policy : name;
+  const auto found = builtin_policies().find(wanted);
+  if (found == builtin_policies().end()) {
+    std::string names;
+    for (const auto& [each, policy] : builtin_policies()) names += (names.empty() ? "" : ", ") + each;
+    return fail(Code::kInvalid, "policy: there is no " + quote(wanted) + "; there are " + names);
+  }
+  return &found->second;
+}
+
+Result<Submitted> RunService::submit(const Caller& caller, RunRequest request, SubmitOptions options) {
+  auto work = std::make_shared<Work>();
+  work->since = sys::now();
+  TRY_ASSIGN(work->policy, policy(request.policy));
+  request.policy = work->policy->name;
+  Submission& submission = request.submission;
+  if (submission.files.size() == 1 && submission.files.front().path.empty()) {
+    TRY_ASSIGN(const runtime::Manifest manifest, catalog_.by_name(submission.language));
+    submission.files.front().path =
+        !manifest.entries.empty()
+            ? manifest.entries.front()
+            : "main" + (manifest.extensions.empty() ? "" : manifest.extensions.front());
+    submission.entry = submission.files.front().path;
+  }
+  TRY_ASSIGN(const engine::Plan plan, engine::plan_submission(catalog_, *work->policy, submission));
+  work->request = std::move(request);
+  work->input = std::move(options.input);
+
+  ledger::Run& record = work->record;
+  record.id = make_id("run");
+  record.caller = caller.id;
+  record.batch = options.batch;
+  record.language = plan.manifest.name;
+  record.policy = work->policy->name;
+  record.submission = to_json(work->request);
+  record.webhook = work->request.webhook;
+  record.created_ms = unix_ms();
+  // Looked at before anything is written: a flood of refusals must not become a flood of writes.
+  const engine::DispatcherState state = dispatcher_.state();
+  if (state.waiting >= settings_.queue) return fail(Code::kExhausted, "the queue is full");
+
+  std::vector<ledger::Quota> quotas;
+  if (caller.key) {
+    quotas.push_back({.subject = caller.key->id, .per_day = caller.key->limits.runs_per_day});
+  }
+  auto accepted = store_.accept({&record, 1}, options.idempotency_key, quotas);
+  if (!accepted) {
+    // A ledger that cannot be written takes nothing on: the client may come again.
+    Error error = std::move(accepted).error();
+    if (error.code == Code::kExhausted) error.code = Code::kUnavailable;
+    return std::unexpected(std::move(error));
+  }
+  switch (accepted->answer) {
+    case ledger::Accepted::Answer::kNew:
+      break;
+    case ledger::Accepted::Answer::kReplayed: {
+      const auto known = live(caller, accepted->id);
+      return Submitted{.live = known ? *known : nullptr, .id = accepted->id, .replayed = true};
+    }
+    case ledger::Accepted::Answer::kConflict:
+      return fail(Code::kDenied, "idempotency_key: it was used for another request before");
+    case ledger::Accepted::Answer::kOverQuota:
+      return fail(Code::kExhausted, "the runs of this day are used up");
+  }
+  work->live = std::make_shared<LiveRun>(record.id, caller.id);
+  work->live->add("status", json::serialize(json::object{{"state", "queued"}, {"id", record.id}}));
+  {
+    const std::lock_guard lock(mutex_);
+    live_[record.id] = work->live;
+  }
+  const Submitted submitted{.live = work->live, .id = record.id};
+  if (const Status queued = enqueue(work, caller, plan, options); !queued) {
+    fail_run(*work, queued.error());
+    return std::unexpected(queued.error());
+  }
+  return submitted;
+}
+
+Status RunService::enqueue(std::shared_ptr<Work> work,
+                           const Caller& caller,
+                           const engine::Plan& plan,
+                           const SubmitOptions& options) {
+  Limits most = plan.stages.run.limits;
+  if (plan.stages.compile) {
+    most.memory = std::max(most.memory, plan.stages.compile->limits.memory);
+    most.cpus_milli = std::max(most.cpus_milli, plan.stages.compile->limits.cpus_milli);
+  }
+  std::uint64_t concurrent =
+      options.concurrent > 0 ? options.concurrent : settings_.concurrent_per_caller;
+  if (caller.key && caller.key->limits.concurrent > 0) {
+    concurrent = static_cast<std::uint64_t>(caller.key->limits.concurrent);
+  }
+  return dispatcher_.submit(
+      {.caller = caller.id,
+       .memory = most.memory,
+       .cpus_milli = most.cpus_milli,
+       .concurrent = concurrent,
+       .deadline = sys::now() +
+                   (options.patience > Nanoseconds{} ? options.patience : settings_.queue_wait),
+       .run = [this, work](engine::WardenAccess& access) { run(*work, access); },
+       .give_up = [this, work](const Error& error) { fail_run(*work, error); }});
+}
+
+void RunService::run(Work& work, engine::WardenAccess& access) {
+  const Nanoseconds queued = sys::now() - work.since;
+  work.record.started_ms = unix_ms();
+  const auto started = store_.started(work.record.id, work.record.started_ms);
+  if (started && *started == ledger::Change::kHadEnded) {
+    // Cancelled in the queue; whoever did that has told it.
+    return;
+  }
+  ++work.record.attempts;
+  bool told = false;
+  Result<Outcome> outcome = execute(work, access, told);
+  if (!outcome && outcome.error().code == Code::kUnavailable && !told) {
+    // The warden went away, and what it had begun with it: the next one gets it from the start.
+    access.drop();
+    outcome = execute(work, access, told);
+  }
+  if (!outcome) {
+    if (outcome.error().code == Code::kUnavailable) access.drop();
+    fail_run(work, outcome.error());
+    return;
+  }
+  if (!outcome->stages.empty()) outcome->stages.front().phases.queue = queued;
+  finish(work, *outcome);
+}
+
+Result<Outcome> RunService::execute(Work& work, engine::WardenAccess& access, bool& told) {
+  TRY_ASSIGN(warden::Client* const client, access.client());
+  TRY_ASSIGN(const Fd control, work.live->open_control());
+  engine::Engine engine(*client, catalog_, *work.policy);
+  engine::Input input = engine_input(work.input, work.request.input);
+  input.control_fd = control.get();
+  Recorder recorder(*work.live);
+  Result<Outcome> outcome = engine.execute(work.request.submission, input, recorder);
+  told = recorder.told();
+  return outcome;
+}
+
+void RunService::finish(Work& work, const Outcome& outcome) {
+  metrics_.outcome(outcome);
+  const bool cancelled = outcome.status == RunStatus::kCancelled;
+  std::string text = to_json(outcome);
+  if (!outcome.artifacts.empty()) {
+    // The outcome still tells of artifacts that a full disk did not keep.
+    (void)store_.put_artifacts(work.record.id, outcome.artifacts).has_value();
+  }
+  close(work,
+        {.state = cancelled ? ledger::State::kCancelled : ledger::State::kDone,
+         .status = std::string(to_string(outcome.status)),
+         .reason = outcome.reason,
+         .outcome = std::move(text),
+         .notice = {},
+         .at_ms = unix_ms()},
+        std::nullopt);
+}
+
+// Belljar could not do its part.
+void RunService::fail_run(Work& work, const Error& error) {
+  metrics_.count("belljar_refusals_total", error.code == Code::kExhausted ? "reason=\"queue\"" : "reason=\"error\"");
+  close(work,
+        {.state = work.live->is_cancelled() ? ledger::State::kCancelled : ledger::State::kLost,
+         .status = "rejected",
+         .reason = error.message,
+         .outcome = {},
+         .notice = {},
+         .at_ms = unix_ms()},
+        error);
+}
+
+void RunService::close(Work& work, const ledger::Ending& ending, std::optional<Error> error) {
+  ledger::Run& record = work.record;
+  record.state = ending.state;
+  record.status = ending.status;
+  record.reason = ending.reason;
+  record.outcome = ending.outcome;
+  record.finished_ms = ending.at_ms;
+  const std::string text = to_json(record);
+  ledger::Ending recorded = ending;
+  if (!record.webhook.empty()) recorded.notice = text;
+  // Where the ledger cannot be written now, the run stays unfinished in it, and the next start runs
+  // it again: at least once is the promise. Its client gets the answer all the same.
+  (void)store_.finished(record.id, recorded).has_value();
+  work.live->end(text, std::move(error));
+  keep(work.live);
+}
+
+void RunService::keep(const std::shared_ptr<LiveRun>& live) {
+  const std::lock_guard lock(mutex_);
+  ended_bytes_ += live->bytes();
+  ended_.push_back(live);
+  while (ended_.size() > kMostEnded || ended_bytes_ > kMostEndedBytes) {
+    ended_bytes_ -= ended_.front()->bytes();
+    live_.erase(ended_.front()->id());
+    ended_.pop_front();
+  }
+}
+
+Result<std::shared_ptr<LiveRun>> RunService::live(const Caller& caller, const std::string& id) {
+  const std::lock_guard lock(mutex_);
+  const auto found = live_.find(id);
+  // Somebody else's run is not told apart from none.
+  if (found == live_.end() || (found->second->caller() != caller.id && !caller.may("admin"))) {
+    return fail(Code::kNotFound, "there is no run of this id");
+  }
+  return found->second;
+}
+
+Result<std::string> RunService::run_json(const Caller& caller, const std::string& id) {
+  TRY_ASSIGN(const ledger::Run run, store_.find(id));
+  if (run.caller != caller.id && !caller.may("admin")) {
+    return fail(Code::kNotFound, "there is no run of this id");
+  }
+  return to_json(run);
+}
+
+Status RunService::cancel(const Caller& caller, const std::string& id) {
+  TRY_ASSIGN(const ledger::Run run, store_.find(id));
+  if (run.caller != caller.id && !caller.may("admin")) {
+    return fail(Code::kNotFound, "there is no run of this id");
+  }
+  if (ledger::has_ended(run.state)) return fail(Code::kDenied, "the run has ended");
+  const auto found = live(caller, id);
+  if (!found) return {};
+  (*found)->cancel();
+  if (run.state != ledger::State::kQueued) return {};
+  const ledger::Ending ending{.state = ledger::State::kCancelled,
+                              .status = std::string(to_string(RunStatus::kCancelled)),
+                              .reason = "cancelled before it was run",
+                              .outcome = {},
+                              .notice = {},
+                              .at_ms = unix_ms()};
+  TRY_ASSIGN(const ledger::Change change, store_.finished(id, ending));
+  if (change == ledger::Change::kMade) {
+    TRY_ASSIGN(const ledger::Run ended, store_.find(id));
+    (*found)->end(to_json(ended), std::nullopt);
+    keep(*found);
+  }
+  return {};
+}
+
+Status RunService::recover() {
+  TRY_ASSIGN(const std::vector<ledger::Run> runs, store_.unfinished());
+  for (const ledger::Run& each : runs) {
+    TRY_ASSIGN(const ledger::Run run, store_.find(each.id));
+    auto work = std::make_shared<Work>();
+    work->record = run;
+    work->since = sys::now();
+    work->live = std::make_shared<LiveRun>(run.id, run.caller);
+    const auto again = [this, &work, &run]() -> Status {
+      if (settings_.on_restart == "lost") {
+        return fail(Code::kUnavailable, "the service stopped while this run was not finished");
+      }
+      // A submission that takes the service down with it must not do so for ever.
+      constexpr int kMostAttempts = 3;
+      if (run.attempts >= kMostAttempts) {
+        return fail(Code::kUnavailable, "the service stopped " + std::to_string(run.attempts) +
+                                            " times while this run was not finished");
+      }
+      TRY_ASSIGN(const json::value value, parse_json(run.submission));
+      TRY_ASSIGN(work->request, read_run_request(value, ""));
+      TRY_ASSIGN(work->policy, policy(run.policy));
+      TRY_ASSIGN(const engine::Plan plan, engine::plan_submission(catalog_, *work->policy,
+                                                                  work->request.submission));
+      const Caller caller{.id = run.caller, .address = {}, .key = std::nullopt};
+      {
+        const std::lock_guard lock(mutex_);
+        live_[run.id] = work->live;
+      }
+      return enqueue(work, caller, plan, {});
+    }();
+    if (!again) {
+      metrics_.count("belljar_runs_lost_total", "");
+      fail_run(*work, again.error());
+    }
+  }
+  return {};
+}
+
+}  // namespace belljar::api

@@ -1,0 +1,109 @@
+// RunService: the way of a submission through the service: checked, recorded, queued, run,
+// recorded, told. Handlers of every dialect come through here.
+//
+// Every member may be called from any thread.
+#pragma once
+
+#include <deque>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "api/caller.h"
+#include "api/live_run.h"
+#include "api/metrics.h"
+#include "api/run_request.h"
+#include "api/settings.h"
+#include "engine/dispatcher.h"
+#include "engine/plan.h"
+#include "ledger/store.h"
+
+namespace belljar::api {
+
+// What stdin a run gets.
+struct RunInput {
+  enum class Kind : std::uint8_t { kBytes, kPipe, kTerminal };
+  Kind kind = Kind::kBytes;
+  std::shared_ptr<Fd> pipe;  // kPipe, kTerminal: the read end of what the client types into
+};
+
+struct SubmitOptions {
+  std::string idempotency_key;
+  std::string batch;
+  RunInput input;
+  Nanoseconds patience{};      // longest time in the queue; zero: the service's
+  std::size_t concurrent = 0;  // of this caller's at once; 0: the key's or the service's
+};
+
+// What a submission came to.
+struct Submitted {
+  std::shared_ptr<LiveRun> live;  // nothing where the run is only in the ledger: a replay
+  std::string id;
+  bool replayed = false;
+};
+
+class RunService {
+ public:
+  // All borrowed; they outlive it.
+  RunService(const Settings& settings,
+             const runtime::Catalog& catalog,
+             ledger::Store& store,
+             engine::Dispatcher& dispatcher,
+             Metrics& metrics);
+
+  // Recorded when it answers; runs as soon as it is its turn.
+  Result<Submitted> submit(const Caller& caller, RunRequest request, SubmitOptions options);
+
+  // The run as its owner sees it, JSON. kNotFound also for somebody else's.
+  Result<std::string> run_json(const Caller& caller, const std::string& id);
+  Result<std::shared_ptr<LiveRun>> live(const Caller& caller, const std::string& id);
+  // Ends it if it has not ended. kDenied when it has.
+  Status cancel(const Caller& caller, const std::string& id);
+
+  // After a start: what was accepted and not finished is run again, or ends as lost.
+  Status recover();
+
+  // Names of policies that requests may choose.
+  Result<const Policy*> policy(const std::string& name) const;
+
+ private:
+  struct Work {
+    std::shared_ptr<LiveRun> live;
+    RunRequest request;
+    RunInput input;
+    const Policy* policy = nullptr;
+    ledger::Run record;
+    Nanoseconds since{};
+    bool durable = true;
+  };
+
+  Status enqueue(std::shared_ptr<Work> work,
+                 const Caller& caller,
+                 const engine::Plan& plan,
+                 const SubmitOptions& options);
+  void run(Work& work, engine::WardenAccess& access);
+  Result<Outcome> execute(Work& work, engine::WardenAccess& access, bool& told);
+  void finish(Work& work, const Outcome& outcome);
+  void fail_run(Work& work, const Error& error);
+  void close(Work& work, const ledger::Ending& ending, std::optional<Error> error);
+  void keep(const std::shared_ptr<LiveRun>& live);
+  void forget_old();
+
+  const Settings& settings_;
+  const runtime::Catalog& catalog_;
+  ledger::Store& store_;
+  engine::Dispatcher& dispatcher_;
+  Metrics& metrics_;
+
+  std::mutex mutex_;
+  std::map<std::string, std::shared_ptr<LiveRun>> live_;
+  std::deque<std::shared_ptr<LiveRun>> ended_;  // oldest first, kept for streams that come late
+  std::size_t ended_bytes_ = 0;
+};
+
+// A run as the API shows it; the outcome's object stands inside as it is.
+std::string to_json(const ledger::Run& run);
+
+}  // namespace belljar::api

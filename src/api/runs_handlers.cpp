@@ -1,0 +1,262 @@
+// Runs and batches over HTTP, as api/openapi.yaml describes them.
+#include <boost/json.hpp>
+
+#include "api/interactive_run.h"
+#include "api/json_reader.h"
+#include "api/problem.h"
+#include "api/run_stream.h"
+#include "api/service.h"
+#include "base/id.h"
+#include "base/text.h"
+
+namespace belljar::api {
+namespace {
+
+namespace json = boost::json;
+
+constexpr std::size_t kMostInBatch = 1000;
+
+bool asked(const Request& request, std::string_view name) {
+  const auto value = request.parameter(name);
+  return value && (*value == "1" || *value == "true" || value->empty());
+}
+
+// The number of the last event a client has, from the header or, as browsers cannot set it on the
+// first request, the query.
+Result<std::uint64_t> last_event(const Request& request) {
+  auto text = request.header("last-event-id");
+  if (!text) text = request.parameter("last_event_id");
+  if (!text || text->empty()) return std::uint64_t{0};
+  const auto number = parse_count(*text);
+  if (!number) return fail(Code::kInvalid, "last-event-id: must be the number of an event");
+  return *number;
+}
+
+Response accepted(const Submitted& submitted) {
+  Response response{.status = 202};
+  response.body = json::serialize(json::object{{"id", submitted.id}, {"state", "queued"}});
+  response.headers.emplace_back("Location", "/v1/runs/" + submitted.id);
+  if (submitted.replayed) response.headers.emplace_back("Idempotency-Replayed", "true");
+  return response;
+}
+
+Response stream_of(std::shared_ptr<LiveRun> live, std::uint64_t after) {
+  Response response{.type = "text/event-stream"};
+  response.headers.emplace_back("X-Run-Id", live->id());
+  response.events = std::make_shared<RunStream>(std::move(live), after);
+  return response;
+}
+
+// Answers when the run has ended.
+void answer_at_end(const std::shared_ptr<LiveRun>& live, bool replayed, const Reply& reply) {
+  live->on_end([live, replayed, reply] {
+    if (const auto error = live->error()) {
+      Response response = problem(*error);
+      response.headers.emplace_back("Location", "/v1/runs/" + live->id());
+      return reply(std::move(response));
+    }
+    Response response{.body = live->run_json()};
+    response.headers.emplace_back("Location", "/v1/runs/" + live->id());
+    if (replayed) response.headers.emplace_back("Idempotency-Replayed", "true");
+    reply(std::move(response));
+  });
+}
+
+Status check_media_type(const Request& request) {
+  const std::string_view type = request.header("content-type").value_or("application/json");
+  if (type.substr(0, type.find(';')) == "application/json") return {};
+  return fail(Code::kInvalid, "content-type: must be application/json");
+}
+
+}  // namespace
+
+void Service::create_run(const Context& context, const Reply& reply) {
+  const Request& request = context.request;
+  if (closing_) return reply(problem(503, "Not available now", "the service is shutting down"));
+  const auto submitted = [&]() -> Result<Submitted> {
+    TRY(check_media_type(request));
+    TRY_ASSIGN(const json::value value, parse_json(request.body));
+    TRY_ASSIGN(RunRequest run, read_run_request(value, ""));
+    SubmitOptions options;
+    options.idempotency_key = request.header("idempotency-key").value_or("");
+    return runs_.submit(context.caller, std::move(run), std::move(options));
+  }();
+  if (!submitted) {
+    if (submitted.error().code == Code::kExhausted) {
+      return reply(retry_later(429, submitted.error().message, std::chrono::seconds(1)));
+    }
+    return reply(problem(submitted.error()));
+  }
+  if (asked(request, "stream") && submitted->live) {
+    const auto after = last_event(request);
+    if (!after) return reply(problem(after.error()));
+    return reply(stream_of(submitted->live, *after));
+  }
+  if (asked(request, "wait")) {
+    if (submitted->live) return answer_at_end(submitted->live, submitted->replayed, reply);
+    const auto text = runs_.run_json(context.caller, submitted->id);
+    if (!text) return reply(problem(text.error()));
+    Response response{.body = *text};
+    response.headers.emplace_back("Idempotency-Replayed", "true");
+    return reply(std::move(response));
+  }
+  reply(accepted(*submitted));
+}
+
+void Service::list_runs(const Context& context, const Reply& reply) {
+  const Request& request = context.request;
+  ledger::Filter filter;
+  if (!context.caller.may("admin")) filter.caller = context.caller.id;
+  if (const auto state = request.parameter("state")) {
+    filter.state = ledger::parse_state(*state);
+    if (!filter.state) return reply(problem(fail(Code::kInvalid, "state: there is no such state").error()));
+  }
+  filter.language = request.parameter("language").value_or("");
+  filter.batch = request.parameter("batch").value_or("");
+  int limit = 50;
+  if (const auto text = request.parameter("limit")) {
+    const auto number = parse_count(*text);
+    if (!number || *number == 0 || *number > static_cast<std::uint64_t>(ledger::kMaxPage)) {
+      return reply(problem(fail(Code::kInvalid, "limit: must be 1 to " + std::to_string(ledger::kMaxPage)).error()));
+    }
+    limit = static_cast<int>(*number);
+  }
+  const auto page = store_.list(filter, request.parameter("cursor").value_or(""), limit);
+  if (!page) return reply(problem(page.error()));
+  std::string body = "{\"runs\":[";
+  for (const ledger::Run& run : page->runs) {
+    if (body.back() != '[') body += ',';
+    body += to_json(run);
+  }
+  body += "],\"next\":" + (page->next.empty() ? "null" : json::serialize(json::value(page->next))) + "}";
+  reply({.body = std::move(body)});
+}
+
+void Service::get_run(const Context& context, const Reply& reply) {
+  const auto text = runs_.run_json(context.caller, context.path.at("id"));
+  if (!text) return reply(problem(text.error()));
+  if (asked(context.request, "wait")) {
+    // Not in memory any more means that it has ended.
+    if (const auto live = runs_.live(context.caller, context.path.at("id"))) {
+      return (*live)->on_end([live = *live, reply] { reply({.body = live->run_json()}); });
+    }
+  }
+  reply({.body = *text});
+}
+
+void Service::cancel_run(const Context& context, const Reply& reply) {
+  const Status done = runs_.cancel(context.caller, context.path.at("id"));
+  if (!done) {
+    if (done.error().code == Code::kDenied) return reply(problem(409, "Too late", done.error().message));
+    return reply(problem(done.error()));
+  }
+  reply({.status = 202, .body = json::serialize(json::object{{"id", context.path.at("id")}, {"state", "cancelling"}})});
+}
+
+void Service::run_events(const Context& context, const Reply& reply) {
+  const auto after = last_event(context.request);
+  if (!after) return reply(problem(after.error()));
+  const std::string& id = context.path.at("id");
+  if (const auto live = runs_.live(context.caller, id)) return reply(stream_of(*live, *after));
+  // What a run said while it ran is kept for a while only; how it ended is kept.
+  const auto text = runs_.run_json(context.caller, id);
+  if (!text) return reply(problem(text.error()));
+  const auto ended = std::make_shared<LiveRun>(id, context.caller.id);
+  ended->end(*text, std::nullopt);
+  reply(stream_of(ended, 0));
+}
+
+void Service::list_artifacts(const Context& context, const Reply& reply) {
+  const std::string& id = context.path.at("id");
+  if (const auto run = runs_.run_json(context.caller, id); !run) return reply(problem(run.error()));
+  const auto artifacts = store_.artifacts(id);
+  if (!artifacts) return reply(problem(artifacts.error()));
+  json::array list;
+  for (const ledger::ArtifactInfo& each : *artifacts) {
+    list.push_back({{"path", repair_utf8(each.path)}, {"bytes", each.size}, {"executable", each.executable}});
+  }
+  reply({.body = json::serialize(json::object{{"artifacts", std::move(list)}})});
+}
+
+void Service::get_artifact(const Context& context, const Reply& reply) {
+  const std::string& id = context.path.at("id");
+  if (const auto run = runs_.run_json(context.caller, id); !run) return reply(problem(run.error()));
+  const auto file = store_.artifact(id, context.path.at("path"));
+  if (!file) return reply(problem(file.error()));
+  // Never anything that a browser would render or run as a page of this service.
+  Response response{.type = "application/octet-stream", .body = file->content};
+  response.headers.emplace_back("Content-Disposition", "attachment");
+  response.headers.emplace_back("Content-Security-Policy", "sandbox; default-src 'none'");
+  reply(std::move(response));
+}
+
+void Service::create_batch(const Context& context, const Reply& reply) {
+  if (closing_) return reply(problem(503, "Not available now", "the service is shutting down"));
+  const auto answer = [&]() -> Result<std::string> {
+    TRY(check_media_type(context.request));
+    TRY_ASSIGN(const json::value value, parse_json(context.request.body));
+    TRY_ASSIGN(JsonReader reader, JsonReader::of(value, ""));
+    const json::value* const runs = reader.find("runs");
+    TRY(reader.finish());
+    if (runs == nullptr || !runs->is_array() || runs->get_array().empty() ||
+        runs->get_array().size() > kMostInBatch) {
+      return reader.wrong("runs", "an array of 1 to " + std::to_string(kMostInBatch) + " runs");
+    }
+    // All are read before the first is taken: one that is wrong leaves nothing behind.
+    std::vector<RunRequest> requests;
+    std::size_t index = 0;
+    for (const json::value& each : runs->get_array()) {
+      TRY_ASSIGN(RunRequest request, read_run_request(each, "runs[" + std::to_string(index++) + "]"));
+      requests.push_back(std::move(request));
+    }
+    const std::string batch = make_id("batch");
+    json::array list;
+    for (RunRequest& request : requests) {
+      SubmitOptions options;
+      options.batch = batch;
+      const auto submitted = runs_.submit(context.caller, std::move(request), std::move(options));
+      json::object entry;
+      if (submitted) {
+        entry = {{"id", submitted->id}, {"state", "queued"}};
+      } else {
+        entry = {{"id", nullptr}, {"state", "rejected"}, {"reason", repair_utf8(submitted.error().message)}};
+      }
+      list.push_back(std::move(entry));
+    }
+    return json::serialize(json::object{{"id", batch}, {"runs", std::move(list)}});
+  }();
+  if (!answer) return reply(problem(answer.error()));
+  reply({.status = 202, .body = *answer});
+}
+
+void Service::get_batch(const Context& context, const Reply& reply) {
+  ledger::Filter filter;
+  filter.batch = context.path.at("id");
+  if (!context.caller.may("admin")) filter.caller = context.caller.id;
+  const auto page = store_.list(filter, "", ledger::kMaxPage);
+  if (!page) return reply(problem(page.error()));
+  if (page->runs.empty()) return reply(problem(fail(Code::kNotFound, "there is no batch of this id").error()));
+  std::string body = "{\"id\":" + json::serialize(json::value(filter.batch)) + ",\"runs\":[";
+  std::size_t ended = 0;
+  // The list is newest first; a batch is shown in the order it was sent.
+  for (auto run = page->runs.rbegin(); run != page->runs.rend(); ++run) {
+    if (body.back() != '[') body += ',';
+    body += to_json(*run);
+    if (ledger::has_ended(run->state)) ++ended;
+  }
+  body += "],\"ended\":" + std::to_string(ended) + ",\"total\":" + std::to_string(page->runs.size()) + "}";
+  reply({.body = std::move(body)});
+}
+
+void Service::interact(const Context& context, const Reply& reply) {
+  if (!context.request.upgrade) {
+    Response response = problem(426, "Upgrade required", "this path speaks WebSocket");
+    response.headers.emplace_back("Upgrade", "websocket");
+    return reply(std::move(response));
+  }
+  Response response{.status = 101};
+  response.socket = std::make_shared<InteractiveRun>(runs_, context.caller);
+  reply(std::move(response));
+}
+
+}  // namespace belljar::api

@@ -1,0 +1,48 @@
+// Server: HTTP/1.1 and WebSocket on sockets that are already listening. Knows nothing of routes.
+//
+// Runs in: gateway. Handlers are called on threads of its own pool, replies come from any thread.
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <memory>
+
+#include "api/http.h"
+#include "base/fd.h"
+#include "base/result.h"
+
+namespace belljar::api {
+
+struct ServerSettings {
+  std::uint64_t max_body = 16 * kMiB;
+  std::uint64_t max_header = 16 * kKiB;
+  std::size_t max_connections = 1000;
+  std::size_t handler_threads = 4;
+  Nanoseconds header_time = std::chrono::seconds(10);  // for a request to come whole
+  Nanoseconds body_time = std::chrono::seconds(60);
+  Nanoseconds idle_time = std::chrono::seconds(75);    // between two requests, and for a write
+};
+
+using RequestHandler = std::function<void(const Request&, const Reply&)>;
+
+class Server {
+ public:
+  explicit Server(const ServerSettings& settings);
+  ~Server();
+  Server(const Server&) = delete;
+  Server& operator=(const Server&) = delete;
+
+  // Takes a listening stream socket over.
+  Status listen(Fd socket, RequestHandler handler);
+  // Serves until stop(), then until the requests that are being answered are done or `patience` is
+  // over.
+  void serve();
+  // From any thread or a signal's thread: takes no more connections and lets serve() return.
+  void stop(Nanoseconds patience);
+
+ private:
+  struct Implementation;
+  std::shared_ptr<Implementation> implementation_;
+};
+
+}  // namespace belljar::api

@@ -1,0 +1,102 @@
+// Service: what handlers need, in one place, and the table of routes.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+
+#include "api/caller.h"
+#include "api/http.h"
+#include "api/metrics.h"
+#include "api/run_service.h"
+#include "api/settings.h"
+#include "engine/rate_window.h"
+
+namespace belljar::api {
+
+struct Context {
+  const Request& request;
+  Caller caller;
+  std::map<std::string, std::string, std::less<>> path;  // what stood for {id} and the like
+};
+
+class Service {
+ public:
+  // All borrowed; they outlive it.
+  Service(const Settings& settings,
+          const runtime::Catalog& catalog,
+          ledger::Store& store,
+          engine::Dispatcher& dispatcher,
+          Metrics& metrics,
+          RunService& runs,
+          HostFacts host);
+
+  // Answers one request: finds the route, the caller, and whether he may. Blocks for no longer than
+  // the ledger takes; what has to wait answers later.
+  void handle(const Request& request, const Reply& reply);
+
+  // What the second port, pysandbox's executor, answers: any path.
+  void handle_executor(const Request& request, const Reply& reply);
+
+  // From here on nothing new is taken: /readyz says so.
+  void close() { closing_ = true; }
+
+ private:
+  using Handler = void (Service::*)(const Context&, const Reply&);
+  struct Route {
+    std::string_view method;
+    std::string_view pattern;
+    Handler handler;
+    std::string_view scope;  // what a key must allow; empty: everybody may
+  };
+  static std::span<const Route> routes();
+
+  // api/routes.cpp
+  Result<Caller> identify(const Request& request);
+  bool admit(const Caller& caller, const Reply& reply);
+  Reply measured(const Request& request, std::string_view route, const Reply& reply);
+  Reply with_headers(const Request& request, const Reply& reply) const;
+
+  // api/runs_handlers.cpp
+  void create_run(const Context& context, const Reply& reply);
+  void list_runs(const Context& context, const Reply& reply);
+  void get_run(const Context& context, const Reply& reply);
+  void cancel_run(const Context& context, const Reply& reply);
+  void run_events(const Context& context, const Reply& reply);
+  void list_artifacts(const Context& context, const Reply& reply);
+  void get_artifact(const Context& context, const Reply& reply);
+  void create_batch(const Context& context, const Reply& reply);
+  void get_batch(const Context& context, const Reply& reply);
+  void interact(const Context& context, const Reply& reply);
+
+  // api/system_handlers.cpp
+  void languages(const Context& context, const Reply& reply);
+  void health(const Context& context, const Reply& reply);
+  void ready(const Context& context, const Reply& reply);
+  void system(const Context& context, const Reply& reply);
+  void metrics_page(const Context& context, const Reply& reply);
+  void contract(const Context& context, const Reply& reply);
+
+  // api/dialects/
+  void secure_sandbox(const Context& context, const Reply& reply);
+  void safe_code_executor(const Context& context, const Reply& reply);
+  void pysandbox(const Context& context, const Reply& reply);
+
+  const Settings& settings_;
+  const runtime::Catalog& catalog_;
+  ledger::Store& store_;
+  engine::Dispatcher& dispatcher_;
+  Metrics& metrics_;
+  RunService& runs_;
+  const HostFacts host_;
+  std::atomic<bool> closing_ = false;
+
+  std::mutex mutex_;
+  engine::RateWindow rate_{std::chrono::minutes(1)};
+  engine::RateWindow dialect_rate_{std::chrono::minutes(1)};
+  std::map<std::string, std::size_t> dialect_running_;
+};
+
+}  // namespace belljar::api

@@ -1,0 +1,193 @@
+#include "api/setting_fields.h"
+
+#include <arpa/inet.h>
+
+#include <algorithm>
+#include <charconv>
+
+#include "base/text.h"
+#include "base/toml.h"
+
+namespace belljar::api {
+namespace {
+
+using Kind = SettingField::Kind;
+constexpr const auto& kFields = kSettingFields;
+
+std::string toml_name(std::string_view name) {
+  std::string text(name);
+  std::ranges::replace(text, '-', '_');
+  return text;
+}
+
+Status wrong(const SettingField& field, std::string_view wanted) {
+  return fail(Code::kInvalid, std::string(field.name) + ": must be " + std::string(wanted));
+}
+
+Status set_node(Settings& settings, const SettingField& field, const toml::node& node) {
+  if (const auto* const value = node.as_string()) return set(settings, field, value->get());
+  if (const auto* const value = node.as_integer()) {
+    if (field.kind == Kind::kText || field.kind == Kind::kFlag) return wrong(field, "a string");
+    return set(settings, field, std::to_string(value->get()));
+  }
+  if (const auto* const value = node.as_boolean()) {
+    if (field.kind != Kind::kFlag) return wrong(field, "no true or false");
+    return set(settings, field, value->get() ? "true" : "false");
+  }
+  return wrong(field, "a string, a number, true or false");
+}
+
+}  // namespace
+
+std::span<const SettingField> setting_fields() {
+  return kFields;
+}
+
+Status set(Settings& settings, const SettingField& field, std::string_view value) {
+  switch (field.kind) {
+    case Kind::kText:
+      settings.*field.text = value;
+      return {};
+    case Kind::kFlag:
+      if (value != "true" && value != "false" && value != "1" && value != "0") {
+        return wrong(field, "true or false");
+      }
+      settings.*field.flag = value == "true" || value == "1";
+      return {};
+    case Kind::kCount: {
+      const auto parsed = parse_count(value);
+      if (!parsed) return wrong(field, "a whole number from 0");
+      settings.*field.number = *parsed;
+      return {};
+    }
+    case Kind::kBytes: {
+      const auto parsed = parse_bytes(value);
+      if (!parsed) return wrong(field, "a size such as 64M");
+      settings.*field.number = *parsed;
+      return {};
+    }
+    case Kind::kDuration: {
+      const auto parsed = parse_duration(value);
+      if (!parsed) return wrong(field, "a time such as 30s");
+      settings.*field.duration = *parsed;
+      return {};
+    }
+  }
+  return {};
+}
+
+Status read_toml(Settings& settings, std::string_view toml, const std::string& where) {
+  if (!is_valid_utf8(toml)) return fail(Code::kInvalid, where + ": is not valid UTF-8");
+  const toml::parse_result parsed = toml::parse(toml);
+  if (!parsed) {
+    return fail(Code::kInvalid, where + ":" + std::to_string(parsed.error().source().begin.line) +
+                                    ": " + std::string(parsed.error().description()));
+  }
+  for (const auto& [key, node] : parsed.table()) {
+    const auto field = std::ranges::find_if(
+        kFields, [&key](const SettingField& each) { return toml_name(each.name) == key.str(); });
+    const std::string line = where + ":" + std::to_string(key.source().begin.line);
+    if (field == kFields.end()) {
+      return fail(Code::kInvalid, line + ": unknown setting " + quote(key.str()));
+    }
+    if (const Status done = set_node(settings, *field, node); !done) {
+      return std::unexpected(done.error().context(line));
+    }
+  }
+  return {};
+}
+
+Status read_environment(Settings& settings, std::span<const std::string> environment) {
+  for (const std::string& variable : environment) {
+    const std::size_t equals = variable.find('=');
+    if (equals == std::string::npos) continue;
+    const std::string_view name = std::string_view(variable).substr(0, equals);
+    for (const SettingField& field : kFields) {
+      if (field.environment != name) continue;
+      if (const Status done = set(settings, field, variable.substr(equals + 1)); !done) {
+        return std::unexpected(done.error().context(name));
+      }
+    }
+  }
+  return {};
+}
+
+Result<Endpoint> parse_endpoint(std::string_view text) {
+  const auto wrong = [text] {
+    return fail(Code::kInvalid, "listen: " + quote(text) +
+                                    " must be ADDRESS:PORT, such as 127.0.0.1:8000 or [::1]:8000");
+  };
+  const std::size_t colon = text.rfind(':');
+  if (colon == std::string_view::npos) return wrong();
+  Endpoint endpoint;
+  std::string_view address = text.substr(0, colon);
+  const std::string_view digits = text.substr(colon + 1);
+  const auto [end, error] = std::from_chars(digits.begin(), digits.end(), endpoint.port);
+  if (error != std::errc() || end != digits.end()) return wrong();
+  const bool brackets = address.starts_with('[') && address.ends_with(']');
+  if (brackets) address = address.substr(1, address.size() - 2);
+  endpoint.address = address == "localhost" ? "127.0.0.1" : std::string(address);
+  in_addr four{};
+  in6_addr six{};
+  if (!brackets && ::inet_pton(AF_INET, endpoint.address.c_str(), &four) == 1) {
+    endpoint.loopback = (ntohl(four.s_addr) >> 24) == 127;
+    return endpoint;
+  }
+  if (brackets && ::inet_pton(AF_INET6, endpoint.address.c_str(), &six) == 1) {
+    endpoint.loopback = IN6_IS_ADDR_LOOPBACK(&six);
+    return endpoint;
+  }
+  return wrong();
+}
+
+Status check(const Settings& settings) {
+  TRY_ASSIGN(const Endpoint endpoint, parse_endpoint(settings.listen));
+  if (settings.executor_port > 65535) return fail(Code::kInvalid, "executor-port: must be at most 65535");
+  if (settings.on_restart != "rerun" && settings.on_restart != "lost") {
+    return fail(Code::kInvalid, "on-restart: must be rerun or lost");
+  }
+  if (settings.sync != "full" && settings.sync != "normal") {
+    return fail(Code::kInvalid, "sync: must be full or normal");
+  }
+  if (settings.max_body == 0 || settings.max_body > kGiB) {
+    return fail(Code::kInvalid, "max-body: must be 1 byte to 1 GiB");
+  }
+  if (settings.concurrent > 1000) return fail(Code::kInvalid, "concurrent: must be at most 1000");
+  if (!parse_bytes(settings.memory_limit)) {
+    return fail(Code::kInvalid, "secure-sandbox-memory (MEMORY_LIMIT): must be a size such as 100m");
+  }
+  LimitOverrides limits;
+  if (const Status cpus = set_limit(limits, "cpus", settings.cpu_limit); !cpus) {
+    return std::unexpected(cpus.error().context("secure-sandbox-cpus (CPU_LIMIT)"));
+  }
+  if (settings.execution_timeout == 0) {
+    return fail(Code::kInvalid, "secure-sandbox-timeout (EXECUTION_TIMEOUT): must be at least 1");
+  }
+  return {};
+}
+
+std::string describe(const Settings& settings) {
+  std::string page;
+  for (const SettingField& field : kFields) {
+    page += toml_name(field.name) + " = ";
+    switch (field.kind) {
+      case Kind::kText:
+        page += '"' + escape_for_terminal(settings.*field.text) + '"';
+        break;
+      case Kind::kFlag:
+        page += settings.*field.flag ? "true" : "false";
+        break;
+      case Kind::kCount:
+      case Kind::kBytes:
+        page += std::to_string(settings.*field.number);
+        break;
+      case Kind::kDuration:
+        page += '"' + std::to_string((settings.*field.duration).count() / 1'000'000) + "ms\"";
+        break;
+    }
+    page += "  # " + std::string(field.help) + "\n";
+  }
+  return page;
+}
+
+}  // namespace belljar::api

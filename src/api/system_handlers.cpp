@@ -1,0 +1,76 @@
+// What the service says about itself.
+#include <boost/json.hpp>
+
+#include "api/problem.h"
+#include "api/service.h"
+#include "generated/contract.inc"
+#include "model/builtin_policies.h"
+#include "runtime/toolchain.h"
+
+namespace belljar::api {
+
+namespace json = boost::json;
+
+void Service::languages(const Context& /*context*/, const Reply& reply) {
+  json::array list;
+  for (const std::string& name : catalog_.names()) {
+    const auto manifest = catalog_.by_name(name);
+    if (!manifest) continue;
+    const auto toolchain = runtime::detect(*manifest);
+    json::object language{{"name", manifest->name},
+                          {"title", manifest->title},
+                          {"aliases", json::array(manifest->aliases.begin(), manifest->aliases.end())},
+                          {"extensions", json::array(manifest->extensions.begin(), manifest->extensions.end())},
+                          {"compiled", manifest->compile.has_value()},
+                          {"available", toolchain.has_value()},
+                          {"package", manifest->package},
+                          {"hello", {{"file", manifest->hello.file}, {"source", manifest->hello.source}}}};
+    list.push_back(std::move(language));
+  }
+  reply({.body = json::serialize(json::object{{"languages", std::move(list)}})});
+}
+
+void Service::health(const Context& /*context*/, const Reply& reply) {
+  reply({.body = R"({"status":"ok"})"});
+}
+
+void Service::ready(const Context& /*context*/, const Reply& reply) {
+  if (closing_) return reply(problem(503, "Not available now", "the service is shutting down"));
+  // A ledger that cannot be read takes no submission either.
+  if (const auto bytes = store_.bytes(); !bytes) {
+    return reply(problem(503, "Not available now", "the ledger does not answer"));
+  }
+  reply({.body = R"({"status":"ready"})"});
+}
+
+void Service::system(const Context& /*context*/, const Reply& reply) {
+  const engine::DispatcherState state = dispatcher_.state();
+  json::array policies;
+  for (const std::string_view name : builtin_policy_names()) policies.emplace_back(name);
+  json::object object{
+      {"version", BELLJAR_VERSION},
+      {"kernel", host_.kernel},
+      {"cgroup_mode", host_.cgroup_mode},
+      {"landlock_abi", host_.landlock_abi},
+      {"rootless", host_.rootless},
+      {"policies", std::move(policies)},
+      {"default_policy", settings_.policy},
+      {"runs", {{"running", state.running}, {"waiting", state.waiting}, {"concurrent", state.threads}, {"queue", settings_.queue}}},
+  };
+  reply({.body = json::serialize(object)});
+}
+
+void Service::metrics_page(const Context& /*context*/, const Reply& reply) {
+  const engine::DispatcherState state = dispatcher_.state();
+  Response response{.type = "text/plain; version=0.0.4; charset=utf-8"};
+  response.body = metrics_.text({{"belljar_runs_waiting", static_cast<double>(state.waiting)},
+                                 {"belljar_runs_running", static_cast<double>(state.running)},
+                                 {"belljar_ready", closing_ ? 0.0 : 1.0}});
+  reply(std::move(response));
+}
+
+void Service::contract(const Context& /*context*/, const Reply& reply) {
+  reply({.type = "application/yaml", .body = std::string(kContract)});
+}
+
+}  // namespace belljar::api

@@ -1,0 +1,214 @@
+#include "app/gateway_main.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/sysinfo.h>
+#include <unistd.h>
+
+#include <boost/json.hpp>
+#include <condition_variable>
+#include <cstdlib>
+#include <thread>
+
+#include "api/server.h"
+#include "api/service.h"
+#include "app/gateway_confinement.h"
+#include "app/log.h"
+#include "app/service_protocol.h"
+#include "base/id.h"
+#include "base/sys.h"
+#include "base/text.h"
+#include "ledger/sqlite_store.h"
+
+namespace belljar::app {
+namespace {
+
+constexpr std::size_t kMostSettings = 1 * kMiB;
+
+// Where connections to a warden come from: one warden that all share, and another when it is gone.
+class Wardens {
+ public:
+  explicit Wardens(int control) : control_(control) {}
+
+  Result<warden::Client> connect() {
+    const std::lock_guard lock(mutex_);
+    if (first_) {
+      if (auto client = first_->connect()) return client;
+      first_.reset();
+    }
+    TRY_ASSIGN(Fd socket, request());
+    first_ = warden::Client::adopt(std::move(socket));
+    TRY(first_->host());
+    return first_->connect();
+  }
+
+ private:
+  Result<Fd> request() {
+    const auto message = GatewayMessage::kWarden;
+    TRY(sys::send_message(control_, {reinterpret_cast<const char*>(&message), sizeof message}, {}));
+    TRY_ASSIGN(sys::Message answer, sys::receive_message(control_, 256));
+    if (answer.fds.size() != 1) {
+      return fail(Code::kUnavailable, answer.bytes.empty() ? "the supervisor is gone" : answer.bytes);
+    }
+    return std::move(answer.fds.front());
+  }
+
+  int control_;
+  std::mutex mutex_;
+  std::optional<warden::Client> first_;
+};
+
+struct Sockets {
+  Fd listener;
+  Fd executor;  // or none
+};
+
+engine::DispatcherSettings dispatcher_settings(const api::Settings& settings) {
+  const long processors = std::max(1L, ::sysconf(_SC_NPROCESSORS_ONLN));
+  struct sysinfo host{};
+  ::sysinfo(&host);
+  const std::uint64_t memory = host.totalram * host.mem_unit;
+  engine::DispatcherSettings made;
+  made.threads = settings.concurrent > 0 ? settings.concurrent : static_cast<std::size_t>(2 * processors);
+  made.queue = settings.queue;
+  made.queue_per_caller = settings.queue_per_caller;
+  made.memory = settings.memory > 0 ? settings.memory : memory / 2;
+  // A share of processors is a ceiling, not a reservation: how many run at once is `threads`.
+  made.cpus_milli = UINT64_MAX / 2;
+  return made;
+}
+
+// Forgets old runs, now and then.
+void prune_for_ever(const api::Settings& settings, ledger::Store& store, const std::stop_token& stop) {
+  const ledger::Retention retention{
+      .max_age_ms = static_cast<std::int64_t>(settings.keep_days) * ledger::kDayMs,
+      .max_bytes = static_cast<std::int64_t>(settings.keep_bytes)};
+  std::mutex mutex;
+  std::condition_variable_any woken;
+  std::unique_lock lock(mutex);
+  while (!stop.stop_requested()) {
+    if (const auto pruned = store.prune(retention, unix_ms()); !pruned) {
+      log_event("prune_failed", {{"reason", pruned.error().message}});
+    }
+    woken.wait_for(lock, stop, std::chrono::minutes(10), [] { return false; });
+  }
+}
+
+// Every request, as one line.
+api::RequestHandler logged(api::RequestHandler handler) {
+  return [handler = std::move(handler)](const api::Request& request, const api::Reply& reply) {
+    const std::string id = make_id("req");
+    const Nanoseconds since = sys::now();
+    const std::string trace(request.header("traceparent").value_or(""));
+    handler(request, [id, since, trace, method = request.method, path = request.path,
+                      peer = request.peer, reply](api::Response response) {
+      const double ms = static_cast<double>((sys::now() - since).count()) / 1e6;
+      boost::json::object event{{"request", id}, {"method", repair_utf8(method)}, {"path", path},
+                                {"status", response.status}, {"ms", ms}, {"peer", peer}};
+      for (const auto& [name, value] : response.headers) {
+        if (name == "Location") event["location"] = value;
+      }
+      if (!trace.empty()) event["traceparent"] = repair_utf8(trace);
+      log_event("request", std::move(event));
+      response.headers.emplace_back("X-Request-Id", id);
+      reply(std::move(response));
+    });
+  };
+}
+
+Status tell_supervisor(GatewayMessage message) {
+  return sys::send_message(kGatewayControlFd, {reinterpret_cast<const char*>(&message), sizeof message}, {});
+}
+
+Status serve(const api::Settings& settings, Sockets sockets) {
+  sigset_t signals;
+  sigemptyset(&signals);
+  for (const int each : {SIGTERM, SIGINT}) sigaddset(&signals, each);
+  ::pthread_sigmask(SIG_BLOCK, &signals, nullptr);  // for every thread that comes after
+
+  TRY_ASSIGN(const runtime::Catalog catalog, runtime::Catalog::open(settings.runtimes));
+  const auto sync = settings.sync == "normal" ? ledger::SqliteOptions::Sync::kNormal
+                                              : ledger::SqliteOptions::Sync::kFull;
+  TRY_ASSIGN(const auto store, ledger::SqliteStore::open(settings.state_dir + "/ledger.db", {.sync = sync}));
+  Wardens wardens(kGatewayControlFd);
+  TRY_ASSIGN(warden::Client first, wardens.connect());
+  TRY_ASSIGN(const HostFacts host, first.host());
+
+  api::Metrics metrics;
+  const engine::DispatcherSettings limits = dispatcher_settings(settings);
+  std::optional<engine::Dispatcher> dispatcher(std::in_place, limits, [&wardens] { return wardens.connect(); });
+  api::RunService runs(settings, catalog, *store, *dispatcher, metrics);
+  TRY(runs.recover());
+  api::Service service(settings, catalog, *store, *dispatcher, metrics, runs, host);
+  api::Server server({.max_body = settings.max_body, .max_connections = settings.max_connections});
+  TRY(server.listen(std::move(sockets.listener), logged([&service](const api::Request& request, const api::Reply& reply) {
+    service.handle(request, reply);
+  })));
+  if (sockets.executor.valid()) {
+    TRY(server.listen(std::move(sockets.executor), logged([&service](const api::Request& request, const api::Reply& reply) {
+      service.handle_executor(request, reply);
+    })));
+  }
+  const std::jthread pruner([&settings, &store](const std::stop_token& stop) {
+    prune_for_ever(settings, *store, stop);
+  });
+  const std::jthread stopper([&] {
+    int signal = 0;
+    ::sigwait(&signals, &signal);
+    log_event("stopping", {{"signal", signal_name(signal)}});
+    service.close();
+    // What was taken is finished first, so that who waits for it still gets its answer.
+    (void)dispatcher->drain(settings.drain);
+    server.stop(std::chrono::seconds(5));
+  });
+  TRY(tell_supervisor(GatewayMessage::kReady));
+  log_event("ready", {{"kernel", host.kernel}, {"cgroup_mode", host.cgroup_mode}, {"concurrent", limits.threads}});
+  server.serve();
+  // Before what its jobs use goes away.
+  dispatcher.reset();
+  return {};
+}
+
+// What the supervisor gave, taken over before anything else can get these numbers.
+Sockets inherit() {
+  Sockets sockets{.listener = Fd::adopt(kGatewayListenFd)};
+  if (::fcntl(kGatewayExecutorFd, F_GETFD) >= 0) sockets.executor = Fd::adopt(kGatewayExecutorFd);
+  for (const int fd : {kGatewayControlFd, kGatewayListenFd, kGatewayExecutorFd}) {
+    ::fcntl(fd, F_SETFD, FD_CLOEXEC);
+  }
+  return sockets;
+}
+
+Status run(uid_t uid, Sockets sockets) {
+  TRY_ASSIGN(const std::string text, sys::read_file("/proc/self/fd/4", kMostSettings));
+  ::close(kGatewaySettingsFd);
+  api::Settings settings;
+  TRY(api::read_toml(settings, text, "settings"));
+  // Its own, not those of whoever started the service.
+  ::setenv("HOME", settings.state_dir.c_str(), 1);
+  ::setenv("XDG_CACHE_HOME", settings.state_dir.c_str(), 1);
+  ::umask(077);
+  rlimit files{};
+  if (::getrlimit(RLIMIT_NOFILE, &files) == 0) {
+    files.rlim_cur = files.rlim_max;
+    ::setrlimit(RLIMIT_NOFILE, &files);
+  }
+  TRY(confine_gateway(uid, settings.state_dir));
+  return serve(settings, std::move(sockets));
+}
+
+}  // namespace
+
+int gateway_main(int argc, char** argv) {
+  ::signal(SIGPIPE, SIG_IGN);
+  const auto uid = argc > 2 ? parse_count(argv[2]) : fail(Code::kInvalid, "no uid");
+  const Status status = uid ? run(static_cast<uid_t>(*uid), inherit())
+                            : Status(std::unexpected(uid.error()));
+  if (status) return 0;
+  log_event("gateway_failed", {{"reason", status.error().message}});
+  return 1;
+}
+
+}  // namespace belljar::app

@@ -1,0 +1,285 @@
+// `belljar serve`: starts the gateway and wardens for it, and starts them again when they fall.
+// Reads nothing from outside; stays what the person who started it is.
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <pwd.h>
+#include <signal.h>
+#include <spawn.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <deque>
+#include <filesystem>
+#include <set>
+
+#include "app/invocation.h"
+#include "app/log.h"
+#include "app/service_protocol.h"
+#include "app/settings_source.h"
+#include "app/terminal.h"
+#include "base/sys.h"
+#include "base/text.h"
+#include "ledger/sqlite_store.h"
+#include "warden/client.h"
+#include "warden/protocol.h"
+
+namespace belljar::app {
+namespace {
+
+Result<Fd> listen_on(const api::Endpoint& endpoint) {
+  const bool six = endpoint.address.find(':') != std::string::npos;
+  Fd socket = Fd::adopt(::socket(six ? AF_INET6 : AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  if (!socket.valid()) return fail_errno("socket");
+  const int yes = 1;
+  ::setsockopt(socket.get(), SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
+  sockaddr_in6 address6{.sin6_family = AF_INET6, .sin6_port = htons(endpoint.port)};
+  sockaddr_in address4{.sin_family = AF_INET, .sin_port = htons(endpoint.port)};
+  ::inet_pton(AF_INET6, endpoint.address.c_str(), &address6.sin6_addr);
+  ::inet_pton(AF_INET, endpoint.address.c_str(), &address4.sin_addr);
+  const auto* const address = six ? reinterpret_cast<const sockaddr*>(&address6)
+                                  : reinterpret_cast<const sockaddr*>(&address4);
+  const socklen_t size = six ? sizeof address6 : sizeof address4;
+  const std::string where = endpoint.address + ":" + std::to_string(endpoint.port);
+  if (::bind(socket.get(), address, size) != 0) return fail_errno("listen: " + where);
+  if (::listen(socket.get(), 512) != 0) return fail_errno("listen: " + where);
+  return socket;
+}
+
+// The port that the kernel chose where 0 was asked for.
+std::uint16_t port_of(int socket) {
+  sockaddr_storage address{};
+  socklen_t size = sizeof address;
+  ::getsockname(socket, reinterpret_cast<sockaddr*>(&address), &size);
+  return ntohs(address.ss_family == AF_INET6 ? reinterpret_cast<sockaddr_in6*>(&address)->sin6_port
+                                             : reinterpret_cast<sockaddr_in*>(&address)->sin_port);
+}
+
+// By number, or by name from /etc/passwd; a static program asks no name service.
+Result<uid_t> gateway_uid(const api::Settings& settings) {
+  if (::geteuid() != 0) return ::geteuid();
+  const std::string wanted = settings.user.empty() ? "belljar" : settings.user;
+  if (const auto number = parse_count(wanted)) {
+    if (*number == 0) return fail(Code::kInvalid, "user: the gateway must not be root");
+    return static_cast<uid_t>(*number);
+  }
+  TRY_ASSIGN(const std::string users, sys::read_file("/etc/passwd", 16 * kMiB));
+  const std::size_t at = ("\n" + users).find("\n" + wanted + ":");
+  if (at == std::string::npos) {
+    if (settings.user.empty()) return kGatewayUid;
+    return fail(Code::kInvalid, "user: there is no user " + quote(wanted));
+  }
+  std::string_view line = std::string_view(users).substr(at);
+  line = line.substr(0, line.find('\n'));
+  for (int i = 0; i < 2; ++i) line = line.substr(line.find(':') + 1);
+  const auto number = parse_count(line.substr(0, line.find(':')));
+  if (!number || *number == 0) return fail(Code::kInvalid, "user: " + quote(wanted) + " has no uid of its own");
+  return static_cast<uid_t>(*number);
+}
+
+// Opened and migrated once before the gateway gives up its rights, so that what is wrong with it is
+// told where a person sees it.
+Status prepare_state(const api::Settings& settings, uid_t uid) {
+  std::error_code error;
+  std::filesystem::create_directories(settings.state_dir, error);
+  if (error) return fail(Code::kInvalid, "state-dir: " + quote(settings.state_dir) + ": " + error.message());
+  TRY_ASSIGN(const Fd folder, sys::open_file(settings.state_dir.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW));
+  if (::fchmod(folder.get(), 0700) != 0) return fail_errno("state-dir: chmod");
+  { TRY_ASSIGN(const auto store, ledger::SqliteStore::open(settings.state_dir + "/ledger.db")); }
+  if (::geteuid() != 0) return {};
+  if (::fchown(folder.get(), uid, uid) != 0) return fail_errno("state-dir: chown");
+  for (const auto& entry : std::filesystem::directory_iterator(settings.state_dir, error)) {
+    if (::lchown(entry.path().c_str(), uid, uid) != 0) return fail_errno("state-dir: chown");
+  }
+  return {};
+}
+
+// systemd's protocol, sd_notify(3): one datagram.
+void notify_systemd(std::string_view state) {
+  const char* const path = ::getenv("NOTIFY_SOCKET");
+  if (path == nullptr || (path[0] != '/' && path[0] != '@')) return;
+  sockaddr_un address{.sun_family = AF_UNIX};
+  const std::string_view name(path);
+  if (name.size() >= sizeof address.sun_path) return;
+  std::ranges::copy(name, address.sun_path);
+  if (address.sun_path[0] == '@') address.sun_path[0] = '\0';
+  const Fd socket = Fd::adopt(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  const auto size = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + name.size());
+  ::sendto(socket.get(), state.data(), state.size(), MSG_NOSIGNAL,
+           reinterpret_cast<const sockaddr*>(&address), size);
+}
+
+class Supervisor {
+ public:
+  Supervisor(const api::Settings& settings, uid_t uid, Fd listener, Fd executor)
+      : settings_(settings), uid_(uid), listener_(std::move(listener)), executor_(std::move(executor)) {}
+
+  Result<int> run() {
+    sigset_t signals;
+    sigemptyset(&signals);
+    for (const int each : {SIGTERM, SIGINT, SIGCHLD}) sigaddset(&signals, each);
+    ::sigprocmask(SIG_BLOCK, &signals, nullptr);
+    const Fd events = Fd::adopt(::signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK));
+    if (!events.valid()) return fail_errno("signalfd");
+    TRY(start_gateway());
+    for (;;) {
+      std::array<pollfd, 2> waits{pollfd{.fd = events.get(), .events = POLLIN, .revents = 0},
+                                  pollfd{.fd = control_.get(), .events = POLLIN, .revents = 0}};
+      if (::poll(waits.data(), waits.size(), -1) < 0 && errno != EINTR) return fail_errno("poll");
+      if (waits[1].revents != 0) answer();
+      signalfd_siginfo info{};
+      while (::read(events.get(), &info, sizeof info) == sizeof info) {
+        if (info.ssi_signo != SIGCHLD) stop();
+      }
+      TRY_ASSIGN(const bool over, reap());
+      if (over) return stopping_ ? 0 : 1;
+    }
+  }
+
+ private:
+  Status start_gateway() {
+    TRY_ASSIGN(auto sockets, sys::make_seqpacket());
+    TRY_ASSIGN(const Fd text, sys::sealed_memfd("belljar-settings", api::describe(settings_)));
+    const std::vector<std::pair<int, int>> fds{{sockets[1].get(), kGatewayControlFd},
+                                               {text.get(), kGatewaySettingsFd},
+                                               {listener_.get(), kGatewayListenFd},
+                                               {executor_.get(), kGatewayExecutorFd}};
+    const std::string uid = std::to_string(uid_);
+    TRY_ASSIGN(gateway_, start({"belljar", "gateway", uid.c_str()}, fds));
+    control_ = std::move(sockets[0]);
+    started_.push_back(sys::now());
+    return {};
+  }
+
+  // Executes this file again with just these descriptors and its standard error.
+  static Result<pid_t> start(std::initializer_list<const char*> words,
+                             const std::vector<std::pair<int, int>>& fds) {
+    constexpr int kAway = 64;
+    std::vector<Fd> copies;
+    posix_spawn_file_actions_t actions;
+    ::posix_spawn_file_actions_init(&actions);
+    ::posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
+    ::posix_spawn_file_actions_addopen(&actions, 1, "/dev/null", O_WRONLY, 0);
+    ::posix_spawn_file_actions_addclosefrom_np(&actions, 1000);
+    int last = 2;
+    for (const auto& [from, to] : fds) {
+      if (from < 0) continue;
+      // Away from the numbers that they are about to be put on.
+      copies.push_back(Fd::adopt(::fcntl(from, F_DUPFD_CLOEXEC, kAway)));
+      ::posix_spawn_file_actions_adddup2(&actions, copies.back().get(), to);
+      last = std::max(last, to);
+    }
+    ::posix_spawn_file_actions_addclosefrom_np(&actions, last + 1);
+    posix_spawnattr_t attributes;
+    ::posix_spawnattr_init(&attributes);
+    sigset_t none;
+    sigemptyset(&none);
+    ::posix_spawnattr_setsigmask(&attributes, &none);
+    ::posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK);
+    std::vector<char*> argv;
+    for (const char* const word : words) argv.push_back(const_cast<char*>(word));
+    argv.push_back(nullptr);
+    pid_t child = -1;
+    const int error = ::posix_spawn(&child, "/proc/self/exe", &actions, &attributes, argv.data(), environ);
+    ::posix_spawnattr_destroy(&attributes);
+    ::posix_spawn_file_actions_destroy(&actions);
+    if (error != 0) return fail_errno("start " + std::string(*(words.begin() + 1)), error);
+    return child;
+  }
+
+  void answer() {
+    const auto message = sys::receive_message(control_.get(), 256);
+    if (!message || message->bytes.empty()) {
+      control_.reset();  // SIGCHLD tells the rest
+      return;
+    }
+    switch (static_cast<GatewayMessage>(message->bytes.front())) {
+      case GatewayMessage::kReady:
+        notify_systemd("READY=1");
+        return;
+      case GatewayMessage::kWarden:
+        break;
+    }
+    const auto give = [this]() -> Status {
+      TRY_ASSIGN(const auto sockets, sys::make_seqpacket());
+      TRY_ASSIGN(const pid_t child, start({"belljar", "warden"}, {{sockets[1].get(), warden::kClientFd}}));
+      wardens_.insert(child);
+      const int theirs = sockets[0].get();
+      return sys::send_message(control_.get(), "warden", {&theirs, 1});
+    }();
+    if (!give) {
+      log_event("warden_failed", {{"reason", give.error().message}});
+      (void)sys::send_message(control_.get(), give.error().message.substr(0, 200), {}).has_value();
+    }
+  }
+
+  void stop() {
+    if (!stopping_) notify_systemd("STOPPING=1");
+    stopping_ = true;
+    if (gateway_ > 0) ::kill(gateway_, SIGTERM);
+  }
+
+  // Whether all is over.
+  Result<bool> reap() {
+    int status = 0;
+    for (pid_t pid = ::waitpid(-1, &status, WNOHANG); pid > 0; pid = ::waitpid(-1, &status, WNOHANG)) {
+      if (wardens_.erase(pid) > 0) {
+        if (status != 0) log_event("warden_ended", {{"status", status}});
+        continue;
+      }
+      if (pid != gateway_) continue;
+      gateway_ = -1;
+      control_.reset();
+      if (stopping_) continue;
+      log_event("gateway_ended", {{"status", status}});
+      // One that cannot start is not started for ever.
+      constexpr std::size_t kMost = 5;
+      while (!started_.empty() && started_.front() + std::chrono::seconds(30) < sys::now()) started_.pop_front();
+      if (started_.size() >= kMost) return true;
+      TRY(start_gateway());
+    }
+    return stopping_ && gateway_ < 0 && wardens_.empty();
+  }
+
+  const api::Settings& settings_;
+  const uid_t uid_;
+  Fd listener_, executor_, control_;
+  pid_t gateway_ = -1;
+  std::set<pid_t> wardens_;
+  std::deque<Nanoseconds> started_;
+  bool stopping_ = false;
+};
+
+}  // namespace
+
+Result<int> serve_command(Invocation& invocation) {
+  TRY_ASSIGN(const api::Settings settings, read_settings(invocation.arguments));
+  TRY_ASSIGN(const api::Endpoint endpoint, api::parse_endpoint(settings.listen));
+  TRY_ASSIGN(const uid_t uid, gateway_uid(settings));
+  TRY(prepare_state(settings, uid));
+  if (!endpoint.loopback && !settings.open_to_all) {
+    TRY_ASSIGN(const auto store, ledger::SqliteStore::open(settings.state_dir + "/ledger.db"));
+    TRY_ASSIGN(const auto keys, store->list_keys(""));
+    if (std::ranges::none_of(keys, [](const ledger::Key& key) { return key.revoked_ms == 0; })) {
+      return fail(Code::kDenied, "listen: " + quote(settings.listen) +
+                                     " is not loopback and there is no key: make one with `belljar "
+                                     "keys create`, or say --open-to-all");
+    }
+  }
+  TRY_ASSIGN(Fd listener, listen_on(endpoint));
+  Fd executor;
+  if (settings.executor_port != 0) {
+    TRY_ASSIGN(executor, listen_on({.address = "127.0.0.1",
+                                    .port = static_cast<std::uint16_t>(settings.executor_port),
+                                    .loopback = true}));
+  }
+  const std::string host = endpoint.address.find(':') == std::string::npos ? endpoint.address : "[" + endpoint.address + "]";
+  say("listening on http://" + host + ":" + std::to_string(port_of(listener.get())));
+  return Supervisor(settings, uid, std::move(listener), std::move(executor)).run();
+}
+
+}  // namespace belljar::app
