@@ -308,17 +308,19 @@ class PythonReader final : public Reader {
     const auto key = constant(field(node, "subscript"), 0);
     if (!key) return {};
     Names names;
-    for (std::string& object : names_of(field(node, "value"), depth + 1)) {
-      if (object == "sys.modules" || object == kGlobals) {
-        append(names, {*key});
-      } else if (object == "__builtins__") {
-        append(names, {"builtins." + *key});
-      } else if (object.ends_with(".__dict__")) {
-        object.resize(object.size() - std::string_view("__dict__").size());
-        append(names, {object + *key});
-      }
+    for (const std::string& object : names_of(field(node, "value"), depth + 1)) {
+      append(names, item_of(object, *key));
     }
     return names;
+  }
+
+  // What the dictionaries hold that lead to built-in functions and modules.
+  static Names item_of(std::string object, const std::string& key) {
+    if (object == "sys.modules" || object == kGlobals) return {key};
+    if (object == "__builtins__") return {"builtins." + key};
+    if (!object.ends_with(".__dict__")) return {};
+    object.resize(object.size() - std::string_view("__dict__").size());
+    return {object + key};
   }
 
   Names names_of_call(TSNode node, int depth) const {
@@ -336,12 +338,10 @@ class PythonReader final : public Reader {
         append(names, below(names_of(named_child(arguments, 0), depth + 1), "__dict__"));
       } else if (name == "globals" || name == "vars" || name == "locals") {
         append(names, {std::string(kGlobals)});
-      } else if (name.ends_with(".get") || name.ends_with(".__getitem__")) {
-        const std::string object = name.substr(0, name.rfind('.'));
-        const auto key = argument(arguments, 0);
-        if (!key) continue;
-        if (object == "sys.modules" || object == kGlobals) append(names, {*key});
-        if (object.ends_with("__dict__") || object == "__builtins__") append(names, {*key});
+      } else if (plain.ends_with(".get") || plain.ends_with(".__getitem__")) {
+        if (const auto key = argument(arguments, 0)) {
+          append(names, item_of(plain.substr(0, plain.rfind('.')), *key));
+        }
       }
     }
     return names;
