@@ -3,11 +3,23 @@
 
 #include <cstddef>
 #include <optional>
+#include <cstdint>
 #include <string>
 #include <string_view>
 
 namespace belljar {
 
+// The first character of a text that is not empty.
+struct Utf8Unit {
+  enum class Kind : std::uint8_t {
+    kCharacter,
+    kIllFormed,
+    kIncomplete,  // well-formed so far, but the bytes end here
+  } kind;
+  char32_t code = 0;       // of a character
+  std::size_t length = 1;  // bytes: of the character, or of the maximal ill-formed part
+};
+Utf8Unit decode_utf8(std::string_view bytes);
 bool is_valid_utf8(std::string_view bytes);
 // Every maximal part of an ill-formed sequence becomes one U+FFFD, as Unicode recommends (chapter
 // 3.9) and Python and the browsers do.
