@@ -185,6 +185,11 @@ Result<Query> Connection::query(std::string_view sql) {
   return Query(place->second.get());
 }
 
+Status Connection::execute(std::string_view sql) {
+  TRY_ASSIGN(Query asked, query(sql));
+  return asked.run();
+}
+
 Status Connection::script(const std::string& sql) {
   if (sqlite3_exec(connection_.get(), sql.c_str(), nullptr, nullptr, nullptr) != SQLITE_OK) {
     return failure(connection_.get());
@@ -201,14 +206,12 @@ Result<std::int64_t> Connection::number(std::string_view sql) {
 // ---- Transaction -----------------------------------------------------------------------------
 
 Result<Transaction> Transaction::begin(Connection& connection) {
-  TRY_ASSIGN(Query query, connection.query("BEGIN IMMEDIATE"));
-  TRY(query.run());
+  TRY(connection.execute("BEGIN IMMEDIATE"));
   return Transaction(connection);
 }
 
 Status Transaction::commit() {
-  TRY_ASSIGN(Query query, open_->query("COMMIT"));
-  TRY(query.run());
+  TRY(open_->execute("COMMIT"));
   open_ = nullptr;
   return {};
 }

@@ -23,6 +23,7 @@
 #include <memory>
 #include <random>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "base/sys.h"
@@ -31,11 +32,13 @@
 
 // In place of the C library's: how often SQLite waits for the disk, and a disk that fails then.
 namespace {
-std::atomic<int> syncs = 0;       // NOLINT(readability-identifier-naming)
-std::atomic<int> sync_errno = 0;  // NOLINT(readability-identifier-naming)
+std::atomic<int> syncs = 0;          // NOLINT(readability-identifier-naming)
+std::atomic<int> sync_errno = 0;     // NOLINT(readability-identifier-naming)
+std::atomic<int> sync_sleep_us = 0;  // NOLINT(readability-identifier-naming)
 
 int sync_or_fail(long call, int fd) {
   ++syncs;
+  if (sync_sleep_us != 0) ::usleep(static_cast<useconds_t>(sync_sleep_us.load()));
   if (sync_errno == 0) return static_cast<int>(::syscall(call, fd));
   errno = sync_errno;
   return -1;
@@ -535,6 +538,95 @@ TEST(SqliteFullDisk, AFullFileSystemIsAnErrorUntilThereIsRoom) {
     return Raw(folder.file()).ask("PRAGMA integrity_check") == "ok\n" ? 0 : 51;
   });
   if (code == kNoMount) GTEST_SKIP() << "no tmpfs can be mounted here";
+  EXPECT_EQ(code, 0);
+}
+
+// ---- Changes that share a transaction ----------------------------------------------------------
+
+// Calls `body` with 0 to `count`-1, each in a thread of its own; true when each answered so.
+bool in_threads(int count, const std::function<bool(int)>& body) {
+  std::atomic<int> failures = 0;
+  {
+    std::vector<std::jthread> threads;
+    for (int t = 0; t < count; ++t) {
+      threads.emplace_back([&, t] {
+        if (!body(t)) ++failures;
+      });
+    }
+  }
+  return failures == 0;
+}
+
+std::string name_of(int thread, int number) {
+  return "run_" + std::to_string(thread) + "_" + std::to_string(number);
+}
+
+TEST(SqliteGroups, ShareOneWaitForTheDisk) {
+  constexpr int kThreads = 8;
+  constexpr int kRuns = 10;
+  const TemporaryFolder folder;
+  const auto store = opened(folder.file());
+  ASSERT_NE(store, nullptr);
+  const int before = syncs;
+  sync_sleep_us = 5000;  // so that some come while others wait
+  EXPECT_TRUE(in_threads(kThreads, [&](int thread) {
+    for (int i = 0; i < kRuns; ++i) {
+      if (!store->accept(run_named(name_of(thread, i)))) return false;
+    }
+    return true;
+  }));
+  sync_sleep_us = 0;
+  EXPECT_LT(syncs - before, kThreads * kRuns);
+  EXPECT_EQ(store->unfinished()->size(), std::size_t{kThreads} * kRuns);
+}
+
+TEST(SqliteGroups, WhatIsRefusedTakesNothingFromTheOthers) {
+  constexpr int kThreads = 8;
+  const TemporaryFolder folder;
+  const auto store = opened(folder.file());
+  ASSERT_NE(store, nullptr);
+  ASSERT_OK(store->accept(run_named("run_taken")));
+  sync_sleep_us = 2000;
+  EXPECT_TRUE(in_threads(kThreads, [&](int thread) {
+    for (int i = 0; i < 10; ++i) {
+      const std::vector<ledger::Run> runs = {
+          run_named(name_of(thread, i)),
+          run_named(thread % 2 == 0 ? "run_taken" : name_of(thread, 10 + i))};
+      const std::vector<Quota> quotas = {{.subject = "user:ada", .per_day = 0}};
+      if (store->accept(runs, "", quotas).has_value() != (thread % 2 == 1)) return false;
+    }
+    return true;
+  }));
+  sync_sleep_us = 0;
+  EXPECT_EQ(store->unfinished()->size(), 1U + kThreads / 2 * 20);
+  EXPECT_EQ(*store->used("user:ada", kNoonMs), kThreads / 2 * 20);
+  EXPECT_CODE(Code::kNotFound, store->find(name_of(0, 0)));
+}
+
+TEST(SqliteGroups, WhatDoesNotFitLetsTheOthersBy) {
+  const TemporaryFolder folder;
+  const int code = in_child([&] {
+    const auto store = SqliteStore::open(folder.file());
+    if (!store || !(*store)->accept(run_named("run_large"))) return 1;
+    std::signal(SIGXFSZ, SIG_IGN);
+    const rlimit limit{.rlim_cur = 16 * kMiB, .rlim_max = RLIM_INFINITY};
+    if (::setrlimit(RLIMIT_FSIZE, &limit) != 0) return 2;
+    sync_sleep_us = 2000;
+    const File large{.path = "large", .content = std::string(20 * kMiB, 'a')};
+    const bool fine = in_threads(5, [&](int thread) {
+      for (int i = 0; i < 8; ++i) {
+        if (thread == 0) {
+          const Status put = (*store)->put_artifacts("run_large", {&large, 1});
+          if (put || put.error().code != Code::kExhausted) return false;
+        } else if (!(*store)->accept(run_named(name_of(thread, i)))) {
+          return false;
+        }
+      }
+      return true;
+    });
+    if (!fine) return 3;
+    return (*store)->unfinished()->size() == 33 ? 0 : 4;
+  });
   EXPECT_EQ(code, 0);
 }
 
