@@ -8,6 +8,7 @@
 #include "api/json_reader.h"
 #include "base/sys.h"
 #include "base/text.h"
+#include "model/json_text.h"
 
 namespace belljar::api {
 namespace {
@@ -43,7 +44,7 @@ void InteractiveRun::complain(const Error& error) {
   std::function<void()> wake;
   {
     const std::lock_guard lock(mutex_);
-    errors_.push_back(json::serialize(
+    errors_.push_back(json_text(
         json::object{{"type", "error"}, {"detail", repair_utf8(error.message)}}));
     wake.swap(wake_);
   }

@@ -6,6 +6,7 @@
 
 #include "base/sys.h"
 #include "base/text.h"
+#include "model/json_text.h"
 
 namespace belljar::api {
 
@@ -40,7 +41,7 @@ void LiveRun::flush_output(engine::OutputStream stream, std::string& held, bool 
   }
   const std::size_t taken = ready.size();
   add_locked(stream == engine::OutputStream::kOut ? "stdout" : "stderr",
-             boost::json::serialize(object));
+             json_text(object));
   held.erase(0, taken);
 }
 

@@ -3,6 +3,7 @@
 #include <boost/json.hpp>
 
 #include "base/text.h"
+#include "model/json_text.h"
 
 namespace belljar::api {
 namespace {
@@ -75,7 +76,7 @@ Response problem(unsigned status, std::string_view title, std::string_view detai
   Response response;
   response.status = status;
   response.type = "application/problem+json";
-  response.body = boost::json::serialize(object);
+  response.body = json_text(object);
   return response;
 }
 

@@ -5,6 +5,7 @@
 
 #include "api/json_reader.h"
 #include "base/text.h"
+#include "model/json_text.h"
 
 namespace belljar::api {
 namespace {
@@ -166,6 +167,11 @@ Result<RunRequest> read_run_request(const json::value& value, const std::string&
   }
   TRY_ASSIGN(request.policy, reader.text_or("policy", ""));
   TRY_ASSIGN(submission.artifacts, reader.texts("artifacts"));
+  TRY_ASSIGN(request.screening, reader.text_or("screening", ""));
+  TRY_ASSIGN(request.output, reader.text_or("output", ""));
+  if (!request.output.empty() && request.output != "plain" && request.output != "base64") {
+    return reader.wrong("output", "\"plain\" or \"base64\"");
+  }
   TRY_ASSIGN(request.webhook, reader.text_or("webhook", ""));
   TRY(reader.finish());
   return request;
@@ -204,11 +210,12 @@ std::string to_json(const RunRequest& request) {
   json::object object{{"language", submission.language}, {"files", std::move(files)},
                       {"entry", submission.entry},       {"env", std::move(environment)},
                       {"limits", std::move(limits)},     {"policy", request.policy},
+                      {"screening", request.screening},  {"output", request.output},
                       {"webhook", request.webhook}};
   object["stdin"] = {{"content", base64_encode(request.input)}, {"encoding", "base64"}};
   object["args"] = json::array(submission.args.begin(), submission.args.end());
   object["artifacts"] = json::array(submission.artifacts.begin(), submission.artifacts.end());
-  return json::serialize(object);
+  return json_text(object);
 }
 
 }  // namespace belljar::api

@@ -14,6 +14,10 @@ struct RunRequest {
   Submission submission;
   std::string input;    // the program's stdin
   std::string policy;   // a policy's name; empty: the service's default
+  std::string screening;  // a rule set's name, "none", or empty: the service's default
+  // What stdout and stderr come back as: as they are; "plain": without what steers a terminal;
+  // "base64": also exactly, whatever they hold.
+  std::string output;
   std::string webhook;  // where the outcome is posted; empty: nowhere
 };
 

@@ -9,6 +9,8 @@
 #include "base/sys.h"
 #include "base/text.h"
 #include "model/builtin_policies.h"
+#include "model/json_text.h"
+#include "screen/sanitizer.h"
 
 namespace belljar::api {
 namespace {
@@ -29,7 +31,7 @@ class Recorder : public engine::Observer {
  public:
   explicit Recorder(LiveRun& live) : live_(live) {}
   void on_stage(StageKind stage) override {
-    live_.add("status", json::serialize(json::object{{"state", "running"}, {"stage", to_string(stage)}}));
+    live_.add("status", json_text(json::object{{"state", "running"}, {"stage", to_string(stage)}}));
   }
   void on_output(StageKind stage, engine::OutputStream stream, std::string_view bytes) override {
     // A compiler's words are not the program's output; they come with the outcome.
@@ -75,6 +77,49 @@ const std::map<std::string, Policy, std::less<>>& builtin_policies() {
   return policies;
 }
 
+const std::map<std::string, screen::RuleSet, std::less<>>& rule_sets() {
+  static const auto sets = [] {
+    std::map<std::string, screen::RuleSet, std::less<>> made;
+    for (const std::string_view name : screen::builtin_rules_names()) {
+      if (auto rules = screen::builtin_rules(name)) made.emplace(name, *std::move(rules));
+    }
+    return made;
+  }();
+  return sets;
+}
+
+json::array to_value(const std::vector<screen::Finding>& findings) {
+  json::array list;
+  for (const screen::Finding& each : findings) {
+    list.push_back({{"rule", each.rule},
+                    {"path", repair_utf8(each.path)},
+                    {"line", each.line},
+                    {"column", each.column},
+                    {"reason", repair_utf8(each.reason)},
+                    {"text", repair_utf8(each.text)}});
+  }
+  return list;
+}
+
+// Empty where nothing was found.
+std::string findings_json(const screen::Verdict& verdict) {
+  if (verdict.findings.empty() && verdict.syntax_errors.empty() && verdict.not_analysed.empty()) {
+    return {};
+  }
+  return escape_json_for_terminal(json_text(json::object{{"refused", verdict.refused},
+                                                         {"findings", to_value(verdict.findings)},
+                                                         {"syntax_errors", to_value(verdict.syntax_errors)},
+                                                         {"not_analysed", to_value(verdict.not_analysed)}}));
+}
+
+void make_plain(Outcome& outcome) {
+  for (StageOutcome& stage : outcome.stages) {
+    for (Stream* const stream : {&stage.out, &stage.err}) {
+      stream->data = screen::sanitize(stream->data, {});
+    }
+  }
+}
+
 }  // namespace
 
 std::string to_json(const ledger::Run& run) {
@@ -89,7 +134,7 @@ std::string to_json(const ledger::Run& run) {
   object["batch"] = run.batch.empty() ? json::value(nullptr) : json::value(run.batch);
   object["status"] = run.status.empty() ? json::value(nullptr) : json::value(run.status);
   object["reason"] = repair_utf8(run.reason);
-  std::string text = json::serialize(object);
+  std::string text = json_text(object);
   // The outcome is JSON already, and may be large.
   text.pop_back();
   return text + ",\"outcome\":" + (run.outcome.empty() ? "null" : run.outcome) + "}";
@@ -132,6 +177,8 @@ Result<Submitted> RunService::submit(const Caller& caller, RunRequest request, S
     submission.entry = submission.files.front().path;
   }
   TRY_ASSIGN(const engine::Plan plan, engine::plan_submission(catalog_, *work->policy, submission));
+  TRY_ASSIGN(const screen::Verdict verdict, screen(request, plan));
+  work->screening = findings_json(verdict);
   work->request = std::move(request);
   work->input = std::move(options.input);
 
@@ -172,12 +219,16 @@ Result<Submitted> RunService::submit(const Caller& caller, RunRequest request, S
       return fail(Code::kExhausted, "the runs of this day are used up");
   }
   work->live = std::make_shared<LiveRun>(record.id, caller.id);
-  work->live->add("status", json::serialize(json::object{{"state", "queued"}, {"id", record.id}}));
+  work->live->add("status", json_text(json::object{{"state", "queued"}, {"id", record.id}}));
   {
     const std::lock_guard lock(mutex_);
     live_[record.id] = work->live;
   }
   const Submitted submitted{.live = work->live, .id = record.id};
+  if (verdict.refused) {
+    reject(*work, verdict);
+    return submitted;
+  }
   if (const Status queued = enqueue(work, caller, plan, options); !queued) {
     fail_run(*work, queued.error());
     return std::unexpected(queued.error());
@@ -210,6 +261,30 @@ Status RunService::enqueue(std::shared_ptr<Work> work,
        .give_up = [this, work](const Error& error) { fail_run(*work, error); }});
 }
 
+Result<screen::Verdict> RunService::screen(const RunRequest& request,
+                                           const engine::Plan& plan) const {
+  const std::string& name = request.screening.empty() ? settings_.screening : request.screening;
+  if (name == "none") return screen::Verdict();
+  const auto rules = rule_sets().find(name);
+  if (rules == rule_sets().end()) {
+    std::string names = "none";
+    for (const auto& [each, set] : rule_sets()) names += ", " + each;
+    return fail(Code::kInvalid, "screening: there is no " + quote(name) + "; there are " + names);
+  }
+  return screen::screen(rules->second, plan.manifest.name, request.submission.files, plan.stages.entry);
+}
+
+// Refused before any cell was made: an outcome like another, with what was found.
+void RunService::reject(Work& work, const screen::Verdict& verdict) {
+  metrics_.count("belljar_refusals_total", "reason=\"screening\"");
+  Outcome outcome;
+  outcome.status = RunStatus::kRejected;
+  outcome.reason = verdict.refusal();
+  outcome.language = work.record.language;
+  outcome.policy = work.record.policy;
+  finish(work, outcome);
+}
+
 void RunService::run(Work& work, engine::WardenAccess& access) {
   const Nanoseconds queued = sys::now() - work.since;
   work.record.started_ms = unix_ms();
@@ -232,7 +307,7 @@ void RunService::run(Work& work, engine::WardenAccess& access) {
     return;
   }
   if (!outcome->stages.empty()) outcome->stages.front().phases.queue = queued;
-  finish(work, *outcome);
+  finish(work, *std::move(outcome));
 }
 
 Result<Outcome> RunService::execute(Work& work, engine::WardenAccess& access, bool& told) {
@@ -247,10 +322,15 @@ Result<Outcome> RunService::execute(Work& work, engine::WardenAccess& access, bo
   return outcome;
 }
 
-void RunService::finish(Work& work, const Outcome& outcome) {
+void RunService::finish(Work& work, Outcome outcome) {
   metrics_.outcome(outcome);
   const bool cancelled = outcome.status == RunStatus::kCancelled;
-  std::string text = to_json(outcome);
+  if (work.request.output == "plain") make_plain(outcome);
+  std::string text = to_json(outcome, work.request.output == "base64" ? Base64::kAlways : Base64::kWhereNeeded);
+  if (!work.screening.empty()) {
+    text.pop_back();
+    text += ",\"screening\":" + work.screening + "}";
+  }
   if (!outcome.artifacts.empty()) {
     // The outcome still tells of artifacts that a full disk did not keep.
     (void)store_.put_artifacts(work.record.id, outcome.artifacts).has_value();

@@ -19,6 +19,7 @@
 #include "engine/dispatcher.h"
 #include "engine/plan.h"
 #include "ledger/store.h"
+#include "screen/screener.h"
 
 namespace belljar::api {
 
@@ -74,18 +75,20 @@ class RunService {
     RunRequest request;
     RunInput input;
     const Policy* policy = nullptr;
+    std::string screening;  // findings as JSON; empty: none
     ledger::Run record;
     Nanoseconds since{};
-    bool durable = true;
   };
 
   Status enqueue(std::shared_ptr<Work> work,
                  const Caller& caller,
                  const engine::Plan& plan,
                  const SubmitOptions& options);
+  Result<screen::Verdict> screen(const RunRequest& request, const engine::Plan& plan) const;
+  void reject(Work& work, const screen::Verdict& verdict);
   void run(Work& work, engine::WardenAccess& access);
   Result<Outcome> execute(Work& work, engine::WardenAccess& access, bool& told);
-  void finish(Work& work, const Outcome& outcome);
+  void finish(Work& work, Outcome outcome);
   void fail_run(Work& work, const Error& error);
   void close(Work& work, const ledger::Ending& ending, std::optional<Error> error);
   void keep(const std::shared_ptr<LiveRun>& live);

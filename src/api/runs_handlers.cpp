@@ -8,6 +8,7 @@
 #include "api/service.h"
 #include "base/id.h"
 #include "base/text.h"
+#include "model/json_text.h"
 
 namespace belljar::api {
 namespace {
@@ -34,7 +35,7 @@ Result<std::uint64_t> last_event(const Request& request) {
 
 Response accepted(const Submitted& submitted) {
   Response response{.status = 202};
-  response.body = json::serialize(json::object{{"id", submitted.id}, {"state", "queued"}});
+  response.body = json_text(json::object{{"id", submitted.id}, {"state", "queued"}});
   response.headers.emplace_back("Location", "/v1/runs/" + submitted.id);
   if (submitted.replayed) response.headers.emplace_back("Idempotency-Replayed", "true");
   return response;
@@ -128,7 +129,7 @@ void Service::list_runs(const Context& context, const Reply& reply) {
     if (body.back() != '[') body += ',';
     body += to_json(run);
   }
-  body += "],\"next\":" + (page->next.empty() ? "null" : json::serialize(json::value(page->next))) + "}";
+  body += "],\"next\":" + (page->next.empty() ? "null" : json_text(json::value(page->next))) + "}";
   reply({.body = std::move(body)});
 }
 
@@ -150,7 +151,7 @@ void Service::cancel_run(const Context& context, const Reply& reply) {
     if (done.error().code == Code::kDenied) return reply(problem(409, "Too late", done.error().message));
     return reply(problem(done.error()));
   }
-  reply({.status = 202, .body = json::serialize(json::object{{"id", context.path.at("id")}, {"state", "cancelling"}})});
+  reply({.status = 202, .body = json_text(json::object{{"id", context.path.at("id")}, {"state", "cancelling"}})});
 }
 
 void Service::run_events(const Context& context, const Reply& reply) {
@@ -175,7 +176,7 @@ void Service::list_artifacts(const Context& context, const Reply& reply) {
   for (const ledger::ArtifactInfo& each : *artifacts) {
     list.push_back({{"path", repair_utf8(each.path)}, {"bytes", each.size}, {"executable", each.executable}});
   }
-  reply({.body = json::serialize(json::object{{"artifacts", std::move(list)}})});
+  reply({.body = json_text(json::object{{"artifacts", std::move(list)}})});
 }
 
 void Service::get_artifact(const Context& context, const Reply& reply) {
@@ -223,7 +224,7 @@ void Service::create_batch(const Context& context, const Reply& reply) {
       }
       list.push_back(std::move(entry));
     }
-    return json::serialize(json::object{{"id", batch}, {"runs", std::move(list)}});
+    return json_text(json::object{{"id", batch}, {"runs", std::move(list)}});
   }();
   if (!answer) return reply(problem(answer.error()));
   reply({.status = 202, .body = *answer});
@@ -236,7 +237,7 @@ void Service::get_batch(const Context& context, const Reply& reply) {
   const auto page = store_.list(filter, "", ledger::kMaxPage);
   if (!page) return reply(problem(page.error()));
   if (page->runs.empty()) return reply(problem(fail(Code::kNotFound, "there is no batch of this id").error()));
-  std::string body = "{\"id\":" + json::serialize(json::value(filter.batch)) + ",\"runs\":[";
+  std::string body = "{\"id\":" + json_text(json::value(filter.batch)) + ",\"runs\":[";
   std::size_t ended = 0;
   // The list is newest first; a batch is shown in the order it was sent.
   for (auto run = page->runs.rbegin(); run != page->runs.rend(); ++run) {

@@ -52,6 +52,8 @@ inline constexpr std::array kSettingFields{
     number_setting("max-connections", "BELLJAR_MAX_CONNECTIONS", &Settings::max_connections,
            "connections at once"),
     text_setting("policy", "BELLJAR_POLICY", &Settings::policy, "the policy where a request names none"),
+    text_setting("screening", "BELLJAR_SCREENING", &Settings::screening,
+                 "the screening rules where a request names none; none: no screening"),
     text_setting("runtimes", "BELLJAR_RUNTIMES", &Settings::runtimes,
          "folder of manifests that add or replace languages"),
     number_setting("concurrent", "BELLJAR_CONCURRENT", &Settings::concurrent,

@@ -28,6 +28,7 @@ struct Settings {
 
   // Running.
   std::string policy = "default";
+  std::string screening = "default";   // rules where a request names none; "none": no screening
   std::string runtimes;                // folder of manifests over the built-in ones
   std::uint64_t concurrent = 0;        // runs at once; 0: twice the processors
   std::uint64_t concurrent_per_caller = 0;  // 0: no limit of its own

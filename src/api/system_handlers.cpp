@@ -5,6 +5,7 @@
 #include "api/service.h"
 #include "generated/contract.inc"
 #include "model/builtin_policies.h"
+#include "model/json_text.h"
 #include "runtime/toolchain.h"
 
 namespace belljar::api {
@@ -27,7 +28,7 @@ void Service::languages(const Context& /*context*/, const Reply& reply) {
                           {"hello", {{"file", manifest->hello.file}, {"source", manifest->hello.source}}}};
     list.push_back(std::move(language));
   }
-  reply({.body = json::serialize(json::object{{"languages", std::move(list)}})});
+  reply({.body = json_text(json::object{{"languages", std::move(list)}})});
 }
 
 void Service::health(const Context& /*context*/, const Reply& reply) {
@@ -57,7 +58,7 @@ void Service::system(const Context& /*context*/, const Reply& reply) {
       {"default_policy", settings_.policy},
       {"runs", {{"running", state.running}, {"waiting", state.waiting}, {"concurrent", state.threads}, {"queue", settings_.queue}}},
   };
-  reply({.body = json::serialize(object)});
+  reply({.body = json_text(object)});
 }
 
 void Service::metrics_page(const Context& /*context*/, const Reply& reply) {

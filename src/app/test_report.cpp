@@ -7,6 +7,7 @@
 
 #include "app/terminal.h"
 #include "base/text.h"
+#include "model/json_text.h"
 
 namespace belljar::app {
 namespace {
@@ -124,7 +125,7 @@ std::string tests_json(const Outcome& compiled, const std::vector<TestResult>& r
       {"compile", compile_value(compiled)},
       {"tests", tests},
   };
-  return escape_json_for_terminal(boost::json::serialize(all));
+  return escape_json_for_terminal(json_text(all));
 }
 
 }  // namespace belljar::app

@@ -118,6 +118,7 @@ std::string summary(const Outcome& outcome);
 // The whole outcome as one JSON object, described in docs/outcome.md: one line, always valid UTF-8,
 // harmless on a terminal. Bytes that are not valid UTF-8 become U+FFFD in "text" and stand exactly
 // in "base64", which is present only then; a character that truncation cut in half is left out.
-std::string to_json(const Outcome& outcome);
+enum class Base64 : std::uint8_t { kWhereNeeded, kAlways };
+std::string to_json(const Outcome& outcome, Base64 base64 = Base64::kWhereNeeded);
 
 }  // namespace belljar

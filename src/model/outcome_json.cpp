@@ -1,9 +1,8 @@
-#include <array>
 #include <boost/json.hpp>
-#include <charconv>
 #include <cmath>
 
 #include "base/text.h"
+#include "model/json_text.h"
 #include "model/outcome.h"
 
 namespace belljar {
@@ -153,46 +152,10 @@ json::object to_value(const Outcome& outcome) {
           {"host", to_value(outcome.host)}};
 }
 
-// Boost writes 12.5 as 1.25E1, which is correct and hard to read.
-void print(std::string& out, double value) {
-  std::array<char, 512> digits{};
-  const auto [end, error] =
-      std::to_chars(digits.data(), digits.data() + digits.size(), value, std::chars_format::fixed);
-  out.append(digits.data(), end);
-}
-
-void print(std::string& out, const json::value& value) {
-  char separator = '{';
-  if (const json::object* const object = value.if_object(); object != nullptr) {
-    for (const auto& [key, member] : *object) {
-      out += separator;
-      out += json::serialize(key);
-      out += ':';
-      print(out, member);
-      separator = ',';
-    }
-    out += object->empty() ? "{}" : "}";
-  } else if (const json::array* const array = value.if_array(); array != nullptr) {
-    separator = '[';
-    for (const json::value& element : *array) {
-      out += separator;
-      print(out, element);
-      separator = ',';
-    }
-    out += array->empty() ? "[]" : "]";
-  } else if (const double* const number = value.if_double(); number != nullptr) {
-    print(out, *number);
-  } else {
-    out += json::serialize(value);
-  }
-}
-
 }  // namespace
 
 std::string to_json(const Outcome& outcome) {
-  std::string out;
-  print(out, to_value(outcome));
-  return escape_json_for_terminal(out);
+  return escape_json_for_terminal(json_text(to_value(outcome)));
 }
 
 }  // namespace belljar

@@ -4,6 +4,7 @@
 #include "api/dialects/answer.h"
 #include "api/json_reader.h"
 #include "api/service.h"
+#include "model/json_text.h"
 
 namespace belljar::api {
 namespace {
@@ -13,7 +14,7 @@ namespace json = boost::json;
 Response answer(unsigned http, std::string_view status, std::string_view output, std::string_view error) {
   Response response{.status = http};
   response.body =
-      json::serialize(json::object{{"status", status}, {"output", output}, {"error", error}});
+      json_text(json::object{{"status", status}, {"output", output}, {"error", error}});
   return response;
 }
 
@@ -42,6 +43,7 @@ void Service::safe_code_executor(const Context& context, const Reply& reply) {
   }
   RunRequest request;
   request.policy = "safe-code-executor";
+  request.screening = "none";
   Submission& submission = request.submission;
   submission.language = "python";
   submission.entry = "main.py";

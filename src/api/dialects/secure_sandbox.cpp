@@ -6,6 +6,8 @@
 #include "api/problem.h"
 #include "api/service.h"
 #include "base/sys.h"
+#include "screen/sanitizer.h"
+#include "model/json_text.h"
 
 namespace belljar::api {
 namespace {
@@ -17,7 +19,7 @@ Response invalid(json::object detail) {
   Response response{.status = 422};
   json::array list;
   list.push_back(std::move(detail));
-  response.body = json::serialize(json::object{{"detail", std::move(list)}});
+  response.body = json_text(json::object{{"detail", std::move(list)}});
   return response;
 }
 
@@ -27,13 +29,13 @@ Response missing(json::array place, const json::value& input) {
 
 Response detail(unsigned status, std::string_view text) {
   Response response{.status = status};
-  response.body = json::serialize(json::object{{"detail", text}});
+  response.body = json_text(json::object{{"detail", text}});
   return response;
 }
 
 Response answer(std::string_view out, std::string_view err, int code, Nanoseconds wall) {
   Response response;
-  response.body = json::serialize(json::object{
+  response.body = json_text(json::object{
       {"stdout", out}, {"stderr", err}, {"returncode", code}, {"execution_time", round_seconds(wall)}});
   return response;
 }
@@ -108,6 +110,7 @@ void Service::secure_sandbox(const Context& context, const Reply& reply) {
   }
   RunRequest request;
   request.policy = "secure-sandbox";
+  request.screening = "secure-sandbox";
   request.input = asked->input;
   Submission& submission = request.submission;
   submission.language = "python";
@@ -116,6 +119,8 @@ void Service::secure_sandbox(const Context& context, const Reply& reply) {
   submission.limits.wall = std::chrono::seconds(settings_.execution_timeout);
   submission.limits.cpu = submission.limits.wall;
   submission.limits.processes = settings_.pids_limit;
+  // What is returned is counted in characters and without what is stripped: room for both.
+  submission.limits.output = kMiB;
   // Checked when the settings were read.
   if (const auto memory = parse_bytes(settings_.memory_limit)) submission.limits.memory = *memory;
   (void)set_limit(submission.limits, "cpus", settings_.cpu_limit).has_value();
@@ -135,10 +140,15 @@ void Service::secure_sandbox(const Context& context, const Reply& reply) {
       const auto error = live->error();
       return reply(detail(503, error ? error->message : "the run was lost"));
     }
-    if (outcome->status == RunStatus::kTimeout) {
-      return reply(answer(outcome->out, "Execution timed out", -1, outcome->wall));
+    if (outcome->status == RunStatus::kRejected) {
+      return reply(answer("", outcome->reason, -1, Nanoseconds{}));
     }
-    reply(answer(outcome->out, outcome->err, outcome->exit_code, outcome->wall));
+    const std::string out = screen::sanitize(outcome->out, screen::secure_sandbox_sanitizer());
+    const std::string err = screen::sanitize(outcome->err, screen::secure_sandbox_sanitizer());
+    if (outcome->status == RunStatus::kTimeout) {
+      return reply(answer(out, "Execution timed out", -1, outcome->wall));
+    }
+    reply(answer(out, err, outcome->exit_code, outcome->wall));
   });
 }
 
