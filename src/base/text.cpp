@@ -188,6 +188,17 @@ std::string repair_utf8(std::string_view bytes) {
   }
 }
 
+bool has_control_character(std::string_view text) {
+  char previous = 0;
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (byte < 0x20 || byte == 0x7f) return true;
+    if (previous == '\xc2' && byte >= 0x80 && byte <= 0x9f) return true;
+    previous = c;
+  }
+  return false;
+}
+
 std::string base64_encode(std::string_view bytes) {
   constexpr std::string_view kAlphabet =
       "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";

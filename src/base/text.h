@@ -11,6 +11,8 @@ bool is_valid_utf8(std::string_view bytes);
 // Every maximal part of an ill-formed sequence becomes one U+FFFD, as Unicode recommends (chapter
 // 3.9) and Python and the browsers do.
 std::string repair_utf8(std::string_view bytes);
+// C0, DEL, or C1 in its two-byte form.
+bool has_control_character(std::string_view bytes);
 std::string base64_encode(std::string_view bytes);
 
 // Makes bytes safe for a terminal: C0 and C1 controls (also as UTF-8), ESC, DEL, bidirectional and

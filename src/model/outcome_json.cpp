@@ -127,9 +127,10 @@ json::array to_value(const std::vector<StageOutcome>& stages) {
 json::array to_value(const std::vector<File>& artifacts) {
   json::array list;
   for (const File& file : artifacts) {
-    list.push_back({{"path", text(file.path)},
-                    {"bytes", file.content.size()},
-                    {"executable", file.executable}});
+    json::object& object = list.emplace_back(json::object{{"path", text(file.path)}}).as_object();
+    if (!is_valid_utf8(file.path)) object["path_base64"] = base64_encode(file.path);
+    object["bytes"] = file.content.size();
+    object["executable"] = file.executable;
   }
   return list;
 }
