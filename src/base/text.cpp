@@ -205,6 +205,17 @@ std::optional<std::string> base64_decode(std::string_view text) {
   return bytes;
 }
 
+bool has_control_character(std::string_view text) {
+  char previous = 0;
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (byte < 0x20 || byte == 0x7f) return true;
+    if (previous == '\xc2' && byte >= 0x80 && byte <= 0x9f) return true;
+    previous = c;
+  }
+  return false;
+}
+
 std::string base64_encode(std::string_view bytes) {
   constexpr std::string_view kAlphabet =
       "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";

@@ -24,6 +24,8 @@ bool is_valid_utf8(std::string_view bytes);
 // Every maximal part of an ill-formed sequence becomes one U+FFFD, as Unicode recommends (chapter
 // 3.9) and Python and the browsers do.
 std::string repair_utf8(std::string_view bytes);
+// C0, DEL, or C1 in its two-byte form.
+bool has_control_character(std::string_view bytes);
 std::string base64_encode(std::string_view bytes);
 // RFC 4648, section 4: padded, without white space; nothing where the text is anything else.
 std::optional<std::string> base64_decode(std::string_view text);

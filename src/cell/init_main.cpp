@@ -181,6 +181,7 @@ class Collector {
       if (got <= 0) return;
       for (long at = 0; at < got;) {
         const auto* entry = reinterpret_cast<const Entry*>(entries + at);
+        // NOLINTNEXTLINE(clang-analyzer-core.uninitialized.Assign): the kernel has written it
         at += entry->size;
         visit(directory, entry->name, path_size, depth);
         if (files_left_ == 0) return;

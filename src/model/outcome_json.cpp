@@ -26,11 +26,11 @@ json::array name_list(const Names& names) {
   return list;
 }
 
-json::object to_value(const Stream& stream) {
+json::object to_value(const Stream& stream, Base64 base64) {
   const std::string_view whole =
       stream.truncated ? drop_incomplete_end(stream.data) : std::string_view(stream.data);
   json::object object{{"text", text(whole)}};
-  if (!is_valid_utf8(whole)) object["base64"] = base64_encode(stream.data);
+  if (base64 == Base64::kAlways || !is_valid_utf8(whole)) object["base64"] = base64_encode(stream.data);
   object["total_bytes"] = stream.total_bytes;
   object["truncated"] = stream.truncated;
   return object;
@@ -94,7 +94,7 @@ json::object to_value(const Limits& limits) {
   return object;
 }
 
-json::object to_value(const StageOutcome& stage) {
+json::object to_value(const StageOutcome& stage, Base64 base64) {
   json::object object{{"stage", to_string(stage.kind)},
                       {"status", to_string(stage.status)},
                       {"reason", text(stage.reason)}};
@@ -104,8 +104,8 @@ json::object to_value(const StageOutcome& stage) {
     object["signal"] = signal_name(*stage.signal);
     object["signal_number"] = *stage.signal;
   }
-  object["stdout"] = to_value(stage.out);
-  object["stderr"] = to_value(stage.err);
+  object["stdout"] = to_value(stage.out, base64);
+  object["stderr"] = to_value(stage.err, base64);
   object["usage"] = to_value(stage.usage);
   object["events"] = to_value(stage.events);
   object["denied_syscalls"] = to_value(stage.denied);
@@ -117,18 +117,19 @@ json::object to_value(const StageOutcome& stage) {
   return object;
 }
 
-json::array to_value(const std::vector<StageOutcome>& stages) {
+json::array to_value(const std::vector<StageOutcome>& stages, Base64 base64) {
   json::array list;
-  for (const StageOutcome& stage : stages) list.emplace_back(to_value(stage));
+  for (const StageOutcome& stage : stages) list.emplace_back(to_value(stage, base64));
   return list;
 }
 
 json::array to_value(const std::vector<File>& artifacts) {
   json::array list;
   for (const File& file : artifacts) {
-    list.push_back({{"path", text(file.path)},
-                    {"bytes", file.content.size()},
-                    {"executable", file.executable}});
+    json::object& object = list.emplace_back(json::object{{"path", text(file.path)}}).as_object();
+    if (!is_valid_utf8(file.path)) object["path_base64"] = base64_encode(file.path);
+    object["bytes"] = file.content.size();
+    object["executable"] = file.executable;
   }
   return list;
 }
@@ -140,13 +141,13 @@ json::object to_value(const HostFacts& host) {
           {"rootless", host.rootless}};
 }
 
-json::object to_value(const Outcome& outcome) {
+json::object to_value(const Outcome& outcome, Base64 base64) {
   return {{"status", to_string(outcome.status)},
           {"reason", text(outcome.reason)},
           {"language", text(outcome.language)},
           {"toolchain", text(outcome.toolchain)},
           {"policy", text(outcome.policy)},
-          {"stages", to_value(outcome.stages)},
+          {"stages", to_value(outcome.stages, base64)},
           {"artifacts", to_value(outcome.artifacts)},
           {"artifacts_truncated", outcome.artifacts_truncated},
           {"host", to_value(outcome.host)}};
@@ -154,8 +155,8 @@ json::object to_value(const Outcome& outcome) {
 
 }  // namespace
 
-std::string to_json(const Outcome& outcome) {
-  return escape_json_for_terminal(json_text(to_value(outcome)));
+std::string to_json(const Outcome& outcome, Base64 base64) {
+  return escape_json_for_terminal(json_text(to_value(outcome, base64)));
 }
 
 }  // namespace belljar
