@@ -82,7 +82,7 @@ Result<std::string> limit_text(const LimitField& field,
     // Microseconds are as fine as set_limit reads.
     return std::to_string(static_cast<std::uint64_t>(std::llround(seconds * 1e6))) + "us";
   }
-  if (field.kind == LimitField::Kind::kCpus) return std::to_string(number);
+  if (field.kind == LimitField::Kind::kCpus) return json_text(json::value(number));
   if (!whole) return fail(Code::kInvalid, path + ": must be a whole number");
   return std::to_string(static_cast<std::uint64_t>(number));
 }
@@ -102,7 +102,8 @@ Result<LimitOverrides> read_limits(const json::value& value, const std::string& 
       return fail(Code::kInvalid, reader.where(other) + ": the same limit stands there twice");
     }
     if (plain == nullptr && as_outcome == nullptr) continue;
-    const std::string where = reader.where(as_outcome != nullptr ? std::string_view(other) : field.name);
+    const std::string where =
+        reader.where(as_outcome != nullptr ? std::string_view(other) : field.name);
     TRY_ASSIGN(const std::string text,
                limit_text(field, as_outcome != nullptr ? *as_outcome : *plain,
                           as_outcome != nullptr, where));
@@ -150,8 +151,8 @@ Result<RunRequest> read_run_request(const json::value& value, const std::string&
     }
     std::size_t index = 0;
     for (const json::value& each : files->get_array()) {
-      TRY_ASSIGN(File file, read_file_entry(each, reader.where("files") + "[" +
-                                                      std::to_string(index++) + "]"));
+      TRY_ASSIGN(File file, read_file_entry(
+                                each, reader.where("files") + "[" + std::to_string(index++) + "]"));
       submission.files.push_back(std::move(file));
     }
   }

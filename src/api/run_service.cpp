@@ -1,6 +1,5 @@
 #include "api/run_service.h"
 
-
 #include <algorithm>
 #include <array>
 #include <boost/json.hpp>
@@ -108,10 +107,11 @@ std::string findings_json(const screen::Verdict& verdict) {
   if (verdict.findings.empty() && verdict.syntax_errors.empty() && verdict.not_analysed.empty()) {
     return {};
   }
-  return escape_json_for_terminal(json_text(json::object{{"refused", verdict.refused},
-                                                         {"findings", to_value(verdict.findings)},
-                                                         {"syntax_errors", to_value(verdict.syntax_errors)},
-                                                         {"not_analysed", to_value(verdict.not_analysed)}}));
+  return escape_json_for_terminal(
+      json_text(json::object{{"refused", verdict.refused},
+                             {"findings", to_value(verdict.findings)},
+                             {"syntax_errors", to_value(verdict.syntax_errors)},
+                             {"not_analysed", to_value(verdict.not_analysed)}}));
 }
 
 // Members of the outcome's object.
@@ -119,12 +119,13 @@ std::string judgement(const RunRequest& request, const Outcome& outcome) {
   std::string verdict(to_string(outcome.status));
   json::value difference;
   if (outcome.status == RunStatus::kOk) {
-    const auto found =
-        engine::first_difference(*request.expected, outcome.stages.back().out.data, request.compare);
+    const auto found = engine::first_difference(*request.expected, outcome.stages.back().out.data,
+                                                request.compare);
     verdict = found ? "wrong_answer" : "pass";
     if (found) difference = repair_utf8(engine::to_string(*found));
   }
-  return ",\"verdict\":" + json_text(json::value(verdict)) + ",\"difference\":" + json_text(difference);
+  return ",\"verdict\":" + json_text(json::value(verdict)) +
+         ",\"difference\":" + json_text(difference);
 }
 
 void make_plain(Outcome& outcome) {
@@ -171,7 +172,8 @@ Result<const Policy*> RunService::policy(const std::string& name) const {
   const auto found = builtin_policies().find(wanted);
   if (found == builtin_policies().end()) {
     std::string names;
-    for (const auto& [each, policy] : builtin_policies()) names += (names.empty() ? "" : ", ") + each;
+    for (const auto& [each, policy] : builtin_policies())
+      names += (names.empty() ? "" : ", ") + each;
     return fail(Code::kInvalid, "policy: there is no " + quote(wanted) + "; there are " + names);
   }
   return &found->second;
@@ -248,10 +250,13 @@ void RunService::begin(Work& work) {
   live_[work.record.id] = work.live;
 }
 
-Result<Submitted> RunService::submit(const Caller& caller, RunRequest request, SubmitOptions options) {
+Result<Submitted> RunService::submit(const Caller& caller,
+                                     RunRequest request,
+                                     SubmitOptions options) {
   TRY_ASSIGN(const Checked checked, check(caller, std::move(request), options));
   const std::shared_ptr<Work> work = checked.work;
-  TRY_ASSIGN(const ledger::Accepted accepted, record(caller, {&work->record, 1}, options.idempotency_key));
+  TRY_ASSIGN(const ledger::Accepted accepted,
+             record(caller, {&work->record, 1}, options.idempotency_key));
   if (accepted.answer == ledger::Accepted::Answer::kReplayed) {
     const auto known = live(caller, accepted.id);
     return Submitted{.live = known ? *known : nullptr, .id = accepted.id, .replayed = true};
@@ -362,7 +367,8 @@ Result<screen::Verdict> RunService::screen(const RunRequest& request,
     for (const auto& [each, set] : rule_sets()) names += ", " + each;
     return fail(Code::kInvalid, "screening: there is no " + quote(name) + "; there are " + names);
   }
-  return screen::screen(rules->second, plan.manifest.name, request.submission.files, plan.stages.entry);
+  return screen::screen(rules->second, plan.manifest.name, request.submission.files,
+                        plan.stages.entry);
 }
 
 // Refused before any cell was made: an outcome like another, with what was found.
@@ -455,7 +461,8 @@ void RunService::finish(Work& work, Outcome outcome) {
   const bool cancelled = outcome.status == RunStatus::kCancelled;
   const std::string verdict = work.request.expected ? judgement(work.request, outcome) : "";
   if (work.request.output == "plain") make_plain(outcome);
-  std::string text = to_json(outcome, work.request.output == "base64" ? Base64::kAlways : Base64::kWhereNeeded);
+  std::string text =
+      to_json(outcome, work.request.output == "base64" ? Base64::kAlways : Base64::kWhereNeeded);
   text.pop_back();
   if (!work.findings.empty()) text += ",\"screening\":" + work.findings;
   text += verdict + "}";
@@ -475,7 +482,8 @@ void RunService::finish(Work& work, Outcome outcome) {
 
 // Belljar could not do its part.
 void RunService::fail_run(Work& work, const Error& error) {
-  metrics_.count("belljar_refusals_total", error.code == Code::kExhausted ? "reason=\"queue\"" : "reason=\"error\"");
+  metrics_.count("belljar_refusals_total",
+                 error.code == Code::kExhausted ? "reason=\"queue\"" : "reason=\"error\"");
   close(work,
         {.state = work.live->is_cancelled() ? ledger::State::kCancelled : ledger::State::kLost,
          .status = "rejected",
@@ -578,8 +586,8 @@ Status RunService::recover() {
       TRY_ASSIGN(const json::value value, parse_json(run.submission));
       TRY_ASSIGN(work->request, read_run_request(value, ""));
       TRY_ASSIGN(work->policy, policy(run.policy));
-      TRY_ASSIGN(const engine::Plan plan, engine::plan_submission(catalog_, *work->policy,
-                                                                  work->request.submission));
+      TRY_ASSIGN(const engine::Plan plan,
+                 engine::plan_submission(catalog_, *work->policy, work->request.submission));
       begin(*work);
       engine::Job job = job_for({.id = run.caller, .address = {}, .key = std::nullopt}, plan, {});
       job.run = [this, work](engine::WardenAccess& access) { this->run(*work, access); };

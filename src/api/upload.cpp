@@ -88,7 +88,8 @@ Result<RunRequest> read_query(const Request& request) {
     } else if (name == "arg") {
       submission.args.push_back(value);
     } else if (name == "env") {
-      if (value.find('=') == std::string::npos) return fail(Code::kInvalid, "env: must be NAME=VALUE");
+      if (value.find('=') == std::string::npos)
+        return fail(Code::kInvalid, "env: must be NAME=VALUE");
       submission.env.push_back(value);
     } else if (name == "artifact") {
       submission.artifacts.push_back(value);
@@ -105,7 +106,8 @@ Result<RunRequest> read_query(const Request& request) {
 }
 
 Result<Upload> read_form(const Request& request, std::string_view type) {
-  TRY_ASSIGN(const auto parts, split_form(request.body, parameter_of(type, "boundary").value_or("")));
+  TRY_ASSIGN(const auto parts,
+             split_form(request.body, parameter_of(type, "boundary").value_or("")));
   Upload upload;
   bool has_archive = false;
   TRY_ASSIGN(upload.request, read_query(request));
@@ -141,7 +143,8 @@ Result<std::optional<Upload>> read_upload(const Request& request) {
     TRY_ASSIGN(Upload upload, read_form(request, type));
     return std::optional(std::move(upload));
   }
-  if (std::ranges::find(kArchiveTypes, plain) == kArchiveTypes.end()) return std::optional<Upload>();
+  if (std::ranges::find(kArchiveTypes, plain) == kArchiveTypes.end())
+    return std::optional<Upload>();
   Upload upload{.archive = request.body};
   TRY_ASSIGN(upload.request, read_query(request));
   return std::optional(std::move(upload));
