@@ -116,6 +116,8 @@ std::span<const Service::Route> Service::routes() {
       Route{"GET", "/readyz", &Service::ready, ""},
       Route{"GET", "/metrics", &Service::metrics_page, "metrics"},
       Route{"GET", "/openapi.yaml", &Service::contract, ""},
+      Route{"GET", "/docs", &Service::page, ""},
+      Route{"GET", "/docs/{file}", &Service::page, ""},
       Route{"POST", "/execute", &Service::secure_sandbox, "runs"},
       Route{"POST", "/run", &Service::safe_code_executor, "runs"},
       Route{"POST", "/pysandbox", &Service::pysandbox, "runs"},
