@@ -96,6 +96,26 @@ std::string client_address(const Request& request, std::string_view proxies) {
   return address;
 }
 
+// Whether the host that a request was sent to is this one by a name that no name server gives out.
+// A page of evil.example whose name was made to mean 127.0.0.1 is of the same origin as what it
+// asks; only the name tells.
+bool names_loopback(std::string_view host) {
+  if (host.starts_with('[')) return host.substr(0, host.find(']')) == "[::1";
+  host = host.substr(0, host.find(':'));
+  in_addr four{};
+  return host == "localhost" || (::inet_pton(AF_INET, std::string(host).c_str(), &four) == 1 &&
+                                 (ntohl(four.s_addr) >> 24) == 127);
+}
+
+// A page of another site may make a browser send requests here, and loopback asks for no key.
+bool is_of_another_site(const Request& request, std::string_view origins) {
+  const auto origin = request.header("origin");
+  if (!origin || listed(origins, *origin)) return false;
+  const auto host = request.header("host");
+  return !host ||
+         (*origin != "http://" + std::string(*host) && *origin != "https://" + std::string(*host));
+}
+
 }  // namespace
 
 std::span<const Service::Route> Service::routes() {
@@ -153,6 +173,12 @@ Result<Caller> Service::identify(const Request& request) {
   if (secret.empty()) {
     TRY_ASSIGN(const Endpoint endpoint, parse_endpoint(settings_.listen));
     const bool open = endpoint.loopback ? !settings_.require_key : settings_.open_to_all;
+    const auto host = request.header("host");
+    if (open && endpoint.loopback && host && !names_loopback(*host) &&
+        !listed(settings_.proxies, request.peer)) {
+      return fail(Code::kDenied,
+                  "authorization: a key is needed where the host is not named as loopback is");
+    }
     if (!open) return fail(Code::kDenied, "authorization: a key is needed");
     return caller;
   }
@@ -230,7 +256,8 @@ void Service::handle(const Request& request, const Reply& plain_reply) {
   Context context{.request = request, .caller = {}, .path = {}};
   std::string allowed;
   const Route* route = nullptr;
-  const std::string_view method = request.method == "HEAD" ? "GET" : std::string_view(request.method);
+  const std::string_view method =
+      request.method == "HEAD" ? "GET" : std::string_view(request.method);
   for (const Route& each : routes()) {
     std::map<std::string, std::string, std::less<>> values;
     if (!matches(each.pattern, request.path, values)) continue;
@@ -259,13 +286,11 @@ void Service::handle(const Request& request, const Reply& plain_reply) {
     return reply(std::move(response));
   }
   if (!route->scope.empty()) {
-    // A page of another site may make a browser send requests here, and loopback asks for no key.
-    if (const auto origin = request.header("origin"); origin && !listed(settings_.origins, *origin)) {
-      const auto host = request.header("host");
-      if (!host || (*origin != "http://" + std::string(*host) && *origin != "https://" + std::string(*host))) {
-        metrics_.count("belljar_refusals_total", "reason=\"origin\"");
-        return reply(problem(403, "Not allowed", "origin: pages of " + quote(*origin) + " may not ask"));
-      }
+    if (is_of_another_site(request, settings_.origins)) {
+      metrics_.count("belljar_refusals_total", "reason=\"origin\"");
+      return reply(
+          problem(403, "Not allowed",
+                  "origin: pages of " + quote(*request.header("origin")) + " may not ask"));
     }
     Result<Caller> caller = identify(request);
     if (!caller) {
@@ -291,6 +316,11 @@ void Service::handle_executor(const Request& request, const Reply& plain_reply) 
     Response response = problem(405, "Method not allowed", "this port answers POST");
     response.headers.emplace_back("Allow", "POST");
     return reply(std::move(response));
+  }
+  if (const auto host = request.header("host");
+      is_of_another_site(request, "") || (host && !names_loopback(*host))) {
+    metrics_.count("belljar_refusals_total", "reason=\"origin\"");
+    return reply(problem(403, "Not allowed", "origin: pages may not ask here"));
   }
   Context context{.request = request, .caller = {}, .path = {}};
   context.caller.address = address_of(request.peer);

@@ -165,7 +165,7 @@ def read_all(connection):
 
 def statuses(data):
     """The status of every answer on one connection, in order."""
-    return [int(each) for each in re.findall(rb"^HTTP/1\.[01] (\d{3}) ", data, re.MULTILINE)]
+    return [int(each) for each in re.findall(rb"HTTP/1\.[01] (\d{3}) [A-Z]", data)]
 
 
 def free_port():
