@@ -60,8 +60,9 @@ Response problem(const Error& error) {
   const unsigned status = status_of(error.code);
   // What went wrong inside may name paths of the host, and is of no use to a client.
   const std::string_view detail =
-      status == 500 ? std::string_view("something failed inside; the log has it by this request's id")
-                    : std::string_view(error.message);
+      status == 500
+          ? std::string_view("something failed inside; the log has it by this request's id")
+          : std::string_view(error.message);
   Response response = problem(status, title_of(status), detail);
   if (status == 503) response.headers.emplace_back("Retry-After", "1");
   return response;

@@ -96,15 +96,19 @@ std::string client_address(const Request& request, std::string_view proxies) {
   return address;
 }
 
+std::string_view without_port(std::string_view host) {
+  const std::size_t colon = host.rfind(':');
+  return colon != std::string_view::npos && !host.ends_with(']') ? host.substr(0, colon) : host;
+}
+
 // Whether the host that a request was sent to is this one by a name that no name server gives out.
 // A page of evil.example whose name was made to mean 127.0.0.1 is of the same origin as what it
 // asks; only the name tells.
 bool names_loopback(std::string_view host) {
-  if (host.starts_with('[')) return host.substr(0, host.find(']')) == "[::1";
-  host = host.substr(0, host.find(':'));
+  const std::string name(without_port(host));
   in_addr four{};
-  return host == "localhost" || (::inet_pton(AF_INET, std::string(host).c_str(), &four) == 1 &&
-                                 (ntohl(four.s_addr) >> 24) == 127);
+  return name == "localhost" || name == "[::1]" ||
+         (::inet_pton(AF_INET, name.c_str(), &four) == 1 && (ntohl(four.s_addr) >> 24) == 127);
 }
 
 // A page of another site may make a browser send requests here, and loopback asks for no key.
@@ -173,12 +177,6 @@ Result<Caller> Service::identify(const Request& request) {
   if (secret.empty()) {
     TRY_ASSIGN(const Endpoint endpoint, parse_endpoint(settings_.listen));
     const bool open = endpoint.loopback ? !settings_.require_key : settings_.open_to_all;
-    const auto host = request.header("host");
-    if (open && endpoint.loopback && host && !names_loopback(*host) &&
-        !listed(settings_.proxies, request.peer)) {
-      return fail(Code::kDenied,
-                  "authorization: a key is needed where the host is not named as loopback is");
-    }
     if (!open) return fail(Code::kDenied, "authorization: a key is needed");
     return caller;
   }
@@ -186,6 +184,16 @@ Result<Caller> Service::identify(const Request& request) {
   caller.id = key.id;
   caller.key = std::move(key);
   return caller;
+}
+
+// A name of somebody else's that leads to a loopback address makes a browser take us for a page of
+// theirs (DNS rebinding). Where a key is needed that gains them nothing.
+bool Service::knows_host(const Request& request) const {
+  const auto host = request.header("host");
+  if (!host || request.header("authorization") || settings_.require_key) return true;
+  const auto endpoint = parse_endpoint(settings_.listen);
+  if (endpoint && !endpoint->loopback) return true;
+  return names_loopback(*host) || listed(settings_.hosts, without_port(*host));
 }
 
 bool Service::admit(const Caller& caller, const Reply& reply) {
@@ -291,6 +299,10 @@ void Service::handle(const Request& request, const Reply& plain_reply) {
       return reply(
           problem(403, "Not allowed",
                   "origin: pages of " + quote(*request.header("origin")) + " may not ask"));
+    }
+    if (!knows_host(request)) {
+      metrics_.count("belljar_refusals_total", "reason=\"host\"");
+      return reply(problem(403, "Not allowed", "host: this service is not known by that name"));
     }
     Result<Caller> caller = identify(request);
     if (!caller) {

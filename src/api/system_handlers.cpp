@@ -18,14 +18,15 @@ void Service::languages(const Context& /*context*/, const Reply& reply) {
     const auto manifest = catalog_.by_name(name);
     if (!manifest) continue;
     const auto toolchain = runtime::detect(*manifest);
-    json::object language{{"name", manifest->name},
-                          {"title", manifest->title},
-                          {"aliases", json::array(manifest->aliases.begin(), manifest->aliases.end())},
-                          {"extensions", json::array(manifest->extensions.begin(), manifest->extensions.end())},
-                          {"compiled", manifest->compile.has_value()},
-                          {"available", toolchain.has_value()},
-                          {"package", manifest->package},
-                          {"hello", {{"file", manifest->hello.file}, {"source", manifest->hello.source}}}};
+    json::object language{
+        {"name", manifest->name},
+        {"title", manifest->title},
+        {"aliases", json::array(manifest->aliases.begin(), manifest->aliases.end())},
+        {"extensions", json::array(manifest->extensions.begin(), manifest->extensions.end())},
+        {"compiled", manifest->compile.has_value()},
+        {"available", toolchain.has_value()},
+        {"package", manifest->package},
+        {"hello", {{"file", manifest->hello.file}, {"source", manifest->hello.source}}}};
     list.push_back(std::move(language));
   }
   reply({.body = json_text(json::object{{"languages", std::move(list)}})});
@@ -56,7 +57,11 @@ void Service::system(const Context& /*context*/, const Reply& reply) {
       {"rootless", host_.rootless},
       {"policies", std::move(policies)},
       {"default_policy", settings_.policy},
-      {"runs", {{"running", state.running}, {"waiting", state.waiting}, {"concurrent", state.threads}, {"queue", settings_.queue}}},
+      {"runs",
+       {{"running", state.running},
+        {"waiting", state.waiting},
+        {"concurrent", state.threads},
+        {"queue", settings_.queue}}},
   };
   reply({.body = json_text(object)});
 }

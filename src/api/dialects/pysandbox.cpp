@@ -44,10 +44,11 @@ bool looks_like_code(std::string_view bytes) {
 Response unreadable(std::string_view bytes) {
   Response response = result(400, "FAIL");
   if (looks_like_code(bytes)) {
-    response.body = json_text(json::object{
-        {"result", "FAIL"},
-        {"msg", "the code object was not made by the version of CPython that runs it; see "
-                "GET /v1/languages for what that is"}});
+    response.body = json_text(
+        json::object{{"result", "FAIL"},
+                     {"msg",
+                      "the code object was not made by the version of CPython that runs it; see "
+                      "GET /v1/languages for what that is"}});
   }
   return response;
 }

@@ -6,8 +6,8 @@
 #include "api/problem.h"
 #include "api/service.h"
 #include "base/sys.h"
-#include "screen/sanitizer.h"
 #include "model/json_text.h"
+#include "screen/sanitizer.h"
 
 namespace belljar::api {
 namespace {
@@ -39,8 +39,10 @@ Response detail(unsigned status, std::string_view text) {
 
 Response answer(std::string_view out, std::string_view err, int code, Nanoseconds wall) {
   Response response;
-  response.body = json_text(json::object{
-      {"stdout", out}, {"stderr", err}, {"returncode", code}, {"execution_time", round_seconds(wall)}});
+  response.body = json_text(json::object{{"stdout", out},
+                                         {"stderr", err},
+                                         {"returncode", code},
+                                         {"execution_time", round_seconds(wall)}});
   return response;
 }
 
@@ -113,7 +115,8 @@ void Service::secure_sandbox(const Context& context, const Reply& reply) {
   const std::optional<Asked> asked = read(context.request, refusal);
   if (!asked) return reply(std::move(refusal));
   if (asked->code.size() > settings_.max_code_size) {
-    return reply(detail(413, "Code size exceeds " + std::to_string(settings_.max_code_size) + " bytes"));
+    return reply(
+        detail(413, "Code size exceeds " + std::to_string(settings_.max_code_size) + " bytes"));
   }
   RunRequest request;
   request.policy = "secure-sandbox";
@@ -137,7 +140,8 @@ void Service::secure_sandbox(const Context& context, const Reply& reply) {
   options.concurrent = settings_.max_concurrent;
   const auto submitted = runs_.submit(caller, std::move(request), std::move(options));
   if (!submitted) {
-    const bool busy = submitted.error().code == Code::kExhausted || submitted.error().code == Code::kUnavailable;
+    const bool busy =
+        submitted.error().code == Code::kExhausted || submitted.error().code == Code::kUnavailable;
     return reply(detail(busy ? 503 : 400, submitted.error().message));
   }
   const std::shared_ptr<LiveRun> live = submitted->live;
