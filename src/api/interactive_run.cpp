@@ -152,12 +152,17 @@ Status InteractiveRun::type_in(std::string_view bytes) {
 
 void InteractiveRun::on_close() {
   std::shared_ptr<LiveRun> live;
+  std::function<void()> wake;
   {
     const std::lock_guard lock(mutex_);
     live = live_;
     input_.reset();
+    // Without a run nothing more will come to send: who waits for it holds the connection.
+    failed_ = true;
+    wake.swap(wake_);
   }
   if (live != nullptr && !live->is_over()) live->cancel();
+  if (wake) wake();
 }
 
 bool InteractiveRun::take(std::vector<std::string>& messages) {

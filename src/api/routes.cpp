@@ -96,6 +96,30 @@ std::string client_address(const Request& request, std::string_view proxies) {
   return address;
 }
 
+std::string_view without_port(std::string_view host) {
+  const std::size_t colon = host.rfind(':');
+  return colon != std::string_view::npos && !host.ends_with(']') ? host.substr(0, colon) : host;
+}
+
+// Whether the host that a request was sent to is this one by a name that no name server gives out.
+// A page of evil.example whose name was made to mean 127.0.0.1 is of the same origin as what it
+// asks; only the name tells.
+bool names_loopback(std::string_view host) {
+  const std::string name(without_port(host));
+  in_addr four{};
+  return name == "localhost" || name == "[::1]" ||
+         (::inet_pton(AF_INET, name.c_str(), &four) == 1 && (ntohl(four.s_addr) >> 24) == 127);
+}
+
+// A page of another site may make a browser send requests here, and loopback asks for no key.
+bool is_of_another_site(const Request& request, std::string_view origins) {
+  const auto origin = request.header("origin");
+  if (!origin || listed(origins, *origin)) return false;
+  const auto host = request.header("host");
+  return !host ||
+         (*origin != "http://" + std::string(*host) && *origin != "https://" + std::string(*host));
+}
+
 }  // namespace
 
 std::span<const Service::Route> Service::routes() {
@@ -169,15 +193,9 @@ Result<Caller> Service::identify(const Request& request) {
 bool Service::knows_host(const Request& request) const {
   const auto host = request.header("host");
   if (!host || request.header("authorization") || settings_.require_key) return true;
-  std::string_view name = *host;
-  if (const std::size_t colon = name.rfind(':');
-      colon != std::string_view::npos && !name.ends_with(']')) {
-    name = name.substr(0, colon);
-  }
   const auto endpoint = parse_endpoint(settings_.listen);
   if (endpoint && !endpoint->loopback) return true;
-  return name == "localhost" || name == "[::1]" || name.starts_with("127.") ||
-         listed(settings_.hosts, name);
+  return names_loopback(*host) || listed(settings_.hosts, without_port(*host));
 }
 
 bool Service::admit(const Caller& caller, const Reply& reply) {
@@ -278,16 +296,11 @@ void Service::handle(const Request& request, const Reply& plain_reply) {
     return reply(std::move(response));
   }
   if (!route->scope.empty()) {
-    // A page of another site may make a browser send requests here, and loopback asks for no key.
-    if (const auto origin = request.header("origin");
-        origin && !listed(settings_.origins, *origin)) {
-      const auto host = request.header("host");
-      if (!host || (*origin != "http://" + std::string(*host) &&
-                    *origin != "https://" + std::string(*host))) {
-        metrics_.count("belljar_refusals_total", "reason=\"origin\"");
-        return reply(
-            problem(403, "Not allowed", "origin: pages of " + quote(*origin) + " may not ask"));
-      }
+    if (is_of_another_site(request, settings_.origins)) {
+      metrics_.count("belljar_refusals_total", "reason=\"origin\"");
+      return reply(
+          problem(403, "Not allowed",
+                  "origin: pages of " + quote(*request.header("origin")) + " may not ask"));
     }
     if (!knows_host(request)) {
       metrics_.count("belljar_refusals_total", "reason=\"host\"");
@@ -317,6 +330,11 @@ void Service::handle_executor(const Request& request, const Reply& plain_reply) 
     Response response = problem(405, "Method not allowed", "this port answers POST");
     response.headers.emplace_back("Allow", "POST");
     return reply(std::move(response));
+  }
+  if (const auto host = request.header("host");
+      is_of_another_site(request, "") || (host && !names_loopback(*host))) {
+    metrics_.count("belljar_refusals_total", "reason=\"origin\"");
+    return reply(problem(403, "Not allowed", "origin: pages may not ask here"));
   }
   Context context{.request = request, .caller = {}, .path = {}};
   context.caller.address = address_of(request.peer);

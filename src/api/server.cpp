@@ -74,13 +74,22 @@ std::string lower(std::string_view text) {
   return made;
 }
 
-// Two lengths, or a length and a coding, are how one request is made to look like two.
-bool is_smuggling(const http::request<http::string_body>& message) {
-  const auto lengths = message.equal_range(http::field::content_length);
-  const auto codings = message.equal_range(http::field::transfer_encoding);
-  const auto length_count = std::distance(lengths.first, lengths.second);
-  const auto coding_count = std::distance(codings.first, codings.second);
-  return length_count > 1 || coding_count > 1 || (length_count > 0 && coding_count > 0);
+// Whether another reader of the same bytes could find another end of this request, or another host
+// in it: two lengths, a length and a coding, a coding that is not read here, two hosts.
+bool is_ambiguous(const http::request<http::string_body>& message) {
+  const auto count = [&message](http::field name) {
+    const auto fields = message.equal_range(name);
+    return std::distance(fields.first, fields.second);
+  };
+  const auto lengths = count(http::field::content_length);
+  const auto codings = count(http::field::transfer_encoding);
+  const auto hosts = count(http::field::host);
+  const auto value = message[http::field::content_length];
+  const std::string_view length(value.data(), value.size());
+  return lengths > 1 || codings > 1 || lengths + codings > 1 ||
+         (lengths == 1 && length.find_first_not_of("0123456789") != std::string_view::npos) ||
+         (codings == 1 && !beast::iequals(message[http::field::transfer_encoding], "chunked")) ||
+         hosts > 1 || (hosts == 0 && message.version() >= 11);
 }
 
 Result<Request> read(const http::request<http::string_body>& message, const std::string& peer) {
@@ -176,11 +185,19 @@ struct Server::Implementation : std::enable_shared_from_this<Implementation> {
     stream.socket().set_option(tcp::no_delay(true), error);
     const auto remote = stream.socket().remote_endpoint(error);
     const std::string peer = error ? "" : remote.address().to_string();
+    // Chunk extensions mean nothing here; what is sent of them counts as a header does.
+    std::size_t extensions = 0;
+    auto count_extension = [&extensions, this](std::uint64_t, std::string_view text, Error_code& failed) {
+      extensions += text.size();
+      if (extensions > settings.max_header) failed = http::error::header_limit;
+    };
     beast::flat_buffer buffer(settings.max_header + settings.max_body + 64 * kKiB);
     for (bool first = true; !stopping; first = false) {
       Parser parser;
+      extensions = 0;
       parser.header_limit(static_cast<std::uint32_t>(settings.max_header));
       parser.body_limit(settings.max_body);
+      parser.on_chunk_header(count_extension);
       stream.expires_after(first ? settings.header_time : settings.idle_time);
       // The first byte may take its time between two requests, the rest of the header may not.
       if (!first && buffer.size() == 0) {
@@ -191,8 +208,8 @@ struct Server::Implementation : std::enable_shared_from_this<Implementation> {
       }
       auto [failed, size] = co_await http::async_read_header(stream, buffer, parser, kAwait);
       if (!failed) {
-        if (is_smuggling(parser.get())) {
-          co_await refuse(stream, 400, "content-length: its length is said more than once");
+        if (is_ambiguous(parser.get())) {
+          co_await refuse(stream, 400, "its length or its host cannot be told for certain");
           co_return;
         }
         if (beast::iequals(parser.get()[http::field::expect], "100-continue")) {
