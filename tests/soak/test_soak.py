@@ -109,3 +109,24 @@ def test_what_was_accepted_ends_although_a_process_is_killed(kill, on_restart):
             assert lost <= RUNS_WITH_KILLS // 10, [run["reason"] for run in ended.values() if run["state"] == "lost"]
         assert_works(service)
         assert service.stop() == 0
+
+
+def test_what_was_accepted_ends_although_the_whole_service_is_killed():
+    with live_service(*soak.OPTIONS) as service:
+        accepted = soak.Accepted(service)
+        crowd = soak.Crowd(service, mixture.programs(RUNS_WITH_KILLS // 2, SEED), accepted.submit).run()
+        assert not crowd.troubles, show(crowd.troubles)
+        others = [service.gateway, *service.wardens]
+        service.stop(signal.SIGKILL)
+        # Nobody is left who could hold the port or run anything.
+        deadline = time.monotonic() + PATIENCE
+        while any(each.is_there() for each in others):
+            assert time.monotonic() < deadline, "the gateway or the warden has outlived its supervisor"
+            time.sleep(0.02)
+        service.start()
+        ended = accepted.ends()
+        assert ended.keys() == accepted.runs.keys()
+        troubles = [mixture.trouble(accepted.runs[each], run) for each, run in ended.items()]
+        assert not any(troubles), show([each for each in troubles if each])
+        assert max(run["attempts"] for run in ended.values()) == 2, "nothing ran when it was killed"
+        assert_works(service)
