@@ -10,7 +10,6 @@
 
 #include "syscall_constants.h"
 
-#define TOML_ENABLE_FORMATTERS 0
 #include "base/toml.h"
 
 namespace belljar::tools {
@@ -248,12 +247,7 @@ std::string library_name(int number) {
 }
 
 Result<SyscallPolicy> parse_syscall_policy(std::string_view toml, std::string_view name) {
-  const toml::parse_result parsed = toml::parse(toml);
-  if (!parsed) {
-    return wrong("line " + std::to_string(parsed.error().source().begin.line),
-                 parsed.error().description());
-  }
-  const toml::table& table = parsed.table();
+  TRY_ASSIGN(const toml::table table, parse_toml(toml));
   TRY(check_keys(table, {"default", "numbers", "rule"}, "the file"));
 
   SyscallPolicy policy;

@@ -19,12 +19,12 @@ using Headers = std::vector<std::pair<std::string, std::string>>;
 
 struct Request {
   std::string method;
-  std::string path;  // percent-decoded, without the query
+  std::string path;                                        // percent-decoded, without the query
   std::vector<std::pair<std::string, std::string>> query;  // decoded, in order
   Headers headers;                                         // names in lower case
   std::string body;
-  std::string peer;        // the address at the other end of the socket
-  bool upgrade = false;    // asks for a WebSocket
+  std::string peer;      // the address at the other end of the socket
+  bool upgrade = false;  // asks for a WebSocket
 
   // The first of that name (lower case), or nothing.
   [[nodiscard]] std::optional<std::string_view> header(std::string_view name) const;

@@ -8,6 +8,7 @@
 #include "api/json_reader.h"
 #include "base/sys.h"
 #include "base/text.h"
+#include "model/json_text.h"
 
 namespace belljar::api {
 namespace {
@@ -43,8 +44,8 @@ void InteractiveRun::complain(const Error& error) {
   std::function<void()> wake;
   {
     const std::lock_guard lock(mutex_);
-    errors_.push_back(json::serialize(
-        json::object{{"type", "error"}, {"detail", repair_utf8(error.message)}}));
+    errors_.push_back(
+        json_text(json::object{{"type", "error"}, {"detail", repair_utf8(error.message)}}));
     wake.swap(wake_);
   }
   if (wake) wake();
@@ -124,7 +125,8 @@ Status InteractiveRun::start(const json::value& message) {
   SubmitOptions options;
   options.input.kind = tty.value_or(false) ? RunInput::Kind::kTerminal : RunInput::Kind::kPipe;
   options.input.pipe = std::make_shared<Fd>(std::move(pipe.read));
-  TRY_ASSIGN(const Submitted submitted, runs_.submit(caller_, std::move(request), std::move(options)));
+  TRY_ASSIGN(const Submitted submitted,
+             runs_.submit(caller_, std::move(request), std::move(options)));
   if (tty.value_or(false)) submitted.live->control(size);
   std::function<void()> wake;
   {
@@ -144,8 +146,8 @@ Status InteractiveRun::type_in(std::string_view bytes) {
   if (done >= 0 && std::cmp_equal(done, bytes.size())) return {};
   if (done < 0 && errno == EPIPE) return {};  // the run is over; its outcome says so
   input_.reset();
-  return fail(Code::kExhausted, "stdin: more than " + format_bytes(kInputBytes) +
-                                    " wait unread; its end was sent");
+  return fail(Code::kExhausted,
+              "stdin: more than " + format_bytes(kInputBytes) + " wait unread; its end was sent");
 }
 
 void InteractiveRun::on_close() {

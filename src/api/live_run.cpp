@@ -6,6 +6,7 @@
 
 #include "base/sys.h"
 #include "base/text.h"
+#include "model/json_text.h"
 
 namespace belljar::api {
 
@@ -39,8 +40,7 @@ void LiveRun::flush_output(engine::OutputStream stream, std::string& held, bool 
     object["base64"] = base64_encode(ready);
   }
   const std::size_t taken = ready.size();
-  add_locked(stream == engine::OutputStream::kOut ? "stdout" : "stderr",
-             boost::json::serialize(object));
+  add_locked(stream == engine::OutputStream::kOut ? "stdout" : "stderr", json_text(object));
   held.erase(0, taken);
 }
 

@@ -3,6 +3,7 @@
 #include <boost/json.hpp>
 
 #include "base/text.h"
+#include "model/json_text.h"
 
 namespace belljar::api {
 namespace {
@@ -59,8 +60,9 @@ Response problem(const Error& error) {
   const unsigned status = status_of(error.code);
   // What went wrong inside may name paths of the host, and is of no use to a client.
   const std::string_view detail =
-      status == 500 ? std::string_view("something failed inside; the log has it by this request's id")
-                    : std::string_view(error.message);
+      status == 500
+          ? std::string_view("something failed inside; the log has it by this request's id")
+          : std::string_view(error.message);
   Response response = problem(status, title_of(status), detail);
   if (status == 503) response.headers.emplace_back("Retry-After", "1");
   return response;
@@ -75,7 +77,7 @@ Response problem(unsigned status, std::string_view title, std::string_view detai
   Response response;
   response.status = status;
   response.type = "application/problem+json";
-  response.body = boost::json::serialize(object);
+  response.body = json_text(object);
   return response;
 }
 

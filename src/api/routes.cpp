@@ -162,6 +162,22 @@ Result<Caller> Service::identify(const Request& request) {
   return caller;
 }
 
+// A name of somebody else's that leads to a loopback address makes a browser take us for a page of
+// theirs (DNS rebinding). Where a key is needed that gains them nothing.
+bool Service::knows_host(const Request& request) const {
+  const auto host = request.header("host");
+  if (!host || request.header("authorization") || settings_.require_key) return true;
+  std::string_view name = *host;
+  if (const std::size_t colon = name.rfind(':');
+      colon != std::string_view::npos && !name.ends_with(']')) {
+    name = name.substr(0, colon);
+  }
+  const auto endpoint = parse_endpoint(settings_.listen);
+  if (endpoint && !endpoint->loopback) return true;
+  return name == "localhost" || name == "[::1]" || name.starts_with("127.") ||
+         listed(settings_.hosts, name);
+}
+
 bool Service::admit(const Caller& caller, const Reply& reply) {
   std::size_t limit = settings_.rate;
   if (caller.key && caller.key->limits.requests_per_minute > 0) {
@@ -230,7 +246,8 @@ void Service::handle(const Request& request, const Reply& plain_reply) {
   Context context{.request = request, .caller = {}, .path = {}};
   std::string allowed;
   const Route* route = nullptr;
-  const std::string_view method = request.method == "HEAD" ? "GET" : std::string_view(request.method);
+  const std::string_view method =
+      request.method == "HEAD" ? "GET" : std::string_view(request.method);
   for (const Route& each : routes()) {
     std::map<std::string, std::string, std::less<>> values;
     if (!matches(each.pattern, request.path, values)) continue;
@@ -260,12 +277,19 @@ void Service::handle(const Request& request, const Reply& plain_reply) {
   }
   if (!route->scope.empty()) {
     // A page of another site may make a browser send requests here, and loopback asks for no key.
-    if (const auto origin = request.header("origin"); origin && !listed(settings_.origins, *origin)) {
+    if (const auto origin = request.header("origin");
+        origin && !listed(settings_.origins, *origin)) {
       const auto host = request.header("host");
-      if (!host || (*origin != "http://" + std::string(*host) && *origin != "https://" + std::string(*host))) {
+      if (!host || (*origin != "http://" + std::string(*host) &&
+                    *origin != "https://" + std::string(*host))) {
         metrics_.count("belljar_refusals_total", "reason=\"origin\"");
-        return reply(problem(403, "Not allowed", "origin: pages of " + quote(*origin) + " may not ask"));
+        return reply(
+            problem(403, "Not allowed", "origin: pages of " + quote(*origin) + " may not ask"));
       }
+    }
+    if (!knows_host(request)) {
+      metrics_.count("belljar_refusals_total", "reason=\"host\"");
+      return reply(problem(403, "Not allowed", "host: this service is not known by that name"));
     }
     Result<Caller> caller = identify(request);
     if (!caller) {

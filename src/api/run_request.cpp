@@ -5,6 +5,7 @@
 
 #include "api/json_reader.h"
 #include "base/text.h"
+#include "model/json_text.h"
 
 namespace belljar::api {
 namespace {
@@ -81,7 +82,7 @@ Result<std::string> limit_text(const LimitField& field,
     // Microseconds are as fine as set_limit reads.
     return std::to_string(static_cast<std::uint64_t>(std::llround(seconds * 1e6))) + "us";
   }
-  if (field.kind == LimitField::Kind::kCpus) return std::to_string(number);
+  if (field.kind == LimitField::Kind::kCpus) return json_text(json::value(number));
   if (!whole) return fail(Code::kInvalid, path + ": must be a whole number");
   return std::to_string(static_cast<std::uint64_t>(number));
 }
@@ -101,7 +102,8 @@ Result<LimitOverrides> read_limits(const json::value& value, const std::string& 
       return fail(Code::kInvalid, reader.where(other) + ": the same limit stands there twice");
     }
     if (plain == nullptr && as_outcome == nullptr) continue;
-    const std::string where = reader.where(as_outcome != nullptr ? std::string_view(other) : field.name);
+    const std::string where =
+        reader.where(as_outcome != nullptr ? std::string_view(other) : field.name);
     TRY_ASSIGN(const std::string text,
                limit_text(field, as_outcome != nullptr ? *as_outcome : *plain,
                           as_outcome != nullptr, where));
@@ -149,14 +151,22 @@ Result<RunRequest> read_run_request(const json::value& value, const std::string&
     }
     std::size_t index = 0;
     for (const json::value& each : files->get_array()) {
-      TRY_ASSIGN(File file, read_file_entry(each, reader.where("files") + "[" +
-                                                      std::to_string(index++) + "]"));
+      TRY_ASSIGN(File file, read_file_entry(
+                                each, reader.where("files") + "[" + std::to_string(index++) + "]"));
       submission.files.push_back(std::move(file));
     }
   }
   if (const json::value* const input = reader.find("stdin")) {
     TRY_ASSIGN(request.input, read_content(*input, reader.where("stdin")));
   }
+  if (const json::value* const expected = reader.find("expected")) {
+    TRY_ASSIGN(request.expected, read_content(*expected, reader.where("expected")));
+  }
+  TRY_ASSIGN(const std::string compare, reader.text_or("compare", "lenient"));
+  if (compare != "lenient" && compare != "exact") {
+    return reader.wrong("compare", "\"lenient\" or \"exact\"");
+  }
+  if (compare == "exact") request.compare = engine::Compare::kExact;
   TRY_ASSIGN(submission.args, reader.texts("args"));
   if (const json::value* const environment = reader.find("env")) {
     TRY_ASSIGN(submission.env, read_environment(*environment, reader.where("env")));
@@ -166,6 +176,11 @@ Result<RunRequest> read_run_request(const json::value& value, const std::string&
   }
   TRY_ASSIGN(request.policy, reader.text_or("policy", ""));
   TRY_ASSIGN(submission.artifacts, reader.texts("artifacts"));
+  TRY_ASSIGN(request.screening, reader.text_or("screening", ""));
+  TRY_ASSIGN(request.output, reader.text_or("output", ""));
+  if (!request.output.empty() && request.output != "plain" && request.output != "base64") {
+    return reader.wrong("output", "\"plain\" or \"base64\"");
+  }
   TRY_ASSIGN(request.webhook, reader.text_or("webhook", ""));
   TRY(reader.finish());
   return request;
@@ -204,11 +219,16 @@ std::string to_json(const RunRequest& request) {
   json::object object{{"language", submission.language}, {"files", std::move(files)},
                       {"entry", submission.entry},       {"env", std::move(environment)},
                       {"limits", std::move(limits)},     {"policy", request.policy},
+                      {"screening", request.screening},  {"output", request.output},
                       {"webhook", request.webhook}};
   object["stdin"] = {{"content", base64_encode(request.input)}, {"encoding", "base64"}};
+  if (request.expected) {
+    object["expected"] = {{"content", base64_encode(*request.expected)}, {"encoding", "base64"}};
+    object["compare"] = request.compare == engine::Compare::kExact ? "exact" : "lenient";
+  }
   object["args"] = json::array(submission.args.begin(), submission.args.end());
   object["artifacts"] = json::array(submission.artifacts.begin(), submission.artifacts.end());
-  return json::serialize(object);
+  return json_text(object);
 }
 
 }  // namespace belljar::api

@@ -1,14 +1,17 @@
 #include "api/run_service.h"
 
-
 #include <algorithm>
+#include <array>
 #include <boost/json.hpp>
 
 #include "api/json_reader.h"
 #include "base/id.h"
 #include "base/sys.h"
 #include "base/text.h"
+#include "engine/archive.h"
 #include "model/builtin_policies.h"
+#include "model/json_text.h"
+#include "screen/sanitizer.h"
 
 namespace belljar::api {
 namespace {
@@ -29,7 +32,7 @@ class Recorder : public engine::Observer {
  public:
   explicit Recorder(LiveRun& live) : live_(live) {}
   void on_stage(StageKind stage) override {
-    live_.add("status", json::serialize(json::object{{"state", "running"}, {"stage", to_string(stage)}}));
+    live_.add("status", json_text(json::object{{"state", "running"}, {"stage", to_string(stage)}}));
   }
   void on_output(StageKind stage, engine::OutputStream stream, std::string_view bytes) override {
     // A compiler's words are not the program's output; they come with the outcome.
@@ -75,6 +78,64 @@ const std::map<std::string, Policy, std::less<>>& builtin_policies() {
   return policies;
 }
 
+const std::map<std::string, screen::RuleSet, std::less<>>& rule_sets() {
+  static const auto sets = [] {
+    std::map<std::string, screen::RuleSet, std::less<>> made;
+    for (const std::string_view name : screen::builtin_rules_names()) {
+      if (auto rules = screen::builtin_rules(name)) made.emplace(name, *std::move(rules));
+    }
+    return made;
+  }();
+  return sets;
+}
+
+json::array to_value(const std::vector<screen::Finding>& findings) {
+  json::array list;
+  for (const screen::Finding& each : findings) {
+    list.push_back({{"rule", each.rule},
+                    {"path", repair_utf8(each.path)},
+                    {"line", each.line},
+                    {"column", each.column},
+                    {"reason", repair_utf8(each.reason)},
+                    {"text", repair_utf8(each.text)}});
+  }
+  return list;
+}
+
+// Empty where nothing was found.
+std::string findings_json(const screen::Verdict& verdict) {
+  if (verdict.findings.empty() && verdict.syntax_errors.empty() && verdict.not_analysed.empty()) {
+    return {};
+  }
+  return escape_json_for_terminal(
+      json_text(json::object{{"refused", verdict.refused},
+                             {"findings", to_value(verdict.findings)},
+                             {"syntax_errors", to_value(verdict.syntax_errors)},
+                             {"not_analysed", to_value(verdict.not_analysed)}}));
+}
+
+// Members of the outcome's object.
+std::string judgement(const RunRequest& request, const Outcome& outcome) {
+  std::string verdict(to_string(outcome.status));
+  json::value difference;
+  if (outcome.status == RunStatus::kOk) {
+    const auto found = engine::first_difference(*request.expected, outcome.stages.back().out.data,
+                                                request.compare);
+    verdict = found ? "wrong_answer" : "pass";
+    if (found) difference = repair_utf8(engine::to_string(*found));
+  }
+  return ",\"verdict\":" + json_text(json::value(verdict)) +
+         ",\"difference\":" + json_text(difference);
+}
+
+void make_plain(Outcome& outcome) {
+  for (StageOutcome& stage : outcome.stages) {
+    for (Stream* const stream : {&stage.out, &stage.err}) {
+      stream->data = screen::sanitize(stream->data, {});
+    }
+  }
+}
+
 }  // namespace
 
 std::string to_json(const ledger::Run& run) {
@@ -89,7 +150,7 @@ std::string to_json(const ledger::Run& run) {
   object["batch"] = run.batch.empty() ? json::value(nullptr) : json::value(run.batch);
   object["status"] = run.status.empty() ? json::value(nullptr) : json::value(run.status);
   object["reason"] = repair_utf8(run.reason);
-  std::string text = json::serialize(object);
+  std::string text = json_text(object);
   // The outcome is JSON already, and may be large.
   text.pop_back();
   return text + ",\"outcome\":" + (run.outcome.empty() ? "null" : run.outcome) + "}";
@@ -111,17 +172,22 @@ Result<const Policy*> RunService::policy(const std::string& name) const {
   const auto found = builtin_policies().find(wanted);
   if (found == builtin_policies().end()) {
     std::string names;
-    for (const auto& [each, policy] : builtin_policies()) names += (names.empty() ? "" : ", ") + each;
+    for (const auto& [each, policy] : builtin_policies())
+      names += (names.empty() ? "" : ", ") + each;
     return fail(Code::kInvalid, "policy: there is no " + quote(wanted) + "; there are " + names);
   }
   return &found->second;
 }
 
-Result<Submitted> RunService::submit(const Caller& caller, RunRequest request, SubmitOptions options) {
-  auto work = std::make_shared<Work>();
-  work->since = sys::now();
-  TRY_ASSIGN(work->policy, policy(request.policy));
-  request.policy = work->policy->name;
+Result<RunService::Checked> RunService::check(const Caller& caller,
+                                              RunRequest request,
+                                              const SubmitOptions& options) {
+  Checked checked;
+  checked.work = std::make_shared<Work>();
+  Work& work = *checked.work;
+  work.since = sys::now();
+  TRY_ASSIGN(work.policy, policy(request.policy));
+  request.policy = work.policy->name;
   Submission& submission = request.submission;
   if (submission.files.size() == 1 && submission.files.front().path.empty()) {
     TRY_ASSIGN(const runtime::Manifest manifest, catalog_.by_name(submission.language));
@@ -131,64 +197,147 @@ Result<Submitted> RunService::submit(const Caller& caller, RunRequest request, S
             : "main" + (manifest.extensions.empty() ? "" : manifest.extensions.front());
     submission.entry = submission.files.front().path;
   }
-  TRY_ASSIGN(const engine::Plan plan, engine::plan_submission(catalog_, *work->policy, submission));
-  work->request = std::move(request);
-  work->input = std::move(options.input);
+  TRY_ASSIGN(checked.plan, engine::plan_submission(catalog_, *work.policy, submission));
+  TRY_ASSIGN(checked.verdict, screen(request, checked.plan));
+  work.findings = findings_json(checked.verdict);
+  work.request = std::move(request);
+  work.input = options.input;
 
-  ledger::Run& record = work->record;
+  ledger::Run& record = work.record;
   record.id = make_id("run");
   record.caller = caller.id;
   record.batch = options.batch;
-  record.language = plan.manifest.name;
-  record.policy = work->policy->name;
-  record.submission = to_json(work->request);
-  record.webhook = work->request.webhook;
+  record.language = checked.plan.manifest.name;
+  record.policy = work.policy->name;
+  record.submission = to_json(work.request);
+  record.webhook = work.request.webhook;
   record.created_ms = unix_ms();
-  // Looked at before anything is written: a flood of refusals must not become a flood of writes.
-  const engine::DispatcherState state = dispatcher_.state();
-  if (state.waiting >= settings_.queue) return fail(Code::kExhausted, "the queue is full");
+  return checked;
+}
 
+Result<ledger::Accepted> RunService::record(const Caller& caller,
+                                            std::span<const ledger::Run> runs,
+                                            const std::string& idempotency_key) {
+  // Looked at before anything is written: a flood of refusals must not become a flood of writes.
+  if (dispatcher_.state().waiting >= settings_.queue) {
+    return fail(Code::kExhausted, "the queue is full");
+  }
   std::vector<ledger::Quota> quotas;
   if (caller.key) {
     quotas.push_back({.subject = caller.key->id, .per_day = caller.key->limits.runs_per_day});
   }
-  auto accepted = store_.accept({&record, 1}, options.idempotency_key, quotas);
+  auto accepted = store_.accept(runs, idempotency_key, quotas);
   if (!accepted) {
     // A ledger that cannot be written takes nothing on: the client may come again.
     Error error = std::move(accepted).error();
     if (error.code == Code::kExhausted) error.code = Code::kUnavailable;
     return std::unexpected(std::move(error));
   }
-  switch (accepted->answer) {
-    case ledger::Accepted::Answer::kNew:
-      break;
-    case ledger::Accepted::Answer::kReplayed: {
-      const auto known = live(caller, accepted->id);
-      return Submitted{.live = known ? *known : nullptr, .id = accepted->id, .replayed = true};
-    }
-    case ledger::Accepted::Answer::kConflict:
-      return fail(Code::kDenied, "idempotency_key: it was used for another request before");
-    case ledger::Accepted::Answer::kOverQuota:
-      return fail(Code::kExhausted, "the runs of this day are used up");
+  if (accepted->answer == ledger::Accepted::Answer::kConflict) {
+    return fail(Code::kDenied, "idempotency_key: it was used for another request before");
   }
-  work->live = std::make_shared<LiveRun>(record.id, caller.id);
-  work->live->add("status", json::serialize(json::object{{"state", "queued"}, {"id", record.id}}));
-  {
-    const std::lock_guard lock(mutex_);
-    live_[record.id] = work->live;
+  if (accepted->answer == ledger::Accepted::Answer::kOverQuota) {
+    return fail(Code::kExhausted, "the runs of this day are used up");
   }
-  const Submitted submitted{.live = work->live, .id = record.id};
-  if (const Status queued = enqueue(work, caller, plan, options); !queued) {
+  return accepted;
+}
+
+// From here on its clients can see it.
+void RunService::begin(Work& work) {
+  work.live = std::make_shared<LiveRun>(work.record.id, work.record.caller);
+  work.live->add("status", json_text(json::object{{"state", "queued"}, {"id", work.record.id}}));
+  const std::lock_guard lock(mutex_);
+  live_[work.record.id] = work.live;
+}
+
+Result<Submitted> RunService::submit(const Caller& caller,
+                                     RunRequest request,
+                                     SubmitOptions options) {
+  TRY_ASSIGN(const Checked checked, check(caller, std::move(request), options));
+  const std::shared_ptr<Work> work = checked.work;
+  TRY_ASSIGN(const ledger::Accepted accepted,
+             record(caller, {&work->record, 1}, options.idempotency_key));
+  if (accepted.answer == ledger::Accepted::Answer::kReplayed) {
+    const auto known = live(caller, accepted.id);
+    return Submitted{.live = known ? *known : nullptr, .id = accepted.id, .replayed = true};
+  }
+  begin(*work);
+  const Submitted submitted{.live = work->live, .id = work->record.id};
+  if (checked.verdict.refused) {
+    reject(*work, checked.verdict);
+    return submitted;
+  }
+  engine::Job job = job_for(caller, checked.plan, options);
+  job.run = [this, work](engine::WardenAccess& access) { run(*work, access); };
+  job.give_up = [this, work](const Error& error) { fail_run(*work, error); };
+  if (const Status queued = dispatcher_.submit(std::move(job)); !queued) {
     fail_run(*work, queued.error());
     return std::unexpected(queued.error());
   }
   return submitted;
 }
 
-Status RunService::enqueue(std::shared_ptr<Work> work,
-                           const Caller& caller,
-                           const engine::Plan& plan,
-                           const SubmitOptions& options) {
+Result<std::vector<Submitted>> RunService::submit_all(const Caller& caller,
+                                                      const RunRequest& program,
+                                                      std::vector<BatchInput> inputs,
+                                                      const SubmitOptions& options) {
+  TRY_ASSIGN(const Checked first, check(caller, program, options));
+  std::vector<std::shared_ptr<Work>> works;
+  std::vector<ledger::Run> records;
+  for (BatchInput& each : inputs) {
+    auto work = std::make_shared<Work>(*first.work);
+    work->request.input = std::move(each.input);
+    work->request.expected = std::move(each.expected);
+    work->record.id = make_id("run");
+    work->record.submission = to_json(work->request);
+    records.push_back(work->record);
+    works.push_back(std::move(work));
+  }
+  TRY_ASSIGN(const ledger::Accepted accepted, record(caller, records, options.idempotency_key));
+  if (accepted.answer == ledger::Accepted::Answer::kReplayed) {
+    return std::vector{Submitted{.live = nullptr, .id = accepted.id, .replayed = true}};
+  }
+  std::vector<Submitted> submitted;
+  for (const auto& work : works) {
+    begin(*work);
+    submitted.push_back({.live = work->live, .id = work->record.id});
+    if (first.verdict.refused) reject(*work, first.verdict);
+  }
+  if (first.verdict.refused) return submitted;
+  engine::Job job = job_for(caller, first.plan, options);
+  job.run = [this, works](engine::WardenAccess& access) { run_all(works, access); };
+  job.give_up = [this, works](const Error& error) {
+    for (const auto& work : works) fail_run(*work, error);
+  };
+  if (const Status queued = dispatcher_.submit(std::move(job)); !queued) {
+    for (const auto& work : works) fail_run(*work, queued.error());
+    return std::unexpected(queued.error());
+  }
+  return submitted;
+}
+
+Status RunService::unpack(const Caller& caller,
+                          std::string archive,
+                          std::function<void(Result<std::vector<File>>)> done) {
+  engine::Job job{.caller = caller.id,
+                  .memory = Limits().memory,
+                  .cpus_milli = Limits().cpus_milli,
+                  .deadline = sys::now() + settings_.queue_wait};
+  job.run = [archive = std::move(archive), done](engine::WardenAccess& access) {
+    done([&]() -> Result<std::vector<File>> {
+      TRY_ASSIGN(warden::Client* const client, access.client());
+      auto files = engine::unpack(*client, archive);
+      if (!files && files.error().code == Code::kUnavailable) access.drop();
+      return files;
+    }());
+  };
+  job.give_up = [done](const Error& error) { done(std::unexpected(error)); };
+  return dispatcher_.submit(std::move(job));
+}
+
+engine::Job RunService::job_for(const Caller& caller,
+                                const engine::Plan& plan,
+                                const SubmitOptions& options) const {
   Limits most = plan.stages.run.limits;
   if (plan.stages.compile) {
     most.memory = std::max(most.memory, plan.stages.compile->limits.memory);
@@ -199,26 +348,52 @@ Status RunService::enqueue(std::shared_ptr<Work> work,
   if (caller.key && caller.key->limits.concurrent > 0) {
     concurrent = static_cast<std::uint64_t>(caller.key->limits.concurrent);
   }
-  return dispatcher_.submit(
-      {.caller = caller.id,
-       .memory = most.memory,
-       .cpus_milli = most.cpus_milli,
-       .concurrent = concurrent,
-       .deadline = sys::now() +
-                   (options.patience > Nanoseconds{} ? options.patience : settings_.queue_wait),
-       .run = [this, work](engine::WardenAccess& access) { run(*work, access); },
-       .give_up = [this, work](const Error& error) { fail_run(*work, error); }});
+  const Nanoseconds patience =
+      options.patience > Nanoseconds{} ? options.patience : settings_.queue_wait;
+  return {.caller = caller.id,
+          .memory = most.memory,
+          .cpus_milli = most.cpus_milli,
+          .concurrent = concurrent,
+          .deadline = sys::now() + patience};
+}
+
+Result<screen::Verdict> RunService::screen(const RunRequest& request,
+                                           const engine::Plan& plan) const {
+  const std::string& name = request.screening.empty() ? settings_.screening : request.screening;
+  if (name == "none") return screen::Verdict();
+  const auto rules = rule_sets().find(name);
+  if (rules == rule_sets().end()) {
+    std::string names = "none";
+    for (const auto& [each, set] : rule_sets()) names += ", " + each;
+    return fail(Code::kInvalid, "screening: there is no " + quote(name) + "; there are " + names);
+  }
+  return screen::screen(rules->second, plan.manifest.name, request.submission.files,
+                        plan.stages.entry);
+}
+
+// Refused before any cell was made: an outcome like another, with what was found.
+void RunService::reject(Work& work, const screen::Verdict& verdict) {
+  metrics_.count("belljar_refusals_total", "reason=\"screening\"");
+  Outcome outcome;
+  outcome.status = RunStatus::kRejected;
+  outcome.reason = verdict.refusal();
+  outcome.language = work.record.language;
+  outcome.policy = work.record.policy;
+  finish(work, outcome);
+}
+
+// False where it has ended already: cancelled in the queue, and whoever did that has told it.
+bool RunService::start(Work& work) {
+  work.queued = sys::now() - work.since;
+  work.record.started_ms = unix_ms();
+  const auto started = store_.started(work.record.id, work.record.started_ms);
+  if (started && *started == ledger::Change::kHadEnded) return false;
+  ++work.record.attempts;
+  return true;
 }
 
 void RunService::run(Work& work, engine::WardenAccess& access) {
-  const Nanoseconds queued = sys::now() - work.since;
-  work.record.started_ms = unix_ms();
-  const auto started = store_.started(work.record.id, work.record.started_ms);
-  if (started && *started == ledger::Change::kHadEnded) {
-    // Cancelled in the queue; whoever did that has told it.
-    return;
-  }
-  ++work.record.attempts;
+  if (!start(work)) return;
   bool told = false;
   Result<Outcome> outcome = execute(work, access, told);
   if (!outcome && outcome.error().code == Code::kUnavailable && !told) {
@@ -231,8 +406,41 @@ void RunService::run(Work& work, engine::WardenAccess& access) {
     fail_run(work, outcome.error());
     return;
   }
-  if (!outcome->stages.empty()) outcome->stages.front().phases.queue = queued;
-  finish(work, *outcome);
+  finish(work, *std::move(outcome));
+}
+
+// Compiled once, for the first that has not been cancelled.
+void RunService::run_all(std::span<const std::shared_ptr<Work>> works,
+                         engine::WardenAccess& access) {
+  std::optional<engine::Prepared> prepared;
+  for (const auto& each : works) {
+    Work& work = *each;
+    if (!start(work)) continue;
+    const auto outcome = [&]() -> Result<Outcome> {
+      TRY_ASSIGN(warden::Client* const client, access.client());
+      TRY_ASSIGN(const Fd control, work.live->open_control());
+      engine::Engine engine(*client, catalog_, *work.policy);
+      engine::Input input = engine_input(work.input, work.request.input);
+      input.control_fd = control.get();
+      Recorder recorder(*work.live);
+      if (!prepared) {
+        TRY_ASSIGN(prepared, engine.prepare(work.request.submission, input, recorder));
+      }
+      if (!prepared->runnable) {
+        Outcome compiled = prepared->outcome;
+        // Cancelled was this run alone; the next one compiles again.
+        if (compiled.status == RunStatus::kCancelled) prepared.reset();
+        return compiled;
+      }
+      return engine.run(*prepared, input, recorder);
+    }();
+    if (outcome) {
+      finish(work, *outcome);
+    } else {
+      if (outcome.error().code == Code::kUnavailable) access.drop();
+      fail_run(work, outcome.error());
+    }
+  }
 }
 
 Result<Outcome> RunService::execute(Work& work, engine::WardenAccess& access, bool& told) {
@@ -247,10 +455,17 @@ Result<Outcome> RunService::execute(Work& work, engine::WardenAccess& access, bo
   return outcome;
 }
 
-void RunService::finish(Work& work, const Outcome& outcome) {
+void RunService::finish(Work& work, Outcome outcome) {
+  if (!outcome.stages.empty()) outcome.stages.front().phases.queue = work.queued;
   metrics_.outcome(outcome);
   const bool cancelled = outcome.status == RunStatus::kCancelled;
-  std::string text = to_json(outcome);
+  const std::string verdict = work.request.expected ? judgement(work.request, outcome) : "";
+  if (work.request.output == "plain") make_plain(outcome);
+  std::string text =
+      to_json(outcome, work.request.output == "base64" ? Base64::kAlways : Base64::kWhereNeeded);
+  text.pop_back();
+  if (!work.findings.empty()) text += ",\"screening\":" + work.findings;
+  text += verdict + "}";
   if (!outcome.artifacts.empty()) {
     // The outcome still tells of artifacts that a full disk did not keep.
     (void)store_.put_artifacts(work.record.id, outcome.artifacts).has_value();
@@ -267,7 +482,8 @@ void RunService::finish(Work& work, const Outcome& outcome) {
 
 // Belljar could not do its part.
 void RunService::fail_run(Work& work, const Error& error) {
-  metrics_.count("belljar_refusals_total", error.code == Code::kExhausted ? "reason=\"queue\"" : "reason=\"error\"");
+  metrics_.count("belljar_refusals_total",
+                 error.code == Code::kExhausted ? "reason=\"queue\"" : "reason=\"error\"");
   close(work,
         {.state = work.live->is_cancelled() ? ledger::State::kCancelled : ledger::State::kLost,
          .status = "rejected",
@@ -370,14 +586,13 @@ Status RunService::recover() {
       TRY_ASSIGN(const json::value value, parse_json(run.submission));
       TRY_ASSIGN(work->request, read_run_request(value, ""));
       TRY_ASSIGN(work->policy, policy(run.policy));
-      TRY_ASSIGN(const engine::Plan plan, engine::plan_submission(catalog_, *work->policy,
-                                                                  work->request.submission));
-      const Caller caller{.id = run.caller, .address = {}, .key = std::nullopt};
-      {
-        const std::lock_guard lock(mutex_);
-        live_[run.id] = work->live;
-      }
-      return enqueue(work, caller, plan, {});
+      TRY_ASSIGN(const engine::Plan plan,
+                 engine::plan_submission(catalog_, *work->policy, work->request.submission));
+      begin(*work);
+      engine::Job job = job_for({.id = run.caller, .address = {}, .key = std::nullopt}, plan, {});
+      job.run = [this, work](engine::WardenAccess& access) { this->run(*work, access); };
+      job.give_up = [this, work](const Error& error) { fail_run(*work, error); };
+      return dispatcher_.submit(std::move(job));
     }();
     if (!again) {
       metrics_.count("belljar_runs_lost_total", "");

@@ -33,7 +33,7 @@ using Stream = beast::tcp_stream;
 using Parser = http::request_parser<http::string_body>;
 
 constexpr auto kAwait = asio::as_tuple(asio::use_awaitable);
-constexpr std::size_t kMostMessage = 2 * kMiB;   // of a WebSocket
+constexpr std::size_t kMostMessage = 2 * kMiB;  // of a WebSocket
 
 // Sleeps until somebody wakes it; a wake that comes first is not lost.
 class Bell {
@@ -88,7 +88,8 @@ Result<Request> read(const http::request<http::string_body>& message, const std:
   request.method = message.method_string();
   request.peer = peer;
   const std::string_view target(message.target().data(), message.target().size());
-  const auto url = boost::urls::parse_origin_form(boost::core::string_view(target.data(), target.size()));
+  const auto url =
+      boost::urls::parse_origin_form(boost::core::string_view(target.data(), target.size()));
   if (!url) return fail(Code::kInvalid, "the request's target is not a path");
   request.path = url->path();
   if (request.path.find('\0') != std::string::npos || !is_valid_utf8(request.path)) {
@@ -108,7 +109,10 @@ Result<Request> read(const http::request<http::string_body>& message, const std:
   return request;
 }
 
-http::response<http::string_body> to_message(Response response, unsigned version, bool keep_alive, bool head) {
+http::response<http::string_body> to_message(Response response,
+                                             unsigned version,
+                                             bool keep_alive,
+                                             bool head) {
   http::response<http::string_body> message(static_cast<http::status>(response.status), version);
   if (response.status != 204) message.set(http::field::content_type, response.type);
   for (const auto& [name, value] : response.headers) message.set(name, value);
@@ -137,9 +141,8 @@ struct Server::Implementation : std::enable_shared_from_this<Implementation> {
       }
       if (connections >= settings.max_connections) continue;  // closed at once
       ++connections;
-      asio::co_spawn(
-          context, serve(Stream(std::move(socket)), handler),
-          [self = shared_from_this()](const std::exception_ptr&) { self->closed(); });
+      asio::co_spawn(context, serve(Stream(std::move(socket)), handler),
+                     [self = shared_from_this()](const std::exception_ptr&) { self->closed(); });
     }
   }
 
@@ -205,7 +208,8 @@ struct Server::Implementation : std::enable_shared_from_this<Implementation> {
         } else if (failed == http::error::body_limit) {
           co_await refuse(stream, 413, "body: must be at most " + format_bytes(settings.max_body));
         } else if (failed == http::error::header_limit) {
-          co_await refuse(stream, 431, "header: must be at most " + format_bytes(settings.max_header));
+          co_await refuse(stream, 431,
+                          "header: must be at most " + format_bytes(settings.max_header));
         } else if (failed == beast::error::timeout) {
           co_await refuse(stream, 408, "the request took too long to come");
         } else if (failed.category() == make_error_code(http::error::bad_target).category()) {
@@ -230,7 +234,9 @@ struct Server::Implementation : std::enable_shared_from_this<Implementation> {
         co_await stream_events(stream, std::move(response));
       } else {
         const bool keep = message.keep_alive() && !stopping;
-        open = co_await write(stream, to_message(std::move(response), message.version(), keep, head), head) && keep;
+        open = co_await write(
+                   stream, to_message(std::move(response), message.version(), keep, head), head) &&
+               keep;
       }
       --busy;
       if (!open) {
@@ -240,7 +246,9 @@ struct Server::Implementation : std::enable_shared_from_this<Implementation> {
     }
   }
 
-  asio::awaitable<bool> write(Stream& stream, http::response<http::string_body> message, bool head) {
+  asio::awaitable<bool> write(Stream& stream,
+                              http::response<http::string_body> message,
+                              bool head) {
     stream.expires_after(settings.idle_time);
     http::response_serializer<http::string_body> serializer(message);
     if (head) {

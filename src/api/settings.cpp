@@ -77,13 +77,9 @@ Status set(Settings& settings, const SettingField& field, std::string_view value
 }
 
 Status read_toml(Settings& settings, std::string_view toml, const std::string& where) {
-  if (!is_valid_utf8(toml)) return fail(Code::kInvalid, where + ": is not valid UTF-8");
-  const toml::parse_result parsed = toml::parse(toml);
-  if (!parsed) {
-    return fail(Code::kInvalid, where + ":" + std::to_string(parsed.error().source().begin.line) +
-                                    ": " + std::string(parsed.error().description()));
-  }
-  for (const auto& [key, node] : parsed.table()) {
+  const Result<toml::table> parsed = parse_toml(toml);
+  if (!parsed) return std::unexpected(parsed.error().context(where));
+  for (const auto& [key, node] : *parsed) {
     const auto field = std::ranges::find_if(
         kFields, [&key](const SettingField& each) { return toml_name(each.name) == key.str(); });
     const std::string line = where + ":" + std::to_string(key.source().begin.line);
@@ -142,7 +138,8 @@ Result<Endpoint> parse_endpoint(std::string_view text) {
 
 Status check(const Settings& settings) {
   TRY_ASSIGN(const Endpoint endpoint, parse_endpoint(settings.listen));
-  if (settings.executor_port > 65535) return fail(Code::kInvalid, "executor-port: must be at most 65535");
+  if (settings.executor_port > 65535)
+    return fail(Code::kInvalid, "executor-port: must be at most 65535");
   if (settings.on_restart != "rerun" && settings.on_restart != "lost") {
     return fail(Code::kInvalid, "on-restart: must be rerun or lost");
   }
@@ -154,7 +151,8 @@ Status check(const Settings& settings) {
   }
   if (settings.concurrent > 1000) return fail(Code::kInvalid, "concurrent: must be at most 1000");
   if (!parse_bytes(settings.memory_limit)) {
-    return fail(Code::kInvalid, "secure-sandbox-memory (MEMORY_LIMIT): must be a size such as 100m");
+    return fail(Code::kInvalid,
+                "secure-sandbox-memory (MEMORY_LIMIT): must be a size such as 100m");
   }
   LimitOverrides limits;
   if (const Status cpus = set_limit(limits, "cpus", settings.cpu_limit); !cpus) {

@@ -22,26 +22,28 @@ struct Settings {
   bool open_to_all = false;               // another address than loopback without keys
   bool require_key = false;               // on loopback too
   std::string proxies;                    // addresses whose X-Forwarded-For is believed
+  std::string hosts;                      // more names that this service may be asked by
   std::string origins;                    // for CORS, separated by commas; empty: none
   std::uint64_t max_body = 16 * kMiB;     // bytes of a request's body
   std::uint64_t max_connections = 1000;
 
   // Running.
   std::string policy = "default";
-  std::string runtimes;                // folder of manifests over the built-in ones
-  std::uint64_t concurrent = 0;        // runs at once; 0: twice the processors
+  std::string screening = "default";  // rules where a request names none; "none": no screening
+  std::string runtimes;               // folder of manifests over the built-in ones
+  std::uint64_t concurrent = 0;       // runs at once; 0: twice the processors
   std::uint64_t concurrent_per_caller = 0;  // 0: no limit of its own
-  std::uint64_t memory = 0;            // that runs at once may use together; 0: half of what is there
+  std::uint64_t memory = 0;  // that runs at once may use together; 0: half of what is there
   std::uint64_t queue = 1000;
   std::uint64_t queue_per_caller = 200;
   Nanoseconds queue_wait = std::chrono::seconds(60);
-  std::uint64_t rate = 0;              // requests a minute and caller; 0: no limit
+  std::uint64_t rate = 0;  // requests a minute and caller; 0: no limit
   Nanoseconds drain = std::chrono::seconds(30);
-  std::string on_restart = "rerun";    // or "lost": what becomes of runs that a crash cut off
+  std::string on_restart = "rerun";  // or "lost": what becomes of runs that a crash cut off
 
   // Recording.
-  std::string state_dir;               // where the ledger is
-  std::string sync = "full";           // or "normal": a power cut may lose the last moments
+  std::string state_dir;      // where the ledger is
+  std::string sync = "full";  // or "normal": a power cut may lose the last moments
   std::uint64_t keep_days = 30;
   std::uint64_t keep_bytes = 4 * kGiB;
 
@@ -49,12 +51,12 @@ struct Settings {
   std::string user;
 
   // secure-sandbox's own, by the names it documents.
-  std::uint64_t rate_limit = 10;       // RATE_LIMIT: requests a minute and address
-  std::uint64_t execution_timeout = 3; // EXECUTION_TIMEOUT: seconds
-  std::string memory_limit = "100m";   // MEMORY_LIMIT
-  std::string cpu_limit = "1";         // CPU_LIMIT
-  std::uint64_t pids_limit = 64;       // PIDS_LIMIT
-  std::uint64_t max_concurrent = 2;    // MAX_CONCURRENT: runs at once and address
+  std::uint64_t rate_limit = 10;            // RATE_LIMIT: requests a minute and address
+  std::uint64_t execution_timeout = 3;      // EXECUTION_TIMEOUT: seconds
+  std::string memory_limit = "100m";        // MEMORY_LIMIT
+  std::string cpu_limit = "1";              // CPU_LIMIT
+  std::uint64_t pids_limit = 64;            // PIDS_LIMIT
+  std::uint64_t max_concurrent = 2;         // MAX_CONCURRENT: runs at once and address
   std::uint64_t max_code_size = 64 * kKiB;  // MAX_CODE_SIZE: bytes
 };
 

@@ -5,6 +5,7 @@
 #include "api/service.h"
 #include "generated/contract.inc"
 #include "model/builtin_policies.h"
+#include "model/json_text.h"
 #include "runtime/toolchain.h"
 
 namespace belljar::api {
@@ -17,17 +18,18 @@ void Service::languages(const Context& /*context*/, const Reply& reply) {
     const auto manifest = catalog_.by_name(name);
     if (!manifest) continue;
     const auto toolchain = runtime::detect(*manifest);
-    json::object language{{"name", manifest->name},
-                          {"title", manifest->title},
-                          {"aliases", json::array(manifest->aliases.begin(), manifest->aliases.end())},
-                          {"extensions", json::array(manifest->extensions.begin(), manifest->extensions.end())},
-                          {"compiled", manifest->compile.has_value()},
-                          {"available", toolchain.has_value()},
-                          {"package", manifest->package},
-                          {"hello", {{"file", manifest->hello.file}, {"source", manifest->hello.source}}}};
+    json::object language{
+        {"name", manifest->name},
+        {"title", manifest->title},
+        {"aliases", json::array(manifest->aliases.begin(), manifest->aliases.end())},
+        {"extensions", json::array(manifest->extensions.begin(), manifest->extensions.end())},
+        {"compiled", manifest->compile.has_value()},
+        {"available", toolchain.has_value()},
+        {"package", manifest->package},
+        {"hello", {{"file", manifest->hello.file}, {"source", manifest->hello.source}}}};
     list.push_back(std::move(language));
   }
-  reply({.body = json::serialize(json::object{{"languages", std::move(list)}})});
+  reply({.body = json_text(json::object{{"languages", std::move(list)}})});
 }
 
 void Service::health(const Context& /*context*/, const Reply& reply) {
@@ -55,9 +57,13 @@ void Service::system(const Context& /*context*/, const Reply& reply) {
       {"rootless", host_.rootless},
       {"policies", std::move(policies)},
       {"default_policy", settings_.policy},
-      {"runs", {{"running", state.running}, {"waiting", state.waiting}, {"concurrent", state.threads}, {"queue", settings_.queue}}},
+      {"runs",
+       {{"running", state.running},
+        {"waiting", state.waiting},
+        {"concurrent", state.threads},
+        {"queue", settings_.queue}}},
   };
-  reply({.body = json::serialize(object)});
+  reply({.body = json_text(object)});
 }
 
 void Service::metrics_page(const Context& /*context*/, const Reply& reply) {

@@ -33,7 +33,7 @@ Result<Fd> open_parent(int root, const std::string& path) {
   Fd directory = open_beneath(root, ".", O_RDONLY | O_DIRECTORY);
   if (!directory.valid()) return cannot_write(path, errno);
   std::size_t begin = 0;
-  for (std::size_t end; (end = path.find('/', begin)) != std::string::npos; begin = end + 1) {
+  for (std::size_t end = 0; (end = path.find('/', begin)) != std::string::npos; begin = end + 1) {
     const std::string component = path.substr(begin, end - begin);
     if (mkdirat(directory.get(), component.c_str(), 0777) != 0 && errno != EEXIST)
       return cannot_write(path, errno);
@@ -45,7 +45,7 @@ Result<Fd> open_parent(int root, const std::string& path) {
 }
 
 Status write_artifact(int root, const File& artifact, Replace replace) {
-  TRY(check_path(artifact.path));
+  TRY(check_artifact_path(artifact.path));
   TRY_ASSIGN(const Fd parent, open_parent(root, artifact.path));
   const std::string name = artifact.path.substr(artifact.path.rfind('/') + 1);
   // Replacing means a new file: what stands there may be a link or have a second name elsewhere.

@@ -17,7 +17,7 @@ namespace {
 std::string read_all(int fd) {
   std::string text;
   std::array<char, 4096> buffer;
-  for (ssize_t got; (got = ::read(fd, buffer.data(), buffer.size())) > 0;)
+  for (ssize_t got = 0; (got = ::read(fd, buffer.data(), buffer.size())) > 0;)
     text.append(buffer.data(), static_cast<std::size_t>(got));
   return text;
 }

@@ -105,13 +105,14 @@ std::string_view advice(Wall wall) {
       return "use a kernel built with CONFIG_SECCOMP_FILTER";
     case Wall::kMemoryLimit:
       return "delegate the memory controller: on cgroup v2 systemd-run --user --scope -p "
-             "Delegate=yes, on v1 run as root; some kernels need cgroup_enable=memory";
+             "Delegate=yes, on v1 run as root; some kernels need cgroup_enable=memory; in a "
+             "container see docs/operations.md";
     case Wall::kProcessLimit:
       return "delegate the pids controller: on cgroup v2 systemd-run --user --scope -p "
-             "Delegate=yes, on v1 run as root";
+             "Delegate=yes, on v1 run as root; in a container see docs/operations.md";
     case Wall::kCpuLimit:
       return "delegate the cpu controller: on cgroup v2 systemd-run --user --scope -p "
-             "Delegate=yes, on v1 run as root";
+             "Delegate=yes, on v1 run as root; in a container see docs/operations.md";
     case Wall::kCpuBill:
       return "give Belljar a cgroup of its own (cgroup v2), or the cpuacct controller (v1, as "
              "root)";

@@ -13,6 +13,7 @@
 #include "app/invocation.h"
 #include "app/terminal.h"
 #include "base/text.h"
+#include "model/json_text.h"
 #include "runtime/catalog.h"
 
 namespace belljar::app {
@@ -183,7 +184,7 @@ std::string report_json(const Diagnosis& diagnosis) {
       {"limits", limits},
       {"warnings", warnings},
   };
-  return escape_json_for_terminal(boost::json::serialize(all)) + "\n";
+  return escape_json_for_terminal(json_text(all)) + "\n";
 }
 
 }  // namespace

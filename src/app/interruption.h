@@ -10,8 +10,8 @@
 namespace belljar::app {
 
 // While it lives, SIGINT, SIGTERM, SIGHUP, SIGQUIT and SIGWINCH come through fd(); those that
-// nobody has read by its end are forgotten. To be made after the warden was started: a child
-// inherits the blocked signals.
+// nobody has read by its end are forgotten. To be made after the warden has answered: a child
+// inherits the blocked signals, and nobody reads them while a warden is waited for.
 class Interruption {
  public:
   static Result<Interruption> catch_signals();

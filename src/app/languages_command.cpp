@@ -10,6 +10,7 @@
 #include "app/exit_codes.h"
 #include "app/invocation.h"
 #include "base/text.h"
+#include "model/json_text.h"
 #include "runtime/catalog.h"
 #include "runtime/toolchain.h"
 
@@ -87,7 +88,7 @@ std::string json_text(const std::vector<Language>& languages) {
     if (!language.toolchain) row["missing"] = language.toolchain.error().message;
     all.push_back(std::move(row));
   }
-  return escape_json_for_terminal(boost::json::serialize(all)) + "\n";
+  return escape_json_for_terminal(belljar::json_text(all)) + "\n";
 }
 
 }  // namespace

@@ -10,6 +10,7 @@
 #include "app/exit_codes.h"
 #include "app/invocation.h"
 #include "model/builtin_policies.h"
+#include "model/json_text.h"
 
 namespace belljar::app {
 namespace {
@@ -102,7 +103,7 @@ Result<int> policies_command(Invocation& invocation) {
   if (arguments.has("json")) {
     boost::json::array all;
     for (const Policy& policy : policies) all.push_back(policy_value(policy));
-    text = boost::json::serialize(all) + "\n";
+    text = json_text(all) + "\n";
   } else if (!operands.empty()) {
     text = builtin_policy_text(operands.front());
   } else {

@@ -47,7 +47,7 @@ void say_before_run(const Arguments& arguments, const RunRequest& request) {
 Status deliver(const Arguments& arguments, const Outcome& outcome) {
   const std::string directory(arguments.value("artifacts-dir").value_or("artifacts"));
   const Replace replace = arguments.has("force") ? Replace::kYes : Replace::kNo;
-  const Status written = write_artifacts(directory, outcome.artifacts, replace);
+  Status written = write_artifacts(directory, outcome.artifacts, replace);
   if (arguments.has("json")) TRY(write_patiently(STDOUT_FILENO, to_json(outcome) + "\n"));
   return written;
 }
@@ -107,6 +107,9 @@ Result<int> run_command(Invocation& invocation) {
   TRY_ASSIGN(warden::Client warden, *std::move(invocation.warden));
   TRY_ASSIGN(const RunRequest request, read_request(arguments, warden));
   say_before_run(arguments, request);
+  // While signals still have their default effect: a warden that never answers is then ended with
+  // Ctrl-C, and without cells there is nothing to take down. It goes on preparing meanwhile.
+  TRY(warden.host());
   engine::Engine engine(warden, request.catalog, request.policy);
   if (const auto directory = arguments.value("tests")) {
     return run_tests(arguments, engine, request.submission, std::string(*directory));

@@ -48,6 +48,7 @@ Result<std::string> name_for_standard_input(const runtime::Catalog& catalog,
   if (language.empty())
     return fail(Code::kInvalid, "a program from standard input needs --language");
   TRY_ASSIGN(const runtime::Manifest manifest, catalog.by_name(language));
+  if (!manifest.entries.empty()) return manifest.entries.front();
   return "main" + (manifest.extensions.empty() ? "" : manifest.extensions.front());
 }
 

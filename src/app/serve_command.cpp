@@ -77,7 +77,8 @@ Result<uid_t> gateway_uid(const api::Settings& settings) {
   line = line.substr(0, line.find('\n'));
   for (int i = 0; i < 2; ++i) line = line.substr(line.find(':') + 1);
   const auto number = parse_count(line.substr(0, line.find(':')));
-  if (!number || *number == 0) return fail(Code::kInvalid, "user: " + quote(wanted) + " has no uid of its own");
+  if (!number || *number == 0)
+    return fail(Code::kInvalid, "user: " + quote(wanted) + " has no uid of its own");
   return static_cast<uid_t>(*number);
 }
 
@@ -86,10 +87,14 @@ Result<uid_t> gateway_uid(const api::Settings& settings) {
 Status prepare_state(const api::Settings& settings, uid_t uid) {
   std::error_code error;
   std::filesystem::create_directories(settings.state_dir, error);
-  if (error) return fail(Code::kInvalid, "state-dir: " + quote(settings.state_dir) + ": " + error.message());
-  TRY_ASSIGN(const Fd folder, sys::open_file(settings.state_dir.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW));
+  if (error)
+    return fail(Code::kInvalid, "state-dir: " + quote(settings.state_dir) + ": " + error.message());
+  TRY_ASSIGN(const Fd folder,
+             sys::open_file(settings.state_dir.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW));
   if (::fchmod(folder.get(), 0700) != 0) return fail_errno("state-dir: chmod");
-  { TRY_ASSIGN(const auto store, ledger::SqliteStore::open(settings.state_dir + "/ledger.db")); }
+  {
+    TRY_ASSIGN(const auto store, ledger::SqliteStore::open(settings.state_dir + "/ledger.db"));
+  }
   if (::geteuid() != 0) return {};
   if (::fchown(folder.get(), uid, uid) != 0) return fail_errno("state-dir: chown");
   for (const auto& entry : std::filesystem::directory_iterator(settings.state_dir, error)) {
@@ -116,7 +121,10 @@ void notify_systemd(std::string_view state) {
 class Supervisor {
  public:
   Supervisor(const api::Settings& settings, uid_t uid, Fd listener, Fd executor)
-      : settings_(settings), uid_(uid), listener_(std::move(listener)), executor_(std::move(executor)) {}
+      : settings_(settings),
+        uid_(uid),
+        listener_(std::move(listener)),
+        executor_(std::move(executor)) {}
 
   Result<int> run() {
     sigset_t signals;
@@ -184,7 +192,8 @@ class Supervisor {
     for (const char* const word : words) argv.push_back(const_cast<char*>(word));
     argv.push_back(nullptr);
     pid_t child = -1;
-    const int error = ::posix_spawn(&child, "/proc/self/exe", &actions, &attributes, argv.data(), environ);
+    const int error =
+        ::posix_spawn(&child, "/proc/self/exe", &actions, &attributes, argv.data(), environ);
     ::posix_spawnattr_destroy(&attributes);
     ::posix_spawn_file_actions_destroy(&actions);
     if (error != 0) return fail_errno("start " + std::string(*(words.begin() + 1)), error);
@@ -206,7 +215,8 @@ class Supervisor {
     }
     const auto give = [this]() -> Status {
       TRY_ASSIGN(const auto sockets, sys::make_seqpacket());
-      TRY_ASSIGN(const pid_t child, start({"belljar", "warden"}, {{sockets[1].get(), warden::kClientFd}}));
+      TRY_ASSIGN(const pid_t child,
+                 start({"belljar", "warden"}, {{sockets[1].get(), warden::kClientFd}}));
       wardens_.insert(child);
       const int theirs = sockets[0].get();
       return sys::send_message(control_.get(), "warden", {&theirs, 1});
@@ -226,7 +236,8 @@ class Supervisor {
   // Whether all is over.
   Result<bool> reap() {
     int status = 0;
-    for (pid_t pid = ::waitpid(-1, &status, WNOHANG); pid > 0; pid = ::waitpid(-1, &status, WNOHANG)) {
+    for (pid_t pid = ::waitpid(-1, &status, WNOHANG); pid > 0;
+         pid = ::waitpid(-1, &status, WNOHANG)) {
       if (wardens_.erase(pid) > 0) {
         if (status != 0) log_event("warden_ended", {{"status", status}});
         continue;
@@ -238,7 +249,8 @@ class Supervisor {
       log_event("gateway_ended", {{"status", status}});
       // One that cannot start is not started for ever.
       constexpr std::size_t kMost = 5;
-      while (!started_.empty() && started_.front() + std::chrono::seconds(30) < sys::now()) started_.pop_front();
+      while (!started_.empty() && started_.front() + std::chrono::seconds(30) < sys::now())
+        started_.pop_front();
       if (started_.size() >= kMost) return true;
       TRY(start_gateway());
     }
@@ -277,7 +289,9 @@ Result<int> serve_command(Invocation& invocation) {
                                     .port = static_cast<std::uint16_t>(settings.executor_port),
                                     .loopback = true}));
   }
-  const std::string host = endpoint.address.find(':') == std::string::npos ? endpoint.address : "[" + endpoint.address + "]";
+  const std::string host = endpoint.address.find(':') == std::string::npos
+                               ? endpoint.address
+                               : "[" + endpoint.address + "]";
   say("listening on http://" + host + ":" + std::to_string(port_of(listener.get())));
   return Supervisor(settings, uid, std::move(listener), std::move(executor)).run();
 }

@@ -1,4 +1,5 @@
-// What `belljar serve`, the small process that starts the others, and its gateway say to each other.
+// What `belljar serve`, the small process that starts the others, and its gateway say to each
+// other.
 #pragma once
 
 #include <sys/types.h>

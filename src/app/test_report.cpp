@@ -7,6 +7,7 @@
 
 #include "app/terminal.h"
 #include "base/text.h"
+#include "model/json_text.h"
 
 namespace belljar::app {
 namespace {
@@ -56,7 +57,7 @@ boost::json::value line_value(const std::optional<std::string>& line) {
   return line ? boost::json::value(repair_utf8(*line)) : boost::json::value(nullptr);
 }
 
-boost::json::value difference_value(const std::optional<OutputDifference>& difference) {
+boost::json::value difference_value(const std::optional<engine::OutputDifference>& difference) {
   if (!difference) return nullptr;
   return {{"line", difference->line},
           {"expected", line_value(difference->expected)},
@@ -124,7 +125,7 @@ std::string tests_json(const Outcome& compiled, const std::vector<TestResult>& r
       {"compile", compile_value(compiled)},
       {"tests", tests},
   };
-  return escape_json_for_terminal(boost::json::serialize(all));
+  return escape_json_for_terminal(json_text(all));
 }
 
 }  // namespace belljar::app

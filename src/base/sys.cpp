@@ -7,8 +7,8 @@
 #include <unistd.h>
 
 #include <cstring>
-#include <utility>
 #include <ctime>
+#include <utility>
 
 namespace belljar::sys {
 namespace {

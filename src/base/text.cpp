@@ -9,16 +9,6 @@ namespace {
 
 constexpr std::string_view kReplacement = "\xef\xbf\xbd";  // U+FFFD
 
-struct Decoded {
-  enum class Kind : std::uint8_t {
-    kCharacter,
-    kIllFormed,
-    kIncomplete,  // well-formed so far, but the bytes end here
-  } kind;
-  char32_t code = 0;       // of a character
-  std::size_t length = 1;  // bytes: of the character, or of the maximal ill-formed part
-};
-
 // What may follow a lead byte: how many bytes, and the bounds of the first of them (Unicode table
 // 3-7). The bounds are what keeps overlong forms, surrogates and codes above U+10FFFF out.
 struct Lead {
@@ -40,26 +30,6 @@ constexpr Lead lead_of(unsigned char byte) {
 
 unsigned char byte_at(std::string_view bytes, std::size_t index) {
   return static_cast<unsigned char>(bytes[index]);
-}
-
-// The first character of a text that is not empty.
-Decoded decode(std::string_view bytes) {
-  const unsigned char first = byte_at(bytes, 0);
-  if (first < 0x80) return {.kind = Decoded::Kind::kCharacter, .code = first, .length = 1};
-  Lead lead = lead_of(first);
-  if (lead.following == 0) return {.kind = Decoded::Kind::kIllFormed};
-  char32_t code = first & (0x3fU >> lead.following);
-  for (std::size_t i = 1; i <= lead.following; ++i) {
-    if (i == bytes.size()) return {.kind = Decoded::Kind::kIncomplete, .length = i};
-    const unsigned char next = byte_at(bytes, i);
-    if (next < lead.low || next > lead.high) {
-      return {.kind = Decoded::Kind::kIllFormed, .length = i};
-    }
-    code = code << 6 | (next & 0x3fU);
-    lead.low = 0x80;
-    lead.high = 0xbf;
-  }
-  return {.kind = Decoded::Kind::kCharacter, .code = code, .length = lead.following + 1};
 }
 
 // How many ASCII bytes stand first, DEL not among them: most text is little else.
@@ -137,10 +107,10 @@ std::size_t escape(std::string& out, std::string_view bytes, Rest rest) {
       ++at;
       continue;
     }
-    const Decoded next = decode(bytes.substr(at));
-    if (next.kind == Decoded::Kind::kIncomplete && rest == Rest::kMayFollow) return at;
+    const Utf8Unit next = decode_utf8(bytes.substr(at));
+    if (next.kind == Utf8Unit::Kind::kIncomplete && rest == Rest::kMayFollow) return at;
     const std::string_view part = bytes.substr(at, next.length);
-    if (next.kind != Decoded::Kind::kCharacter || next.code < 0x80) {
+    if (next.kind != Utf8Unit::Kind::kCharacter || next.code < 0x80) {
       append_byte_escapes(out, part);
     } else if (is_unsafe(next.code)) {
       append_code_escape(out, next.code);
@@ -164,12 +134,31 @@ void append_utf16_escape(std::string& out, char32_t code) {
 
 }  // namespace
 
+Utf8Unit decode_utf8(std::string_view bytes) {
+  const unsigned char first = byte_at(bytes, 0);
+  if (first < 0x80) return {.kind = Utf8Unit::Kind::kCharacter, .code = first, .length = 1};
+  Lead lead = lead_of(first);
+  if (lead.following == 0) return {.kind = Utf8Unit::Kind::kIllFormed};
+  char32_t code = first & (0x3fU >> lead.following);
+  for (std::size_t i = 1; i <= lead.following; ++i) {
+    if (i == bytes.size()) return {.kind = Utf8Unit::Kind::kIncomplete, .length = i};
+    const unsigned char next = byte_at(bytes, i);
+    if (next < lead.low || next > lead.high) {
+      return {.kind = Utf8Unit::Kind::kIllFormed, .length = i};
+    }
+    code = code << 6 | (next & 0x3fU);
+    lead.low = 0x80;
+    lead.high = 0xbf;
+  }
+  return {.kind = Utf8Unit::Kind::kCharacter, .code = code, .length = lead.following + 1};
+}
+
 bool is_valid_utf8(std::string_view bytes) {
   while (true) {
     bytes.remove_prefix(ascii_run(bytes));
     if (bytes.empty()) return true;
-    const Decoded next = decode(bytes);
-    if (next.kind != Decoded::Kind::kCharacter) return false;
+    const Utf8Unit next = decode_utf8(bytes);
+    if (next.kind != Utf8Unit::Kind::kCharacter) return false;
     bytes.remove_prefix(next.length);
   }
 }
@@ -182,8 +171,8 @@ std::string repair_utf8(std::string_view bytes) {
     out += bytes.substr(0, plain);
     bytes.remove_prefix(plain);
     if (bytes.empty()) return out;
-    const Decoded next = decode(bytes);
-    out += next.kind == Decoded::Kind::kCharacter ? bytes.substr(0, next.length) : kReplacement;
+    const Utf8Unit next = decode_utf8(bytes);
+    out += next.kind == Utf8Unit::Kind::kCharacter ? bytes.substr(0, next.length) : kReplacement;
     bytes.remove_prefix(next.length);
   }
 }
@@ -214,6 +203,17 @@ std::optional<std::string> base64_decode(std::string_view text) {
   // What is left over belongs to the padding and is zero in what an encoder wrote.
   if ((bits & ((1U << count) - 1)) != 0) return std::nullopt;
   return bytes;
+}
+
+bool has_control_character(std::string_view text) {
+  char previous = 0;
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (byte < 0x20 || byte == 0x7f) return true;
+    if (previous == '\xc2' && byte >= 0x80 && byte <= 0x9f) return true;
+    previous = c;
+  }
+  return false;
 }
 
 std::string base64_encode(std::string_view bytes) {
@@ -270,7 +270,7 @@ std::string escape_json_for_terminal(std::string_view json) {
     out += json.substr(0, plain);
     json.remove_prefix(plain);
     if (json.empty()) return out;
-    const Decoded next = decode(json);
+    const Utf8Unit next = decode_utf8(json);
     if (next.code == kDelete || is_unsafe(next.code)) {
       append_utf16_escape(out, next.code);
     } else {
@@ -301,8 +301,8 @@ std::string quote(std::string_view bytes) {
 std::string_view cut_utf8(std::string_view bytes, std::size_t limit) {
   if (bytes.size() <= limit) return bytes;
   for (std::size_t back = 1; back <= std::min<std::size_t>(3, limit); ++back) {
-    const Decoded last = decode(bytes.substr(limit - back));
-    if (last.kind == Decoded::Kind::kCharacter && last.length > back) {
+    const Utf8Unit last = decode_utf8(bytes.substr(limit - back));
+    if (last.kind == Utf8Unit::Kind::kCharacter && last.length > back) {
       return bytes.substr(0, limit - back);
     }
   }
@@ -312,8 +312,8 @@ std::string_view cut_utf8(std::string_view bytes, std::size_t limit) {
 std::string_view drop_incomplete_end(std::string_view bytes) {
   for (std::size_t back = 1; back <= std::min<std::size_t>(3, bytes.size()); ++back) {
     const std::size_t cut = bytes.size() - back;
-    const Decoded last = decode(bytes.substr(cut));
-    if (last.kind == Decoded::Kind::kIncomplete) return bytes.substr(0, cut);
+    const Utf8Unit last = decode_utf8(bytes.substr(cut));
+    if (last.kind == Utf8Unit::Kind::kIncomplete) return bytes.substr(0, cut);
   }
   return bytes;
 }

@@ -2,16 +2,30 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
 
 namespace belljar {
 
+// The first character of a text that is not empty.
+struct Utf8Unit {
+  enum class Kind : std::uint8_t {
+    kCharacter,
+    kIllFormed,
+    kIncomplete,  // well-formed so far, but the bytes end here
+  } kind;
+  char32_t code = 0;       // of a character
+  std::size_t length = 1;  // bytes: of the character, or of the maximal ill-formed part
+};
+Utf8Unit decode_utf8(std::string_view bytes);
 bool is_valid_utf8(std::string_view bytes);
 // Every maximal part of an ill-formed sequence becomes one U+FFFD, as Unicode recommends (chapter
 // 3.9) and Python and the browsers do.
 std::string repair_utf8(std::string_view bytes);
+// C0, DEL, or C1 in its two-byte form.
+bool has_control_character(std::string_view bytes);
 std::string base64_encode(std::string_view bytes);
 // RFC 4648, section 4: padded, without white space; nothing where the text is anything else.
 std::optional<std::string> base64_decode(std::string_view text);

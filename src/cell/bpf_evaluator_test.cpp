@@ -64,6 +64,7 @@ TEST(BpfEvaluator, SaysWhichInstructionsRan) {
 }
 
 TEST(BpfEvaluator, RefusesWhatTheKernelWouldNotInstall) {
+  // NOLINTNEXTLINE(misc-redundant-expression): BPF_ADD and BPF_K are zero, and say what is meant
   const sock_filter add[] = {line(BPF_ALU | BPF_ADD | BPF_K, 1), answer(0)};
   const sock_filter outside[] = {line(BPF_LD | BPF_W | BPF_ABS, sizeof(seccomp_data)), answer(0)};
   const sock_filter unaligned[] = {line(BPF_LD | BPF_W | BPF_ABS, 2), answer(0)};

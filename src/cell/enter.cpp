@@ -48,6 +48,8 @@ class Steps {
   steps.done(EnterStep::kParentDeath, die_with_parent());
   steps.done(EnterStep::kNoNewPrivs, no_new_privs(plan));
   steps.done(EnterStep::kLandlock, landlock(plan, channels.probe));
+  // Before the limits: the filter's listener needs a number below that of open files.
+  steps.done(EnterStep::kSpareDescriptors, close_spare_descriptors(plan, channels));
   steps.done(EnterStep::kRlimits, limit_resources(plan));
   // Last of the locks: everything above needs calls that the filter denies.
   steps.done(EnterStep::kSeccomp, filter_calls(plan));
@@ -169,6 +171,8 @@ std::string_view to_string(EnterStep step) {
       return "set no_new_privs";
     case EnterStep::kLandlock:
       return "set up Landlock";
+    case EnterStep::kSpareDescriptors:
+      return "close spare descriptors";
     case EnterStep::kRlimits:
       return "set resource limits";
     case EnterStep::kSeccomp:

@@ -45,6 +45,7 @@ enum class EnterStep : std::uint32_t {
   kParentDeath,
   kNoNewPrivs,
   kLandlock,
+  kSpareDescriptors,
   kRlimits,
   kSeccomp,
   kGo,

@@ -104,12 +104,12 @@ bool limit_resources(const LaunchPlan& plan) {
     rlimit current{.rlim_cur = RLIM_INFINITY, .rlim_max = RLIM_INFINITY};
     const auto resource = static_cast<__rlimit_resource>(limit.resource);
     if (::prlimit(0, resource, nullptr, &current) != 0) return false;
-    const rlim_t value = std::min(limit.value, current.rlim_max);
-    const rlimit wanted{.rlim_cur = value, .rlim_max = value};
+    const rlimit wanted{.rlim_cur = std::min(limit.soft, current.rlim_max),
+                        .rlim_max = std::min(limit.hard, current.rlim_max)};
     if (::prlimit(0, resource, &wanted, nullptr) != 0) return false;
     rlimit got{};
     if (::prlimit(0, resource, nullptr, &got) != 0) return false;
-    if (got.rlim_cur != value || got.rlim_max != value) return mismatch();
+    if (got.rlim_cur != wanted.rlim_cur || got.rlim_max != wanted.rlim_max) return mismatch();
   }
   return true;
 }

@@ -15,6 +15,7 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstring>
@@ -210,6 +211,19 @@ bool install_stdio(const LaunchPlan& plan) {
   }
   // dup2 clears close-on-exec on the copies; everything else is closed by the execution.
   return ::dup2(in, 0) == 0 && ::dup2(out, 1) == 1 && ::dup2(err, 2) == 2;
+}
+
+bool close_spare_descriptors(const LaunchPlan& plan, const Channels& channels) {
+  std::array<int, 3> kept{plan.fds.report, channels.go_read, plan.fds.program};
+  std::ranges::sort(kept);
+  unsigned from = STDERR_FILENO + 1;
+  for (const int fd : kept) {
+    if (fd < 0) continue;
+    const auto number = static_cast<unsigned>(fd);
+    if (number > from && ::syscall(SYS_close_range, from, number - 1, 0U) != 0) return false;
+    from = number + 1;
+  }
+  return ::syscall(SYS_close_range, from, ~0U, 0U) == 0;
 }
 
 bool wait_for_init(int go_read) {

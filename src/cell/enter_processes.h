@@ -37,6 +37,9 @@ bool verify_groups(const LaunchPlan& plan);
 bool own_cgroup_namespace(const LaunchPlan& plan);
 bool own_session(const LaunchPlan& plan);
 bool install_stdio(const LaunchPlan& plan);
+// Leaves open stdio and what the last steps of the program's process need: three at most, so that
+// the next to be opened has a number below kLeastOpenFiles.
+bool close_spare_descriptors(const LaunchPlan& plan, const Channels& channels);
 bool wait_for_init(int go_read);
 void execute_program(const LaunchPlan& plan);
 // Leaves open what init_protocol.h says, the image and the report, and nothing else.

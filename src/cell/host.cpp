@@ -9,6 +9,9 @@
 #include <unistd.h>
 
 #include <array>
+#include <charconv>
+#include <string_view>
+#include <utility>
 
 #include "base/sys.h"
 #include "cell/init_image.h"
@@ -22,7 +25,7 @@ constexpr std::array kCopiedFiles{"/etc/ld.so.cache", "/etc/localtime",     "/et
                                   "/etc/mime.types",  "/etc/debian_version"};
 constexpr std::array kSharedDirectories{"/etc/alternatives", "/etc/ssl"};
 constexpr std::array kTopDirectories{"usr", "bin", "sbin", "lib", "lib32", "lib64", "libx32"};
-constexpr std::size_t kMaxCopied = 512 * 1024;
+constexpr std::size_t kMaxCopied = 512 * kKiB;
 
 Result<Fd> make_init_image() {
   // MFD_EXEC (kernel 6.3) is needed where vm.memfd_noexec is set, and unknown before.
@@ -40,6 +43,15 @@ Result<Fd> make_init_image() {
   return sys::open_file(("/proc/self/fd/" + std::to_string(writable.get())).c_str(), O_RDONLY);
 }
 
+// The first two numbers of "6.1.0-28-amd64"; zeros where there is none.
+std::pair<int, int> version_of(std::string_view release) {
+  std::pair<int, int> version;
+  const char* const end = release.data() + release.size();
+  const char* const dot = std::from_chars(release.data(), end, version.first).ptr;
+  if (dot != end && *dot == '.') std::from_chars(dot + 1, end, version.second);
+  return version;
+}
+
 }  // namespace
 
 Result<Host> Host::probe(Privilege privilege) {
@@ -54,11 +66,8 @@ Result<Host> Host::probe(Privilege privilege) {
   host.time_namespace = ::access("/proc/self/ns/time_for_children", F_OK) == 0;
   utsname names{};
   ::uname(&names);
-  int major = 0;
-  int minor = 0;
-  std::sscanf(names.release, "%d.%d", &major, &minor);
   // The flag has no probe of its own: an unknown one fails the install of the whole filter.
-  host.wait_killable = major > 5 || (major == 5 && minor >= 19);
+  host.wait_killable = version_of(names.release) >= std::pair(5, 19);
   const Result<std::string> pattern = sys::read_file("/proc/sys/kernel/core_pattern", kKiB);
   host.core_pipe = pattern && pattern->starts_with("|");
   TRY_ASSIGN(host.init_image, make_init_image());

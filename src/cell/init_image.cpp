@@ -11,14 +11,14 @@ asm(".section .rodata\n"
     ".previous\n");
 
 extern "C" {
-extern const char belljar_init_begin[];
-extern const char belljar_init_end[];
+extern const char kInitBegin[] asm("belljar_init_begin");
+extern const char kInitEnd[] asm("belljar_init_end");
 }
 
 namespace belljar::cell {
 
 std::string_view init_image() {
-  return {belljar_init_begin, static_cast<std::size_t>(belljar_init_end - belljar_init_begin)};
+  return {kInitBegin, static_cast<std::size_t>(kInitEnd - kInitBegin)};
 }
 
 }  // namespace belljar::cell

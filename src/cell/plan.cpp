@@ -94,24 +94,28 @@ void plan_files(LaunchPlan& plan, const Host& host, const CellSpec& spec) {
 }
 
 void plan_rlimits(LaunchPlan& plan, const Host& host, const Limits& limits) {
+  const auto set = [&plan](int resource, rlim_t value) {
+    plan.rlimits.push_back({resource, value, value});
+  };
+  // With a bill the cell's clock is the warden's, and this is a backstop; without one it is all
+  // there is. The hard limit comes a second later: at the soft one SIGXCPU tells why, where the
+  // hard one alone would be a SIGKILL (getrlimit(2)).
   const auto seconds =
       static_cast<rlim_t>(std::chrono::ceil<std::chrono::seconds>(limits.cpu).count());
-  plan.rlimits = {
-      // A backstop for each process; the cell's clock is the warden's.
-      {RLIMIT_CPU, seconds + 2},
-      {RLIMIT_FSIZE, limits.file_size},
-      {RLIMIT_NOFILE, limits.open_files},
-      {RLIMIT_STACK, limits.stack},
-      {RLIMIT_MEMLOCK, 64 * kKiB},
-      {RLIMIT_MSGQUEUE, 0},
-      {RLIMIT_SIGPENDING, 1024},
-      {RLIMIT_NICE, 0},
-      {RLIMIT_RTPRIO, 0},
-      // Zero does not stop a core helper that reads from a pipe, one does: core(5).
-      {RLIMIT_CORE, host.core_pipe ? 1U : 0U},
-  };
+  const rlim_t soft = plan.walls.has(Wall::kCpuBill) ? seconds + 2 : seconds;
+  plan.rlimits.push_back({RLIMIT_CPU, soft, soft + 1});
+  set(RLIMIT_FSIZE, limits.file_size);
+  set(RLIMIT_NOFILE, limits.open_files);
+  set(RLIMIT_STACK, limits.stack);
+  set(RLIMIT_MEMLOCK, 64 * kKiB);
+  set(RLIMIT_MSGQUEUE, 0);
+  set(RLIMIT_SIGPENDING, 1024);
+  set(RLIMIT_NICE, 0);
+  set(RLIMIT_RTPRIO, 0);
+  // Zero does not stop a core helper that reads from a pipe, one does: core(5).
+  set(RLIMIT_CORE, host.core_pipe ? 1U : 0U);
   // Counted per uid: only where no other cell shares it.
-  if (plan.walls.has(Wall::kOwnUid)) plan.rlimits.push_back({RLIMIT_NPROC, limits.processes + 8});
+  if (plan.walls.has(Wall::kOwnUid)) set(RLIMIT_NPROC, limits.processes + 8);
 }
 
 void plan_landlock(LaunchPlan& plan, const Host& host, const CellSpec& spec) {

@@ -41,7 +41,8 @@ struct Scratch {
 };
 struct ResourceLimit {
   int resource;
-  rlim_t value;
+  rlim_t soft;
+  rlim_t hard;
 };
 struct LandlockRule {
   std::string path;

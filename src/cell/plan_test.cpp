@@ -108,6 +108,21 @@ TEST(Plan, NothingIsWritableButWhatTheSpecSays) {
   }
 }
 
+TEST(Plan, TheProcessorLimitOfAProcessWarnsBeforeItKills) {
+  const auto limit_of = [](const LaunchPlan& plan) {
+    return *std::ranges::find(plan.rlimits, RLIMIT_CPU, &ResourceLimit::resource);
+  };
+  CellSpec spec = spec_of_true();
+  spec.limits.cpu = std::chrono::milliseconds(2500);
+  const auto billed = plan_of(host_of(Privilege::kRoot, 7), spec);
+  EXPECT_EQ(limit_of(*billed).soft, 5U);
+  EXPECT_EQ(limit_of(*billed).hard, 6U);
+  spec.without = {Wall::kCpuBill};
+  const auto alone = plan_of(host_of(Privilege::kRoot, 7), spec);
+  EXPECT_EQ(limit_of(*alone).soft, 3U);
+  EXPECT_EQ(limit_of(*alone).hard, 4U);
+}
+
 TEST(Plan, ListsForTheKernelEndWithNull) {
   const auto plan = plan_of(host_of(Privilege::kRoot, 7), spec_of_true());
   ASSERT_EQ(plan->argv.size(), 2U);

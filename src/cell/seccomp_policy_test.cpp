@@ -11,7 +11,6 @@
 #include "cell/bpf_evaluator.h"
 #include "cell/seccomp.h"
 
-#define TOML_ENABLE_FORMATTERS 0
 #include "base/toml.h"
 
 namespace belljar::cell {

@@ -348,10 +348,14 @@ void add_prctls(std::vector<Row>& rows) {
 }
 
 void add_rest(std::vector<Row>& rows) {
-  for (const auto& [call, position] : {std::pair{SYS_mknod, 1}, std::pair{SYS_mknodat, 2}}) {
-    const auto mode = [&](std::uint64_t type, const Expected& expected) {
-      Row row{"mknod", static_cast<int>(call), {}, expected};
-      row.args[static_cast<std::size_t>(position)] = type | 0644;
+  struct MakeNode {
+    int call;
+    std::size_t mode_at;
+  };
+  for (const MakeNode make : {MakeNode{SYS_mknod, 1}, MakeNode{SYS_mknodat, 2}}) {
+    const auto mode = [&rows, make](std::uint64_t type, const Expected& expected) {
+      Row row{"mknod", make.call, {}, expected};
+      row.args[make.mode_at] = type | 0644;
       rows.push_back(row);
     };
     for (const std::uint64_t type : words(0, S_IFREG, S_IFIFO, S_IFSOCK)) mode(type, kAllowed);
@@ -495,8 +499,8 @@ TEST(Seccomp, InitDecidesByArguments) {
 
 // T110: the kernel reads an int from the low half alone, and so must the filter.
 TEST(Seccomp, GarbageInTheUpperHalfOfAnArgumentChangesNothing) {
-  const auto check = [](const SyscallProfile& profile, std::vector<Row> rows) {
-    for (Row& row : rows) {
+  const auto check = [](const SyscallProfile& profile, const std::vector<Row>& rows) {
+    for (const Row& row : rows) {
       if (row.wide) continue;
       for (const std::uint64_t garbage :
            words(0x1ULL << 32, 0xffffffffULL << 32, 0xdeadbeefULL << 32)) {

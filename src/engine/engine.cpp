@@ -20,14 +20,16 @@ std::string bundle_of(const std::vector<File>& files) {
   return bundle;
 }
 
-// What a stage brought back; it came out of a cell, so its paths are checked like a client's.
-Result<std::vector<File>> files_of(std::string_view bytes, bool& more) {
+// What a stage brought back; it came out of a cell, so its paths are checked like a client's. What
+// is compiled goes into the next cell, by the rules for what goes into one.
+Result<std::vector<File>> files_of(StageKind kind, std::string_view bytes, bool& more) {
+  const auto check = kind == StageKind::kCompile ? check_path : check_artifact_path;
   std::vector<File> files;
   if (bytes.empty()) return files;
   TRY_ASSIGN(const Bundle bundle, parse_bundle(bytes));
   more = bundle.more;
   for (const BundleFile& file : bundle.files) {
-    if (!check_path(file.path)) {
+    if (!check(file.path)) {
       more = true;
       continue;
     }
@@ -149,7 +151,7 @@ Result<StageOutcome> Engine::run_stage(const runtime::StagePlan& plan,
   StageIo io(warden_, plan.limits, policy_.on_output_limit);
   TRY_ASSIGN(const StageResult result,
              io.run(plan.kind, spec, bundle_of(submission.files), input, -1, observer));
-  TRY_ASSIGN(collected, files_of(result.artifacts, more));
+  TRY_ASSIGN(collected, files_of(plan.kind, result.artifacts, more));
   more = more || result.report.artifacts_more != 0;
   return judge(plan.kind, result, plan.limits);
 }

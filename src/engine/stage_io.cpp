@@ -13,11 +13,12 @@
 #include <csignal>
 
 #include "base/sys.h"
+#include "base/units.h"
 
 namespace belljar::engine {
 namespace {
 
-constexpr std::size_t kChunk = 64 * 1024;
+constexpr std::size_t kChunk = 64 * kKiB;
 
 std::array<char, kChunk>& chunk() {
   static thread_local std::array<char, kChunk> buffer;

@@ -19,7 +19,7 @@ namespace {
 
 constexpr std::size_t kMaxUnpacked = 48 * kMiB;
 constexpr std::size_t kMaxPacked = 48 * kMiB;
-constexpr std::size_t kReadBlock = 64 * 1024;
+constexpr std::size_t kReadBlock = 64 * kKiB;
 
 struct FreeArchive {
   void operator()(archive* reader) const { archive_read_free(reader); }

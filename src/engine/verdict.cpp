@@ -2,6 +2,7 @@
 
 #include <sys/wait.h>
 
+#include <cerrno>
 #include <csignal>
 #include <cstring>
 
@@ -30,9 +31,28 @@ void judge_own_end(StageOutcome& stage, int status) {
   stage.reason = "exit code " + std::to_string(code);
 }
 
+// Steps that root of a user namespace may always do, unless a container was told to forbid them.
+std::string_view advice_for(cell::EnterStep step, int error) {
+  if (error != EPERM) return {};
+  if (step == cell::EnterStep::kProc)
+    return " (in a container: start it with --security-opt systempaths=unconfined)";
+  if (step == cell::EnterStep::kPropagation || step == cell::EnterStep::kRoot ||
+      step == cell::EnterStep::kPivot) {
+    return " (in a container: start it with --security-opt seccomp=unconfined)";
+  }
+  return {};
+}
+
 void set_disk_limit(StageOutcome& stage, std::string reason) {
   stage.status = RunStatus::kDiskLimit;
   stage.reason = std::move(reason);
+}
+
+// Without a bill of the cell the kernel's clock of each process is the only one. A program that
+// catches its first word, SIGXCPU, gets SIGKILL a second later; so may one that ends itself.
+bool ended_by_its_own_clock(const StageOutcome& stage, const Limits& limits) {
+  if (!stage.events.cpu_bill_partial) return false;
+  return stage.signal == SIGXCPU || (stage.signal == SIGKILL && stage.usage.cpu >= limits.cpu);
 }
 
 }  // namespace
@@ -81,6 +101,7 @@ StageOutcome judge(StageKind kind, const StageResult& result, const Limits& limi
       const char* const text = strerrordesc_np(report.setup_error);
       stage.reason = std::string(cell::to_string(step)) + ": " +
                      (report.setup_error != 0 && text != nullptr ? text : "ended without a reason");
+      stage.reason += advice_for(step, report.setup_error);
       return stage;
     }
     case Cause::kInitLost:
@@ -124,8 +145,7 @@ StageOutcome judge(StageKind kind, const StageResult& result, const Limits& limi
     set_disk_limit(stage, "a file over " + format_bytes(limits.file_size));
   } else if (stage.status != RunStatus::kOk && report.disk_full != 0) {
     set_disk_limit(stage, "no room left in /box, /tmp or /dev/shm; " + stage.reason);
-  } else if (stage.signal == SIGXCPU && stage.events.cpu_bill_partial) {
-    // Without a bill of the cell the kernel's clock of each process is the only one.
+  } else if (ended_by_its_own_clock(stage, limits)) {
     stage.status = RunStatus::kTimeout;
     stage.clock = Clock::kCpu;
     stage.reason = "a process used " + format_duration(limits.cpu) + " processor time";

@@ -2,7 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include <cerrno>
 #include <csignal>
+
+#include "cell/enter.h"
 
 namespace belljar::engine {
 namespace {
@@ -75,6 +78,21 @@ TEST(Verdict, AFailedStepIsNamedAndHasNoExitCode) {
   EXPECT_FALSE(stage.exit_code.has_value());
 }
 
+TEST(Verdict, AStepThatAContainerForbidsNamesTheFlagThatAllowsIt) {
+  const auto reason = [](cell::EnterStep step, int error) {
+    StageResult result = ended(Cause::kSetup, exited(125));
+    result.report.started = 0;
+    result.report.setup_step = static_cast<std::uint32_t>(step);
+    result.report.setup_error = error;
+    return judge(StageKind::kRun, result, Limits{}).reason;
+  };
+  EXPECT_NE(reason(cell::EnterStep::kProc, EPERM).find("systempaths=unconfined"),
+            std::string::npos);
+  EXPECT_NE(reason(cell::EnterStep::kPivot, EPERM).find("seccomp=unconfined"), std::string::npos);
+  EXPECT_EQ(reason(cell::EnterStep::kProc, ENOMEM).find("container"), std::string::npos);
+  EXPECT_EQ(reason(cell::EnterStep::kHostname, EPERM).find("container"), std::string::npos);
+}
+
 TEST(Verdict, WithoutABillTheKernelsClockOfOneProcessIsATimeout) {
   StageResult result = ended(Cause::kProgram, SIGXCPU);
   result.report.walls = WallSet::full().minus({Wall::kCpuBill}).bits();
@@ -82,6 +100,21 @@ TEST(Verdict, WithoutABillTheKernelsClockOfOneProcessIsATimeout) {
   EXPECT_EQ(stage.status, RunStatus::kTimeout);
   EXPECT_EQ(stage.clock, Clock::kCpu);
   EXPECT_TRUE(stage.events.cpu_bill_partial);
+}
+
+TEST(Verdict, WithoutABillAKillPastTheProcessorLimitIsATimeoutToo) {
+  const Limits limits{.cpu = std::chrono::seconds(1)};
+  StageResult result = ended(Cause::kProgram, SIGKILL);
+  result.report.walls = WallSet::full().minus({Wall::kCpuBill}).bits();
+  result.report.cpu_ns = Nanoseconds(limits.cpu).count() - 1;
+  EXPECT_EQ(judge(StageKind::kRun, result, limits).status, RunStatus::kSignalled);
+  result.report.cpu_ns += 1;
+  const StageOutcome stage = judge(StageKind::kRun, result, limits);
+  EXPECT_EQ(stage.status, RunStatus::kTimeout);
+  EXPECT_EQ(stage.clock, Clock::kCpu);
+  // Where there is a bill, the warden has judged it already.
+  result.report.walls = WallSet::full().bits();
+  EXPECT_EQ(judge(StageKind::kRun, result, limits).status, RunStatus::kSignalled);
 }
 
 TEST(Verdict, DeniedCallsAreNamed) {

@@ -52,17 +52,7 @@ Status make_private(const std::string& path) {
 
 std::unexpected<Error> failure(sqlite3* connection) {
   const int extended = sqlite3_extended_errcode(connection);
-  Error error{.code = Code::kInternal,
-              .sys = sqlite3_system_errno(connection),
-              .message = sqlite3_errmsg(connection)};
-  // The errno is of the last file operation; only for these it is the cause.
-  const bool by_file = (extended & 0xff) == SQLITE_IOERR || (extended & 0xff) == SQLITE_FULL ||
-                       (extended & 0xff) == SQLITE_CANTOPEN;
-  if (!by_file) error.sys = 0;
-  if (error.sys != 0) {
-    const char* const text = strerrordesc_np(error.sys);
-    if (text != nullptr) error.message += std::string(" (") + text + ")";
-  }
+  Error error{.code = Code::kInternal, .sys = 0, .message = sqlite3_errmsg(connection)};
   const auto say = [&](Code code, std::string_view what) {
     error.code = code;
     error.message = std::string(what) + ": " + error.message;
@@ -79,6 +69,8 @@ std::unexpected<Error> failure(sqlite3* connection) {
       say(Code::kExhausted, "the ledger cannot be written");
       break;
     case SQLITE_CANTOPEN:
+      error.sys = sqlite3_system_errno(connection);
+      [[fallthrough]];
     case SQLITE_NOMEM:
       say(Code::kExhausted, "the ledger cannot be opened");
       break;
@@ -193,6 +185,11 @@ Result<Query> Connection::query(std::string_view sql) {
   return Query(place->second.get());
 }
 
+Status Connection::execute(std::string_view sql) {
+  TRY_ASSIGN(Query asked, query(sql));
+  return asked.run();
+}
+
 Status Connection::script(const std::string& sql) {
   if (sqlite3_exec(connection_.get(), sql.c_str(), nullptr, nullptr, nullptr) != SQLITE_OK) {
     return failure(connection_.get());
@@ -209,14 +206,12 @@ Result<std::int64_t> Connection::number(std::string_view sql) {
 // ---- Transaction -----------------------------------------------------------------------------
 
 Result<Transaction> Transaction::begin(Connection& connection) {
-  TRY_ASSIGN(Query query, connection.query("BEGIN IMMEDIATE"));
-  TRY(query.run());
+  TRY(connection.execute("BEGIN IMMEDIATE"));
   return Transaction(connection);
 }
 
 Status Transaction::commit() {
-  TRY_ASSIGN(Query query, open_->query("COMMIT"));
-  TRY(query.run());
+  TRY(open_->execute("COMMIT"));
   open_ = nullptr;
   return {};
 }

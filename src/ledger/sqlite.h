@@ -61,7 +61,9 @@ class Connection {
 
   // `sql` is one statement; it is prepared when it is first used.
   Result<Query> query(std::string_view sql);
-  // Several statements without values.
+  // One statement without values.
+  Status execute(std::string_view sql);
+  // Several of them, used once.
   Status script(const std::string& sql);
   // The one number that a statement without values answers.
   Result<std::int64_t> number(std::string_view sql);

@@ -179,6 +179,15 @@ Result<Cursor> parse_cursor(std::string_view text) {
   return cursor;
 }
 
+// A request that was not accepted is undone, though it is no error.
+bool is_change(const Result<Accepted>& accepted) {
+  return accepted->answer == Accepted::Answer::kNew;
+}
+template <typename T>
+bool is_change(const Result<T>& /*other*/) {
+  return true;
+}
+
 }  // namespace
 
 // ---- Opening ---------------------------------------------------------------------------------
@@ -197,6 +206,16 @@ Result<std::unique_ptr<SqliteStore>> SqliteStore::open(const std::string& path,
   TRY(connection.script("PRAGMA journal_size_limit = 16777216"));
   TRY(migrate(connection));
   return std::unique_ptr<SqliteStore>(new SqliteStore(std::move(connection)));
+}
+
+template <typename Body>
+auto SqliteStore::change(const Body& body) -> decltype(body()) {
+  std::optional<decltype(body())> result;
+  TRY(group_.run([&] {
+    result.emplace(body());
+    return result->has_value() && is_change(*result);
+  }));
+  return *std::move(result);
 }
 
 // ---- The life of a run -----------------------------------------------------------------------
@@ -246,35 +265,34 @@ Result<Accepted> SqliteStore::accept(std::span<const Run> runs,
   TRY(check_request(runs, idempotency_key));
   const Run& first = runs.front();
   const Digest digest = digest_of(runs);
-  const Lock lock(mutex_);
-  TRY_ASSIGN(Transaction transaction, Transaction::begin(connection_));
-  if (!idempotency_key.empty()) {
-    TRY_ASSIGN(std::optional<Accepted> earlier,
-               earlier_request(first, idempotency_key, as_text(digest)));
-    if (earlier) return *std::move(earlier);
-  }
-  for (const Quota& quota : quotas) {
-    TRY_ASSIGN(Query query,
-               connection_.query("INSERT INTO uses (subject, day, count) VALUES (?, ?, ?) "
-                                 "ON CONFLICT DO UPDATE SET count = count + excluded.count "
-                                 "RETURNING count"));
-    query.bind(quota.subject, first.created_ms / kDayMs, static_cast<std::int64_t>(runs.size()));
-    TRY(query.step());
-    if (quota.per_day > 0 && query.integer(0) > quota.per_day) {
-      return Accepted{.answer = Accepted::Answer::kOverQuota, .id = {}, .subject = quota.subject};
+  return change([&]() -> Result<Accepted> {
+    if (!idempotency_key.empty()) {
+      TRY_ASSIGN(std::optional<Accepted> earlier,
+                 earlier_request(first, idempotency_key, as_text(digest)));
+      if (earlier) return *std::move(earlier);
     }
-  }
-  for (const Run& run : runs) TRY(insert_run(run));
-  if (!idempotency_key.empty()) {
-    TRY_ASSIGN(const std::int64_t sequence, sequence_of(first.id));
-    TRY_ASSIGN(Query query,
-               connection_.query("INSERT INTO requests (caller, key, digest, created_ms, run) "
-                                 "VALUES (?, ?, ?, ?, ?)"));
-    const Blob bytes{as_text(digest)};
-    TRY(query.bind(first.caller, idempotency_key, bytes, first.created_ms, sequence).run());
-  }
-  TRY(transaction.commit());
-  return Accepted{.answer = Accepted::Answer::kNew, .id = first.id, .subject = {}};
+    for (const Quota& quota : quotas) {
+      TRY_ASSIGN(Query query,
+                 connection_.query("INSERT INTO uses (subject, day, count) VALUES (?, ?, ?) "
+                                   "ON CONFLICT DO UPDATE SET count = count + excluded.count "
+                                   "RETURNING count"));
+      query.bind(quota.subject, first.created_ms / kDayMs, static_cast<std::int64_t>(runs.size()));
+      TRY(query.step());
+      if (quota.per_day > 0 && query.integer(0) > quota.per_day) {
+        return Accepted{.answer = Accepted::Answer::kOverQuota, .id = {}, .subject = quota.subject};
+      }
+    }
+    for (const Run& run : runs) TRY(insert_run(run));
+    if (!idempotency_key.empty()) {
+      TRY_ASSIGN(const std::int64_t sequence, sequence_of(first.id));
+      TRY_ASSIGN(Query query,
+                 connection_.query("INSERT INTO requests (caller, key, digest, created_ms, run) "
+                                   "VALUES (?, ?, ?, ?, ?)"));
+      const Blob bytes{as_text(digest)};
+      TRY(query.bind(first.caller, idempotency_key, bytes, first.created_ms, sequence).run());
+    }
+    return Accepted{.answer = Accepted::Answer::kNew, .id = first.id, .subject = {}};
+  });
 }
 
 Result<std::int64_t> SqliteStore::used(std::string_view subject, std::int64_t now_ms) {
@@ -286,40 +304,41 @@ Result<std::int64_t> SqliteStore::used(std::string_view subject, std::int64_t no
 }
 
 Result<Change> SqliteStore::started(std::string_view id, std::int64_t at_ms) {
-  const Lock lock(mutex_);
-  TRY_ASSIGN(Query query, connection_.query("UPDATE runs SET state = 'running', started_ms = ?, "
-                                            "attempts = attempts + 1 "
-                                            "WHERE id = ? AND state IN ('queued', 'running')"));
-  TRY(query.bind(at_ms, id).run());
-  if (connection_.changes() > 0) return Change::kMade;
-  TRY(sequence_of(id));
-  return Change::kHadEnded;
+  return change([&]() -> Result<Change> {
+    TRY_ASSIGN(Query query, connection_.query("UPDATE runs SET state = 'running', started_ms = ?, "
+                                              "attempts = attempts + 1 "
+                                              "WHERE id = ? AND state IN ('queued', 'running')"));
+    TRY(query.bind(at_ms, id).run());
+    if (connection_.changes() > 0) return Change::kMade;
+    TRY(sequence_of(id));
+    return Change::kHadEnded;
+  });
 }
 
 Result<Change> SqliteStore::finished(std::string_view id, const Ending& ending) {
   if (!has_ended(ending.state)) {
     return fail(Code::kInvalid, "a run does not end as " + std::string(state_name(ending.state)));
   }
-  const Lock lock(mutex_);
-  TRY_ASSIGN(Transaction transaction, Transaction::begin(connection_));
-  TRY_ASSIGN(const std::int64_t sequence, sequence_of(id));
-  TRY_ASSIGN(Query query,
-             connection_.query("UPDATE runs SET state = ?, status = ?, reason = ?, finished_ms = ? "
-                               "WHERE seq = ? AND state IN ('queued', 'running') "
-                               "RETURNING webhook"));
-  const std::string_view state = state_name(ending.state);
-  TRY_ASSIGN(const bool changed,
-             query.bind(state, ending.status, ending.reason, ending.at_ms, sequence).step());
-  if (!changed) return Change::kHadEnded;
-  const std::string webhook = query.text(0);
-  TRY(query.run());
-  TRY_ASSIGN(Query outcome, connection_.query("INSERT INTO outcomes (run, body) VALUES (?, ?)"));
-  TRY(outcome.bind(sequence, ending.outcome).run());
-  if (!webhook.empty() && !ending.notice.empty()) {
-    TRY(insert_delivery(sequence, webhook, ending.notice, ending.at_ms));
-  }
-  TRY(transaction.commit());
-  return Change::kMade;
+  return change([&]() -> Result<Change> {
+    TRY_ASSIGN(const std::int64_t sequence, sequence_of(id));
+    TRY_ASSIGN(
+        Query query,
+        connection_.query("UPDATE runs SET state = ?, status = ?, reason = ?, finished_ms = ? "
+                          "WHERE seq = ? AND state IN ('queued', 'running') "
+                          "RETURNING webhook"));
+    const std::string_view state = state_name(ending.state);
+    TRY_ASSIGN(const bool changed,
+               query.bind(state, ending.status, ending.reason, ending.at_ms, sequence).step());
+    if (!changed) return Change::kHadEnded;
+    const std::string webhook = query.text(0);
+    TRY(query.run());
+    TRY_ASSIGN(Query outcome, connection_.query("INSERT INTO outcomes (run, body) VALUES (?, ?)"));
+    TRY(outcome.bind(sequence, ending.outcome).run());
+    if (!webhook.empty() && !ending.notice.empty()) {
+      TRY(insert_delivery(sequence, webhook, ending.notice, ending.at_ms));
+    }
+    return Change::kMade;
+  });
 }
 
 // ---- Reading runs ----------------------------------------------------------------------------
@@ -404,14 +423,15 @@ Result<std::vector<Run>> SqliteStore::unfinished() {
 // ---- Forgetting ------------------------------------------------------------------------------
 
 Status SqliteStore::remove(std::string_view id) {
-  const Lock lock(mutex_);
-  TRY_ASSIGN(Query query,
-             connection_.query(
-                 "DELETE FROM runs WHERE id = ? AND state IN ('done', 'cancelled', 'lost')"));
-  TRY(query.bind(id).run());
-  if (connection_.changes() > 0) return {};
-  TRY(sequence_of(id));
-  return fail(Code::kDenied, "the run " + quote(id) + " has not ended");
+  return change([&]() -> Status {
+    TRY_ASSIGN(Query query,
+               connection_.query(
+                   "DELETE FROM runs WHERE id = ? AND state IN ('done', 'cancelled', 'lost')"));
+    TRY(query.bind(id).run());
+    if (connection_.changes() > 0) return {};
+    TRY(sequence_of(id));
+    return fail(Code::kDenied, "the run " + quote(id) + " has not ended");
+  });
 }
 
 Result<std::int64_t> SqliteStore::held_bytes() {
@@ -500,22 +520,22 @@ Result<std::int64_t> SqliteStore::prune(const Retention& retention, std::int64_t
 // ---- Artifacts -------------------------------------------------------------------------------
 
 Status SqliteStore::put_artifacts(std::string_view run, std::span<const File> files) {
-  const Lock lock(mutex_);
-  TRY_ASSIGN(Transaction transaction, Transaction::begin(connection_));
-  TRY_ASSIGN(const std::int64_t sequence, sequence_of(run));
-  TRY_ASSIGN(Query clear, connection_.query("DELETE FROM artifacts WHERE run = ?"));
-  TRY(clear.bind(sequence).run());
-  for (const File& file : files) {
-    TRY_ASSIGN(Query insert,
-               connection_.query("INSERT INTO artifacts (run, path, executable, content) "
-                                 "VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING"));
-    const Blob content{file.content};
-    TRY(insert.bind(sequence, file.path, file.executable ? 1 : 0, content).run());
-    if (connection_.changes() == 0) {
-      return fail(Code::kInvalid, "two artifacts have the path " + quote(file.path));
+  return change([&]() -> Status {
+    TRY_ASSIGN(const std::int64_t sequence, sequence_of(run));
+    TRY_ASSIGN(Query clear, connection_.query("DELETE FROM artifacts WHERE run = ?"));
+    TRY(clear.bind(sequence).run());
+    for (const File& file : files) {
+      TRY_ASSIGN(Query insert,
+                 connection_.query("INSERT INTO artifacts (run, path, executable, content) "
+                                   "VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING"));
+      const Blob content{file.content};
+      TRY(insert.bind(sequence, file.path, file.executable ? 1 : 0, content).run());
+      if (connection_.changes() == 0) {
+        return fail(Code::kInvalid, "two artifacts have the path " + quote(file.path));
+      }
     }
-  }
-  return transaction.commit();
+    return {};
+  });
 }
 
 Result<File> SqliteStore::artifact(std::string_view run, std::string_view path) {
@@ -565,15 +585,16 @@ Result<CreatedKey> SqliteStore::create_key(const NewKey& key, std::int64_t now_m
   }
   const Digest digest = ledger::digest(created.secret);
   const Blob bytes{as_text(digest)};
-  const Lock lock(mutex_);
-  TRY_ASSIGN(Query query,
-             connection_.query("INSERT INTO keys (" BELLJAR_KEY_COLUMNS
-                               ", digest) VALUES (?, ?, ?, ?, ?, ?, ?, ?, 0, ?, 0, ?)"));
-  TRY(query
-          .bind(created.key.id, key.user, key.name, scopes, key.limits.requests_per_minute,
-                key.limits.concurrent, key.limits.runs_per_day, now_ms, key.expires_ms, bytes)
-          .run());
-  return created;
+  return change([&]() -> Result<CreatedKey> {
+    TRY_ASSIGN(Query query,
+               connection_.query("INSERT INTO keys (" BELLJAR_KEY_COLUMNS
+                                 ", digest) VALUES (?, ?, ?, ?, ?, ?, ?, ?, 0, ?, 0, ?)"));
+    TRY(query
+            .bind(created.key.id, key.user, key.name, scopes, key.limits.requests_per_minute,
+                  key.limits.concurrent, key.limits.runs_per_day, now_ms, key.expires_ms, bytes)
+            .run());
+    return created;
+  });
 }
 
 Result<std::optional<Key>> SqliteStore::key_of(const Digest& given) {
@@ -623,13 +644,14 @@ Result<std::vector<Key>> SqliteStore::list_keys(std::string_view user) {
 }
 
 Status SqliteStore::revoke_key(std::string_view id, std::int64_t now_ms) {
-  const Lock lock(mutex_);
-  TRY_ASSIGN(Query query,
-             connection_.query("UPDATE keys SET revoked_ms = iif(revoked_ms = 0, ?, revoked_ms) "
-                               "WHERE id = ?"));
-  TRY(query.bind(now_ms, id).run());
-  if (connection_.changes() > 0) return {};
-  return fail(Code::kNotFound, "there is no key " + quote(id));
+  return change([&]() -> Status {
+    TRY_ASSIGN(Query query,
+               connection_.query("UPDATE keys SET revoked_ms = iif(revoked_ms = 0, ?, revoked_ms) "
+                                 "WHERE id = ?"));
+    TRY(query.bind(now_ms, id).run());
+    if (connection_.changes() > 0) return {};
+    return fail(Code::kNotFound, "there is no key " + quote(id));
+  });
 }
 
 // ---- Webhooks --------------------------------------------------------------------------------
@@ -650,12 +672,11 @@ Result<std::string> SqliteStore::enqueue(std::string_view run,
                                          std::string_view url,
                                          std::string_view body,
                                          std::int64_t next_ms) {
-  const Lock lock(mutex_);
-  TRY_ASSIGN(Transaction transaction, Transaction::begin(connection_));
-  TRY_ASSIGN(const std::int64_t sequence, sequence_of(run));
-  TRY_ASSIGN(std::string id, insert_delivery(sequence, url, body, next_ms));
-  TRY(transaction.commit());
-  return id;
+  return change([&]() -> Result<std::string> {
+    TRY_ASSIGN(const std::int64_t sequence, sequence_of(run));
+    TRY_ASSIGN(std::string id, insert_delivery(sequence, url, body, next_ms));
+    return id;
+  });
 }
 
 Result<std::vector<Delivery>> SqliteStore::due(std::int64_t now_ms, int limit) {
@@ -682,26 +703,28 @@ Result<std::vector<Delivery>> SqliteStore::due(std::int64_t now_ms, int limit) {
 }
 
 Status SqliteStore::delivered(std::string_view id) {
-  const Lock lock(mutex_);
-  TRY_ASSIGN(Query query,
-             connection_.query("UPDATE deliveries SET state = 'delivered', error = '', "
-                               "attempts = attempts + 1 WHERE id = ? AND state = 'pending'"));
-  TRY(query.bind(id).run());
-  if (connection_.changes() > 0) return {};
-  return fail(Code::kNotFound, "there is no pending delivery " + quote(id));
+  return change([&]() -> Status {
+    TRY_ASSIGN(Query query,
+               connection_.query("UPDATE deliveries SET state = 'delivered', error = '', "
+                                 "attempts = attempts + 1 WHERE id = ? AND state = 'pending'"));
+    TRY(query.bind(id).run());
+    if (connection_.changes() > 0) return {};
+    return fail(Code::kNotFound, "there is no pending delivery " + quote(id));
+  });
 }
 
 Status SqliteStore::not_delivered(std::string_view id,
                                   std::int64_t next_ms,
                                   std::string_view error) {
-  const Lock lock(mutex_);
-  TRY_ASSIGN(Query query,
-             connection_.query("UPDATE deliveries SET attempts = attempts + 1, next_ms = ?1, "
-                               "state = iif(?1 = 0, 'failed', 'pending'), error = ?2 "
-                               "WHERE id = ?3 AND state = 'pending'"));
-  TRY(query.bind(next_ms, cut_utf8(error, kMaxErrorBytes), id).run());
-  if (connection_.changes() > 0) return {};
-  return fail(Code::kNotFound, "there is no pending delivery " + quote(id));
+  return change([&]() -> Status {
+    TRY_ASSIGN(Query query,
+               connection_.query("UPDATE deliveries SET attempts = attempts + 1, next_ms = ?1, "
+                                 "state = iif(?1 = 0, 'failed', 'pending'), error = ?2 "
+                                 "WHERE id = ?3 AND state = 'pending'"));
+    TRY(query.bind(next_ms, cut_utf8(error, kMaxErrorBytes), id).run());
+    if (connection_.changes() > 0) return {};
+    return fail(Code::kNotFound, "there is no pending delivery " + quote(id));
+  });
 }
 
 }  // namespace belljar::ledger

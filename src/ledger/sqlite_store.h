@@ -1,6 +1,7 @@
 // SqliteStore: the ledger in one SQLite file (write-ahead log), for one host.
 //
-// Threads: one mutex around one connection; a call that waits for the disk makes the others wait.
+// Threads: one connection, used in turns; a call that waits for the disk makes the others wait.
+// Changes that come meanwhile are committed together, each whole or not at all.
 // Processes: several may have the file open, so that `belljar keys` and `belljar history` work
 // beside a running service; writers wait for each other up to busy_timeout_ms. An open store must
 // not be used in a forked child.
@@ -14,6 +15,7 @@
 #include <string>
 
 #include "base/result.h"
+#include "ledger/group_commit.h"
 #include "ledger/secrets.h"
 #include "ledger/sqlite.h"
 #include "ledger/store.h"
@@ -70,6 +72,11 @@ class SqliteStore final : public Store {
  private:
   explicit SqliteStore(sqlite::Connection connection) : connection_(std::move(connection)) {}
 
+  // Makes a change in a transaction that others may share. `body` is called with the lock held, may
+  // be called again, and is undone where it returns an error.
+  template <typename Body>
+  auto change(const Body& body) -> decltype(body());
+
   // Each expects the lock to be held.
   Result<std::int64_t> sequence_of(std::string_view run);
   Result<std::optional<Accepted>> earlier_request(const Run& first,
@@ -87,6 +94,7 @@ class SqliteStore final : public Store {
 
   std::mutex mutex_;
   sqlite::Connection connection_;
+  GroupCommit group_{connection_, mutex_};
 };
 
 }  // namespace belljar::ledger

@@ -11,9 +11,8 @@
 //   kInvalid      an argument is wrong; the message names it
 //   kNotFound     there is no such run, artifact, key or delivery
 //   kDenied       not in this state; the message says which
-//   kExhausted    the ledger cannot be written or read now (disk full, I/O error, busy): later
-//   calls
-//                 may succeed, and nothing has to be opened again
+//   kExhausted    the ledger cannot be written or read now (disk full, I/O error, busy); later
+//                 calls may succeed, and nothing has to be opened again
 //   kUnavailable  the ledger was written by a newer version, or is not a ledger
 //   kInternal     the ledger is damaged, or our bug
 #pragma once

@@ -60,9 +60,9 @@ std::string message(const Result<T>& result) {
 
 }  // namespace belljar::ledger
 
-#define ASSERT_OK(expression)                                 \
-  do {                                                        \
-    const auto& ok_result = (expression);                     \
+#define ASSERT_OK(expression)                                                  \
+  do {                                                                         \
+    const auto& ok_result = (expression);                                      \
     ASSERT_TRUE(ok_result.has_value()) << belljar::ledger::message(ok_result); \
   } while (false)
 #define EXPECT_CODE(expected, expression)                                           \

@@ -115,9 +115,12 @@ std::string signal_name(int signal);  // "SIGSEGV", "SIGRTMIN+3"
 
 // One line for people: "timeout (cpu): used 1.00 s of 1.00 s".
 std::string summary(const Outcome& outcome);
+// Whether streams come in base64 too.
+enum class Base64 : std::uint8_t { kWhereNeeded, kAlways };
+
 // The whole outcome as one JSON object, described in docs/outcome.md: one line, always valid UTF-8,
 // harmless on a terminal. Bytes that are not valid UTF-8 become U+FFFD in "text" and stand exactly
 // in "base64", which is present only then; a character that truncation cut in half is left out.
-std::string to_json(const Outcome& outcome);
+std::string to_json(const Outcome& outcome, Base64 base64 = Base64::kWhereNeeded);
 
 }  // namespace belljar

@@ -1,9 +1,8 @@
-#include <array>
 #include <boost/json.hpp>
-#include <charconv>
 #include <cmath>
 
 #include "base/text.h"
+#include "model/json_text.h"
 #include "model/outcome.h"
 
 namespace belljar {
@@ -27,11 +26,12 @@ json::array name_list(const Names& names) {
   return list;
 }
 
-json::object to_value(const Stream& stream) {
+json::object to_value(const Stream& stream, Base64 base64) {
   const std::string_view whole =
       stream.truncated ? drop_incomplete_end(stream.data) : std::string_view(stream.data);
   json::object object{{"text", text(whole)}};
-  if (!is_valid_utf8(whole)) object["base64"] = base64_encode(stream.data);
+  if (base64 == Base64::kAlways || !is_valid_utf8(whole))
+    object["base64"] = base64_encode(stream.data);
   object["total_bytes"] = stream.total_bytes;
   object["truncated"] = stream.truncated;
   return object;
@@ -95,7 +95,7 @@ json::object to_value(const Limits& limits) {
   return object;
 }
 
-json::object to_value(const StageOutcome& stage) {
+json::object to_value(const StageOutcome& stage, Base64 base64) {
   json::object object{{"stage", to_string(stage.kind)},
                       {"status", to_string(stage.status)},
                       {"reason", text(stage.reason)}};
@@ -105,8 +105,8 @@ json::object to_value(const StageOutcome& stage) {
     object["signal"] = signal_name(*stage.signal);
     object["signal_number"] = *stage.signal;
   }
-  object["stdout"] = to_value(stage.out);
-  object["stderr"] = to_value(stage.err);
+  object["stdout"] = to_value(stage.out, base64);
+  object["stderr"] = to_value(stage.err, base64);
   object["usage"] = to_value(stage.usage);
   object["events"] = to_value(stage.events);
   object["denied_syscalls"] = to_value(stage.denied);
@@ -118,18 +118,19 @@ json::object to_value(const StageOutcome& stage) {
   return object;
 }
 
-json::array to_value(const std::vector<StageOutcome>& stages) {
+json::array to_value(const std::vector<StageOutcome>& stages, Base64 base64) {
   json::array list;
-  for (const StageOutcome& stage : stages) list.emplace_back(to_value(stage));
+  for (const StageOutcome& stage : stages) list.emplace_back(to_value(stage, base64));
   return list;
 }
 
 json::array to_value(const std::vector<File>& artifacts) {
   json::array list;
   for (const File& file : artifacts) {
-    list.push_back({{"path", text(file.path)},
-                    {"bytes", file.content.size()},
-                    {"executable", file.executable}});
+    json::object& object = list.emplace_back(json::object{{"path", text(file.path)}}).as_object();
+    if (!is_valid_utf8(file.path)) object["path_base64"] = base64_encode(file.path);
+    object["bytes"] = file.content.size();
+    object["executable"] = file.executable;
   }
   return list;
 }
@@ -141,58 +142,22 @@ json::object to_value(const HostFacts& host) {
           {"rootless", host.rootless}};
 }
 
-json::object to_value(const Outcome& outcome) {
+json::object to_value(const Outcome& outcome, Base64 base64) {
   return {{"status", to_string(outcome.status)},
           {"reason", text(outcome.reason)},
           {"language", text(outcome.language)},
           {"toolchain", text(outcome.toolchain)},
           {"policy", text(outcome.policy)},
-          {"stages", to_value(outcome.stages)},
+          {"stages", to_value(outcome.stages, base64)},
           {"artifacts", to_value(outcome.artifacts)},
           {"artifacts_truncated", outcome.artifacts_truncated},
           {"host", to_value(outcome.host)}};
 }
 
-// Boost writes 12.5 as 1.25E1, which is correct and hard to read.
-void print(std::string& out, double value) {
-  std::array<char, 512> digits{};
-  const auto [end, error] =
-      std::to_chars(digits.data(), digits.data() + digits.size(), value, std::chars_format::fixed);
-  out.append(digits.data(), end);
-}
-
-void print(std::string& out, const json::value& value) {
-  char separator = '{';
-  if (const json::object* const object = value.if_object(); object != nullptr) {
-    for (const auto& [key, member] : *object) {
-      out += separator;
-      out += json::serialize(key);
-      out += ':';
-      print(out, member);
-      separator = ',';
-    }
-    out += object->empty() ? "{}" : "}";
-  } else if (const json::array* const array = value.if_array(); array != nullptr) {
-    separator = '[';
-    for (const json::value& element : *array) {
-      out += separator;
-      print(out, element);
-      separator = ',';
-    }
-    out += array->empty() ? "[]" : "]";
-  } else if (const double* const number = value.if_double(); number != nullptr) {
-    print(out, *number);
-  } else {
-    out += json::serialize(value);
-  }
-}
-
 }  // namespace
 
-std::string to_json(const Outcome& outcome) {
-  std::string out;
-  print(out, to_value(outcome));
-  return escape_json_for_terminal(out);
+std::string to_json(const Outcome& outcome, Base64 base64) {
+  return escape_json_for_terminal(json_text(to_value(outcome, base64)));
 }
 
 }  // namespace belljar

@@ -257,6 +257,7 @@ TEST(ToJson, EveryStringIsRepaired) {
   const json::object object = parse(outcome);
   EXPECT_EQ(object.at("reason"), "\ufffd");
   EXPECT_EQ(object.at("artifacts").at(0).at("path"), "\ufffd");
+  EXPECT_EQ(object.at("artifacts").at(0).at("path_base64"), "/w==");
   EXPECT_EQ(object.at("stages").at(0).at("reason"), "\ufffd");
 }
 

@@ -12,6 +12,9 @@ namespace {
 
 using Kind = LimitField::Kind;
 
+// The kernel's smallest quota is 1 ms, and the usual period 100 ms: a hundredth of a processor.
+constexpr std::uint64_t kLeastCpusMilli = 10;
+
 constexpr LimitField duration_field(std::string_view name,
                                     std::string_view help,
                                     Nanoseconds Limits::* place,
@@ -27,8 +30,14 @@ constexpr LimitField number_field(std::string_view name,
                                   Kind kind,
                                   std::string_view help,
                                   std::uint64_t Limits::* place,
-                                  std::optional<std::uint64_t> LimitOverrides::* wanted) {
-  return {.name = name, .kind = kind, .help = help, .number = place, .wanted_number = wanted};
+                                  std::optional<std::uint64_t> LimitOverrides::* wanted,
+                                  std::uint64_t least = 1) {
+  return {.name = name,
+          .kind = kind,
+          .help = help,
+          .least = least,
+          .number = place,
+          .wanted_number = wanted};
 }
 
 using L = Limits;
@@ -59,40 +68,38 @@ constexpr std::array kFields{
                  Kind::kCount,
                  "open descriptors of each process",
                  &L::open_files,
-                 &O::open_files),
+                 &O::open_files,
+                 kLeastOpenFiles),
     number_field("file_size", Kind::kBytes, "bytes of any one file", &L::file_size, &O::file_size),
     number_field("stack", Kind::kBytes, "bytes of each process's main stack", &L::stack, &O::stack),
     number_field("cpus",
                  Kind::kCpus,
                  "share of the processors: 1 is one, 0.5 half of one",
                  &L::cpus_milli,
-                 &O::cpus_milli),
+                 &O::cpus_milli,
+                 kLeastCpusMilli),
     number_field(
         "artifacts", Kind::kBytes, "bytes of files brought back", &L::artifacts, &O::artifacts),
 };
 
-std::string_view what_is_allowed(Kind kind) {
-  switch (kind) {
+std::string what_is_allowed(const LimitField& field) {
+  switch (field.kind) {
     case Kind::kDuration:
       return "a time above zero such as 2s or 250ms";
     case Kind::kBytes:
       return "a size above zero such as 128M or 64K";
     case Kind::kCount:
-      return "a whole number above zero";
+      return field.least == 1 ? "a whole number above zero"
+                              : "a whole number of at least " + std::to_string(field.least);
     case Kind::kCpus:
       return "a number of processors from 0.01, such as 1 or 0.5, to three decimals";
   }
   std::unreachable();
 }
 
-// The kernel's smallest quota is 1 ms, and the usual period 100 ms: a hundredth of a processor.
-std::uint64_t least(Kind kind) {
-  return kind == Kind::kCpus ? 10 : 1;
-}
-
 std::unexpected<Error> refused(const LimitField& field, std::string_view value) {
   return fail(Code::kInvalid, "limit " + std::string(field.name) + ": " + quote(value) +
-                                  " is not " + std::string(what_is_allowed(field.kind)));
+                                  " is not " + what_is_allowed(field));
 }
 
 // "1", "0.5", "12.125"; thousandths, never through floating point.
@@ -194,7 +201,7 @@ Status set_limit(LimitOverrides& wanted, std::string_view name, std::string_view
     wanted.*field->wanted_duration = *duration;
   } else {
     const auto number = parse_number(field->kind, value);
-    if (!number || *number < least(field->kind)) return refused(*field, value);
+    if (!number || *number < field->least) return refused(*field, value);
     wanted.*field->wanted_number = number;
   }
   return {};
@@ -237,8 +244,8 @@ Limits apply(Limits base, const LimitOverrides& wanted) {
 Status check_within(const Limits& limits, const Limits& maximum) {
   for (const LimitField& field : kFields) {
     const bool timed = field.kind == Kind::kDuration;
-    const bool enough = timed ? limits.*field.duration > Nanoseconds::zero()
-                              : limits.*field.number >= least(field.kind);
+    const bool enough =
+        timed ? limits.*field.duration > Nanoseconds::zero() : limits.*field.number >= field.least;
     if (!enough) return refused(field, exact(field, limits));
     const bool within = timed ? limits.*field.duration <= maximum.*field.duration
                               : limits.*field.number <= maximum.*field.number;

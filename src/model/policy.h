@@ -41,11 +41,15 @@ struct LimitOverrides {
   bool operator==(const LimitOverrides&) const = default;
 };
 
+// What the set-up of a cell needs before it hands the process over to the program.
+inline constexpr std::uint64_t kLeastOpenFiles = 8;
+
 // One table says each limit's name, kind and place; parsing, printing and checking all walk it.
 struct LimitField {
   std::string_view name;  // as in `--limit NAME=VALUE`, TOML and JSON
   enum class Kind : std::uint8_t { kDuration, kBytes, kCount, kCpus } kind;
   std::string_view help;
+  std::uint64_t least = 1;  // of a number; a duration is above zero
   Nanoseconds Limits::* duration = nullptr;
   std::uint64_t Limits::* number = nullptr;
   std::optional<Nanoseconds> LimitOverrides::* wanted_duration = nullptr;

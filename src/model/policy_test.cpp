@@ -147,6 +147,17 @@ TEST(SetLimit, SaysWhatIsAllowed) {
             "decimals");
 }
 
+TEST(SetLimit, OpenFilesLeaveRoomForTheSetUpOfACell) {
+  EXPECT_TRUE(set_one("open_files", "8").has_value());
+  EXPECT_EQ(set_one("open_files", "7").error().message,
+            "limit open_files: '7' is not a whole number of at least 8");
+  Limits limits;
+  limits.open_files = 7;
+  const Status checked = check_within(limits, highest_limits());
+  ASSERT_FALSE(checked.has_value());
+  EXPECT_EQ(checked.error().code, Code::kInvalid);
+}
+
 TEST(SetLimit, RefusesAnUnknownNameAndListsTheKnown) {
   for (const std::string_view name : {"", "mem", "Memory", "memory ", "wall_ms", "\x1b[31m"}) {
     const auto wanted = set_one(name, "1");
@@ -202,7 +213,7 @@ TEST(Apply, SetsWhatIsWantedAndKeepsTheRest) {
 
 TEST(Apply, ReachesEveryField) {
   for (const LimitField& field : limit_fields()) {
-    const auto wanted = set_one(field.name, "7");
+    const auto wanted = set_one(field.name, "9");
     ASSERT_TRUE(wanted) << field.name;
     const Limits applied = apply(Limits{}, *wanted);
     EXPECT_NE(applied, Limits{}) << field.name;

@@ -1,4 +1,3 @@
-#define TOML_ENABLE_FORMATTERS 0
 #include "base/toml.h"
 
 #include "base/text.h"
@@ -195,14 +194,9 @@ Status check_whole(const Policy& policy) {
 }
 
 Result<Policy> read_policy(std::string_view text, std::string_view name) {
-  const toml::parse_result parsed = toml::parse(text);
-  if (!parsed) {
-    return fail(Code::kInvalid, "line " + std::to_string(parsed.error().source().begin.line) +
-                                    ": " + std::string(parsed.error().description()));
-  }
+  TRY_ASSIGN(const toml::table file, parse_toml(text));
   Policy policy;
   policy.name = name;
-  const toml::table& file = parsed.table();
   for (const auto& [key, node] : file) TRY(read_key({std::string(key.str()), node}, policy));
   if (!file.contains("why")) return fail(Code::kInvalid, "why: a policy must say what it is for");
   TRY(check_whole(policy));

@@ -72,11 +72,18 @@ require = ["seccomp", "landlock"]
 TEST(ParsePolicy, ReadsEveryLimitByItsName) {
   for (const LimitField& field : limit_fields()) {
     const std::string body =
-        "[defaults]\nwhy = \"Because.\"\n" + std::string(field.name) + " = 7\n";
+        "[defaults]\nwhy = \"Because.\"\n" + std::string(field.name) + " = 9\n";
     const auto policy = parse(body);
     ASSERT_TRUE(policy) << policy.error().message;
     EXPECT_NE(policy->defaults, Limits{}) << field.name;
   }
+}
+
+TEST(ParsePolicy, BytesThatNoFileHoldsAreRefusedWithTheirLine) {
+  const auto broken = parse_policy("why = \"x\"\nname = \"\xff\"\n", "test");
+  ASSERT_FALSE(broken);
+  EXPECT_EQ(broken.error().message, "policy 'test': line 2: not valid UTF-8");
+  EXPECT_FALSE(parse_policy("why = \"x\"\né = 1\n", "test"));
 }
 
 TEST(ParsePolicy, FullRequiresEveryWall) {

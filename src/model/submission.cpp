@@ -13,18 +13,6 @@ std::unexpected<Error> bad_path(std::string_view path, std::string_view rule) {
   return fail(Code::kInvalid, "path " + quote(path) + ": " + std::string(rule));
 }
 
-// Of valid UTF-8: C0, DEL, and C1 in its two-byte form.
-bool has_control_character(std::string_view text) {
-  char previous = 0;
-  for (const char c : text) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (byte < 0x20 || byte == 0x7f) return true;
-    if (previous == '\xc2' && byte >= 0x80 && byte <= 0x9f) return true;
-    previous = c;
-  }
-  return false;
-}
-
 bool has_nul(std::string_view text) {
   return text.find('\0') != std::string_view::npos;
 }
@@ -123,11 +111,15 @@ Status check_artifacts(const std::vector<std::string>& globs) {
 }  // namespace
 
 Status check_path(std::string_view path) {
+  if (!is_valid_utf8(path)) return bad_path(path, "must be valid UTF-8");
+  return check_artifact_path(path);
+}
+
+Status check_artifact_path(std::string_view path) {
   if (path.empty()) return bad_path(path, "must not be empty");
   if (path.size() > kMaxPathBytes) {
     return bad_path(path, "is longer than " + std::to_string(kMaxPathBytes) + " bytes");
   }
-  if (!is_valid_utf8(path)) return bad_path(path, "must be valid UTF-8");
   if (has_control_character(path)) return bad_path(path, "must not have control characters");
   if (path.front() == '/') return bad_path(path, "must be relative");
   if (path.back() == '/') return bad_path(path, "must not end with a slash");

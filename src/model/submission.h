@@ -42,6 +42,8 @@ inline constexpr std::size_t kMaxArtifactGlobs = 64;
 // A path that stays in /box: relative, no empty, "." or ".." component, valid UTF-8 without NUL or
 // control character, bounded length and depth. kInvalid says which rule was broken.
 Status check_path(std::string_view path);
+// The same of a file that a program has made, but for UTF-8: to the kernel a name is bytes.
+Status check_artifact_path(std::string_view path);
 // Everything that can be said against a submission before any policy is known: paths, duplicates,
 // a file used as a directory, argument and environment sizes, artifact globs.
 Status check_submission(const Submission& submission);

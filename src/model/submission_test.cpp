@@ -114,6 +114,13 @@ TEST(CheckPath, RefusesWhatCouldLeaveTheBoxOrIsNoName) {
   }
 }
 
+TEST(CheckPath, AnArtifactsNameNeedNotBeText) {
+  for (const std::string_view path : {"a\xff", "d\x9b/\xc3", "plot.png", "\u00e9"})
+    EXPECT_TRUE(check_artifact_path(path)) << path;
+  for (const std::string_view path : {"\xff/../b", "/\xff", "\xff\n", "\xff\x1b[0m", "\xff//b"})
+    EXPECT_FALSE(check_artifact_path(path)) << path;
+}
+
 TEST(CheckPath, TheMessageIsOneHarmlessLine) {
   const Status status = check_path("a\n\x1b]0;title\x07\u202e");
   ASSERT_FALSE(status);

@@ -9,7 +9,6 @@
 #include "base/text.h"
 #include "runtime/template.h"
 
-#define TOML_ENABLE_FORMATTERS 0
 #include "base/toml.h"
 
 namespace belljar::runtime {
@@ -324,12 +323,8 @@ std::string_view extension_of(std::string_view path) {
 }
 
 Result<Manifest> parse_manifest(std::string_view toml) {
-  const toml::parse_result parsed = toml::parse(toml);
-  if (!parsed) {
-    return fail(Code::kInvalid, "line " + std::to_string(parsed.error().source().begin.line) +
-                                    ": " + std::string(parsed.error().description()));
-  }
-  const Section top{.table = &parsed.table(), .prefix = ""};
+  TRY_ASSIGN(const toml::table file, parse_toml(toml));
+  const Section top{.table = &file, .prefix = ""};
   TRY(check_keys(top, {"name", "title", "aliases", "extensions", "entries", "package", "version",
                        "mounts", "programs", "compile", "run", "hello"}));
   Manifest manifest;

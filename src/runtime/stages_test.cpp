@@ -66,6 +66,9 @@ struct CommandCase {
 TEST(Stages, CommandsOfEveryLanguage) {
   const std::string jvm =
       "-XX:MaxRAM=512m -XX:MaxRAMPercentage=60 -XX:+UseSerialGC -XX:ActiveProcessorCount=1";
+  const auto typescript = Catalog::open("")->by_name("typescript");
+  ASSERT_TRUE(typescript && typescript->compile);
+  const std::string& find_types = typescript->compile->argv[2];
   const CommandCase cases[] = {
       {"bash", "x.sh", "", "/usr/bin/bash /box/x.sh 1 -2"},
       {"c", "x.c",
@@ -90,11 +93,11 @@ TEST(Stages, CommandsOfEveryLanguage) {
       {"rust", "x.rs", "/usr/bin/rustc --edition 2021 --crate-name main -O -o /box/a.out /box/x.rs",
        "/box/a.out 1 -2"},
       {"typescript", "x.ts",
-       "/usr/bin/node /usr/share/nodejs/typescript/bin/tsc --target es2022 --lib es2022,dom "
-       "--module commonjs --moduleDetection force --esModuleInterop --resolveJsonModule "
-       "--skipLibCheck --pretty false --typeRoots "
-       "/usr/share/nodejs/@types,/usr/lib/node_modules/@types,/usr/local/lib/node_modules/@types "
-       "--rootDir /box --outDir /box /box/x.ts",
+       "/usr/bin/node -e " + find_types +
+           " /usr/share/nodejs/typescript/bin/tsc --target es2022 "
+           "--lib es2022,dom --module commonjs --moduleDetection force --esModuleInterop "
+           "--resolveJsonModule --skipLibCheck --pretty false --rootDir /box --outDir /box "
+           "/box/x.ts",
        "/usr/bin/node /box/x.js 1 -2"},
   };
   Strings covered;

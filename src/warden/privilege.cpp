@@ -1,13 +1,17 @@
 #include "warden/privilege.h"
 
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <pwd.h>
 #include <sched.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <array>
 #include <charconv>
+#include <sstream>
 #include <string>
 #include <vector>
 
@@ -17,11 +21,38 @@ namespace belljar::warden {
 namespace {
 
 constexpr unsigned kWantedRange = 32769;  // two per lease, and root
+constexpr ino_t kFirstUserNamespace =
+    0xEFFFFFFD;  // PROC_USER_INIT_INO: the host's, on every kernel
+
+// Where root of a container takes uids from: past the leases of root of the host, in a block by the
+// number of its pid namespace. Containers do not see each other's leases; of 4096 blocks two that
+// live at the same time seldom have the same one.
+constexpr uid_t kFirstContainerUid = 0x50000000;
+constexpr ino_t kContainerBlocks = 4096;
 
 struct Range {
   std::string start;
   unsigned count = 0;
 };
+
+// What the steps of a cell need of root; a container's root lacks some of it.
+Result<bool> has_capabilities_for_cells() {
+  __user_cap_header_struct header{.version = _LINUX_CAPABILITY_VERSION_3, .pid = 0};
+  __user_cap_data_struct got[2] = {};
+  if (::syscall(SYS_capget, &header, got) != 0) return fail_errno("capget");
+  constexpr std::uint32_t kNeeded = 1U << CAP_SYS_ADMIN | 1U << CAP_NET_ADMIN | 1U << CAP_SYS_TIME |
+                                    1U << CAP_MKNOD | 1U << CAP_SETUID | 1U << CAP_SETGID |
+                                    1U << CAP_SETPCAP | 1U << CAP_CHOWN | 1U << CAP_KILL;
+  return (got[0].effective & kNeeded) == kNeeded;
+}
+
+Result<Range> container_range() {
+  struct stat status{};
+  if (::stat("/proc/self/ns/pid", &status) != 0) return fail_errno("/proc/self/ns/pid");
+  const auto block = static_cast<uid_t>(status.st_ino % kContainerBlocks);
+  return Range{.start = std::to_string(kFirstContainerUid + block * (kWantedRange - 1)),
+               .count = kWantedRange - 1};
+}
 
 // subuid(5): "name-or-uid:start:count". Read directly: a static program has no business in NSS.
 Result<Range> subordinate_range(const char* file, uid_t uid) {
@@ -59,13 +90,18 @@ Result<Range> subordinate_range(const char* file, uid_t uid) {
 
 Status write_map(const char* path, const std::string& text) {
   TRY_ASSIGN(const Fd fd, sys::open_file(path, O_WRONLY));
-  return sys::write_all(fd.get(), text);
+  const Status written = sys::write_all(fd.get(), text);
+  if (!written) return std::unexpected(written.error().context(path));
+  return {};
 }
 
-// newuidmap(1) must be run from outside the namespace: by a child made before it is entered.
+// Who writes the map: root may do it alone, anybody else through newuidmap(1).
+enum class MapBy { kRoot, kHelper };
+
+// A range must be mapped from outside the namespace: by a child made before it is entered.
 class Mapper {
  public:
-  static Result<Mapper> start(const Range& uids, const Range& gids) {
+  static Result<Mapper> start(const Range& uids, const Range& gids, MapBy by) {
     TRY_ASSIGN(sys::Pipe pipe, sys::make_pipe());
     const pid_t warden = ::getpid();
     const std::string uid = std::to_string(::getuid());
@@ -77,7 +113,9 @@ class Mapper {
       char byte = 0;
       if (::read(pipe.read.get(), &byte, 1) != 1) ::_exit(1);
       const bool mapped =
-          run_map("newuidmap", warden, uid, uids) && run_map("newgidmap", warden, gid, gids);
+          by == MapBy::kRoot
+              ? map_directly(warden, "uid_map", uids) && map_directly(warden, "gid_map", gids)
+              : run_map("newuidmap", warden, uid, uids) && run_map("newgidmap", warden, gid, gids);
       ::_exit(mapped ? 0 : 1);
     }
     return Mapper(child, std::move(pipe.write));
@@ -94,6 +132,13 @@ class Mapper {
 
  private:
   Mapper(pid_t child, Fd go) : child_(child), go_(std::move(go)) {}
+
+  static bool map_directly(pid_t warden, const char* map, const Range& range) {
+    const std::string path = "/proc/" + std::to_string(warden) + "/" + map;
+    return write_map(path.c_str(),
+                     "0 0 1\n1 " + range.start + " " + std::to_string(range.count) + "\n")
+        .has_value();
+  }
 
   static bool run_map(const char* program,
                       pid_t warden,
@@ -117,8 +162,19 @@ class Mapper {
   Fd go_;
 };
 
+// Told by what the engines leave in the root; for the choice of an advice only.
+bool in_container() {
+  return ::access("/.dockerenv", F_OK) == 0 || ::access("/run/.containerenv", F_OK) == 0;
+}
+
 Status enter_user_namespace() {
   if (::unshare(CLONE_NEWUSER) == 0) return {};
+  if (errno == EPERM && in_container()) {
+    return fail(Code::kUnavailable,
+                "cells need user namespaces, and this container refuses them: start it with "
+                "--security-opt seccomp=unconfined --security-opt systempaths=unconfined, or see "
+                "'Inside a container' in docs/operations.md");
+  }
   return fail(Code::kUnavailable,
               "cells need root or user namespaces, and this host refuses them to you (" +
                   fail_errno("unshare").error().message +
@@ -135,25 +191,52 @@ Status own_the_rest() {
 
 }  // namespace
 
-Result<cell::Privilege> become_root() {
-  if (::geteuid() == 0) {
-    if (::unshare(CLONE_NEWNS) == 0) return cell::Privilege::kRoot;
-    // Root without the capability is root of a container: a user namespace gives what it lacks.
-    if (errno != EPERM) return fail_errno("unshare mount namespace");
+std::optional<uid_t> uid_outside(std::string_view uid_map, uid_t inside) {
+  std::istringstream lines{std::string(uid_map)};
+  std::uint64_t from = 0;
+  std::uint64_t to = 0;
+  std::uint64_t count = 0;
+  while (lines >> from >> to >> count) {
+    if (inside >= from && inside - from < count) return static_cast<uid_t>(to + inside - from);
+  }
+  return std::nullopt;
+}
+
+Result<Person> find_person() {
+  struct stat user_namespace{};
+  if (::stat("/proc/self/ns/user", &user_namespace) != 0) return fail_errno("/proc/self/ns/user");
+  const uid_t uid = ::geteuid();
+  if (user_namespace.st_ino == kFirstUserNamespace)
+    return Person{.uid = uid, .root_of_host = uid == 0};
+  TRY_ASSIGN(const std::string uid_map, sys::read_file("/proc/self/uid_map", kMiB));
+  // An unmapped uid has no number outside either: the kernel's stand-in is all there is.
+  return Person{.uid = uid_outside(uid_map, uid).value_or(uid), .root_of_host = false};
+}
+
+Result<cell::Privilege> become_root(const Person& person) {
+  // Root without the capabilities is root of a container: a user namespace gives what it lacks.
+  TRY_ASSIGN(const bool capable, has_capabilities_for_cells());
+  if (person.root_of_host && capable) {
+    if (::unshare(CLONE_NEWNS) != 0) return fail_errno("unshare mount namespace");
+    return cell::Privilege::kRoot;
   }
   const uid_t uid = ::geteuid();
   const gid_t gid = ::getegid();
-  const Result<Range> uids = subordinate_range("/etc/subuid", uid);
-  const Result<Range> gids = subordinate_range("/etc/subgid", uid);
-  if (uids && gids && ::access("/usr/bin/newuidmap", X_OK) == 0 &&
-      ::access("/usr/bin/newgidmap", X_OK) == 0) {
-    TRY_ASSIGN(Mapper mapper, Mapper::start(*uids, *gids));
+  const MapBy by = person.root_of_host ? MapBy::kRoot : MapBy::kHelper;
+  const bool helpers =
+      ::access("/usr/bin/newuidmap", X_OK) == 0 && ::access("/usr/bin/newgidmap", X_OK) == 0;
+  const Result<Range> uids =
+      by == MapBy::kRoot ? container_range() : subordinate_range("/etc/subuid", uid);
+  const Result<Range> gids =
+      by == MapBy::kRoot ? container_range() : subordinate_range("/etc/subgid", uid);
+  if (uids && gids && (by == MapBy::kRoot || helpers)) {
+    TRY_ASSIGN(Mapper mapper, Mapper::start(*uids, *gids, by));
     TRY(enter_user_namespace());
     if (std::move(mapper).finish() && ::setresgid(0, 0, 0) == 0 && ::setresuid(0, 0, 0) == 0) {
       TRY(own_the_rest());
       return cell::Privilege::kUidRange;
     }
-    // newuidmap refused: the namespace has no map yet, so the single uid can still be mapped.
+    // Refused: the namespace has no map yet, so the single uid can still be mapped.
   } else {
     TRY(enter_user_namespace());
   }

@@ -17,32 +17,34 @@
 namespace belljar::warden {
 namespace {
 
-// Where leases are kept: shared by every warden that can hand out the same uids.
-Result<std::string> lease_file(uid_t person) {
-  if (person == 0) {
-    if (::mkdir("/run/belljar", 0700) != 0 && errno != EEXIST)
-      return fail_errno("mkdir /run/belljar");
-    return std::string("/run/belljar/leases");
+// Where leases are kept: shared by every warden that can hand out the same uids or build in the
+// same cgroups. Root of a user namespace that is the host's root outside still owns both.
+Result<std::string> lease_file(const Person& person) {
+  if (person.uid == 0) {
+    const bool there = ::mkdir("/run/belljar", 0700) == 0 || errno == EEXIST;
+    if (there && (person.root_of_host || ::access("/run/belljar", W_OK) == 0))
+      return std::string("/run/belljar/leases");
+    if (person.root_of_host) return fail_errno("mkdir /run/belljar");
   }
   const char* const runtime = std::getenv("XDG_RUNTIME_DIR");
   const std::string base = runtime != nullptr && runtime[0] == '/'
                                ? std::string(runtime) + "/belljar"
-                               : "/tmp/belljar-" + std::to_string(person);
+                               : "/tmp/belljar-" + std::to_string(person.uid);
   if (::mkdir(base.c_str(), 0700) != 0 && errno != EEXIST) return fail_errno("mkdir " + base);
   struct stat status{};
   if (::lstat(base.c_str(), &status) != 0) return fail_errno("lstat " + base);
-  if (!S_ISDIR(status.st_mode) || status.st_uid != person || (status.st_mode & 077) != 0) {
+  if (!S_ISDIR(status.st_mode) || status.st_uid != ::geteuid() || (status.st_mode & 077) != 0) {
     return fail(Code::kDenied, base + " is not a private directory of yours");
   }
   return base + "/leases";
 }
 
 Status run(Fd client) {
-  const uid_t person = ::geteuid();
+  TRY_ASSIGN(const Person person, find_person());
   TRY_ASSIGN(std::string leases, lease_file(person));
   // Cgroups first: a rootless warden finds its own by the paths of the host's view.
   cell::CgroupHost cgroups = cell::CgroupHost::detect();
-  TRY_ASSIGN(const cell::Privilege privilege, become_root());
+  TRY_ASSIGN(const cell::Privilege privilege, become_root(person));
   // The mount namespace is the warden's own from here on: a copy that no clone has to pay for
   // twice and that the host never sees a mount of.
   if (::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0) return fail_errno("mount");
@@ -69,7 +71,12 @@ int warden_main() {
   std::memcpy(reply.text.data(), text.data(), std::min(text.size(), reply.text.size() - 1));
   (void)sys::send_message(client.get(), {reinterpret_cast<const char*>(&reply), sizeof reply}, {})
       .has_value();
-  return 1;
+  // The client may have asked already: ended with its request unread, this socket would give it
+  // "connection reset" in place of the reason. It reads the reason and closes.
+  for (;;) {
+    const Result<sys::Message> unread = sys::receive_message(client.get(), sizeof(Request));
+    if (!unread ? unread.error().code != Code::kInvalid : unread->bytes.empty()) return 1;
+  }
 }
 
 }  // namespace belljar::warden

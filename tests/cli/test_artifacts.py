@@ -1,5 +1,6 @@
 """`--artifact`: what a program leaves behind, brought to the caller's disk."""
 
+import base64
 import os
 
 import pytest
@@ -25,6 +26,15 @@ def test_brings_back_what_matches(folder):
                    for path in (folder / "artifacts").rglob("*") if path.is_file())  # fmt: skip
     assert found == ["out/a.txt", "out/deep/b.txt", "plot.png"]
     assert (folder / "artifacts/out/deep/b.txt").read_text() == "out/deep/b.txt"
+
+
+def test_a_name_that_is_no_text_has_all_its_bytes_in_json(folder):
+    source = "open(b'a\\xff', 'w').close(); open('\\u00e9', 'w').close()"
+    done = run(folder, source, "--json", "--artifact", "*")
+    found = {artifact["path"]: artifact.get("path_base64") for artifact in done.json["artifacts"]}
+    assert found["a\ufffd"] == base64.b64encode(b"a\xff").decode()
+    assert found["\u00e9"] is None
+    assert os.path.exists(b"artifacts/a\xff")
 
 
 def test_makes_no_folder_for_nothing(folder):

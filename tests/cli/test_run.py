@@ -77,6 +77,22 @@ def test_gives_the_program_its_arguments(folder):
     assert belljar("run", "--", program, "--", "a").out == b"['a']\n"
 
 
+@pytest.mark.parametrize("limit", [8, 16, 64])
+def test_a_program_may_have_few_open_files(folder, limit):
+    count = write(folder, "count.sh", "ulimit -n; ulimit -Hn")
+    done = belljar("run", "--limit", f"open_files={limit}", count)
+    assert (done.code, done.out) == (0, f"{limit}\n{limit}\n".encode()), done
+    flood = write(folder, "flood.py", "import os\nfds = [os.open('/dev/null', 0) for _ in range(100)]")
+    done = belljar("run", "--limit", f"open_files={limit}", flood)
+    assert done.code == 1 and b"Too many open files" in done.err, done
+
+
+def test_too_few_open_files_are_refused_by_name(folder):
+    done = belljar("run", "--limit", "open_files=7", write(folder, "x.sh", "echo ran"))
+    assert done.code == 2 and b"ran" not in done.out
+    assert b"open_files" in done.err and b"at least 8" in done.err, done
+
+
 @pytest.mark.catalogue("T189")
 def test_the_callers_environment_stays_outside(folder):
     program = write(folder, "env.py", "import os; print(sorted(os.environ.items()))")

@@ -91,3 +91,28 @@ def test_a_killed_role_leaves_nothing(role, load, tmp_path):
     done = subprocess.run([BELLJAR, "run", ROOT / "examples/hello.py"], capture_output=True, text=True)
     assert done.stdout == "Hello from Python\n"
     assert leftovers() == []
+
+
+def test_a_signal_ends_the_wait_for_a_warden_that_never_answers(program, tmp_path):
+    # The warden's first message is held back; recvmsg is call 47 of x86-64.
+    tracer = subprocess.Popen(
+        ["strace", "-f", "-qq", "-o", str(tmp_path / "log"), "-e", "trace=sendmsg",
+         "-e", "inject=sendmsg:delay_enter=120000000:when=1", *program],
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
+
+    def waits():
+        (client,) = children(tracer.pid) or [0]
+        try:
+            return client if pathlib.Path(f"/proc/{client}/syscall").read_text().startswith("47 ") else None
+        except OSError:
+            return None
+
+    try:
+        assert eventually(waits), "the client does not come to wait for the warden"
+        client = waits()
+        os.kill(client, signal.SIGINT)
+        assert eventually(lambda: not children(tracer.pid) or client not in children(tracer.pid))
+    finally:
+        os.killpg(tracer.pid, signal.SIGKILL)
+        tracer.wait()
+    assert eventually(lambda: not processes_left()), processes_left()

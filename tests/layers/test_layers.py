@@ -17,7 +17,7 @@ def test_tree_keeps_the_rules():
 
 def test_the_check_sees_the_whole_tree():
     seen = {inside.parts[0] for _, inside in rules.sources(ROOT)}
-    assert {"base", "model", "runtime", "cell", "warden", "engine", "ledger", "app"} <= seen
+    assert {"base", "model", "runtime", "screen", "cell", "warden", "engine", "ledger", "api", "app"} <= seen
     for name in rules.HEAPLESS_FILES:
         assert (ROOT / "src" / name).is_file(), f"{name} has moved: name its new place"
 

@@ -37,10 +37,10 @@ FAILING = {
 }  # fmt: skip
 
 
-def belljar(*words):
+def belljar(*words, stdin=""):
     binary = os.environ.get("BELLJAR") or str(ROOT / "build/release/belljar")
     return subprocess.run(
-        [binary, *map(str, words)], stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
+        [binary, *map(str, words)], input=stdin, capture_output=True, text=True, check=False
     )
 
 
@@ -72,6 +72,37 @@ def test_example(example):
     done = belljar("run", ROOT / "examples" / example)
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout == f"Hello from {MANIFESTS[language]['title']}\n"
+
+
+@pytest.mark.parametrize("language", ["java", "python"])
+def test_a_program_from_standard_input_is_named_as_its_language_wants(language):
+    source = {
+        "java": "public class Main { public static void main(String[] a) throws Exception {\n"
+        '  System.out.println(Main.class.getName() + " " + a[0]); }}\n',
+        "python": "import sys; print(__file__.rpartition('/')[2], sys.argv[1])\n",
+    }
+    require_toolchain(language)
+    done = belljar("run", "--language", language, "-", "--", "x", stdin=source[language])
+    assert (done.returncode, done.stdout) == (0, {"java": "Main x\n", "python": "main.py x\n"}[language]), done.stderr
+
+
+def test_typescript_knows_nodes_own_modules_and_still_checks_types(tmp_path):
+    require_toolchain("typescript")
+    source = """
+import * as fs from "fs";
+import { createHash } from "node:crypto";
+const text: string = fs.readFileSync(0, "utf8");
+console.log(text.length, process.argv[2], Buffer.from("x").toString("hex"), __dirname);
+console.log(createHash("md5").update("").digest("hex").length);
+"""
+    program = write(tmp_path, ("a.ts", source))
+    done = belljar("run", program, "--", "x", stdin="four")
+    assert (done.returncode, done.stdout) == (0, "4 x 78 /box\n32\n"), done.stderr
+    wrong = write(tmp_path, ("b.ts", source + 'const n: number = "text";\n'))
+    outcome = outcome_of(wrong)
+    assert outcome["status"] == "compile_error"
+    assert "TS2322" in outcome["stages"][0]["stdout"]["text"]
+    assert "TS2307" not in outcome["stages"][0]["stdout"]["text"]
 
 
 @pytest.mark.parametrize("language", sorted(FAILING))

@@ -16,7 +16,7 @@ ENDS = frozenset(
 # Small, so that one hostile program costs about as much as a few honest ones.
 HOSTILE_LIMITS = {"wall": "1s", "cpu": "500ms", "memory": "48M", "processes": 16, "box": "4M", "tmp": "4M",
                   "output": "64K"}  # fmt: skip
-HOSTILE_SHARE = 0.2
+HOSTILE_SHARE = 0.15
 # Files of tests/victims; those in C are compiled in a cell of their own first, so they are few.
 HOSTILE_PYTHON = (
     "memory_string.py", "endless_loop.py", "fork_for_ever.py", "recursion.py", "big_number.py", "fill_disk.py",
@@ -45,7 +45,7 @@ HONEST = {
         "open('a', 'w').write({nonce!r}); open('/tmp/b', 'w').write(open('a').read()); print(open('/tmp/b').read())",
         lambda nonce: nonce + "\n",
     ),
-    "long": ("print(({nonce!r} + '\\n') * 2000, end='')", lambda nonce: (nonce + "\n") * 2000),
+    "long": ("print(({nonce!r} + '\\n') * 500, end='')", lambda nonce: (nonce + "\n") * 500),
     "children": (
         "import subprocess; print(subprocess.check_output(['echo', {nonce!r}], text=True), end='')",
         lambda nonce: nonce + "\n",

@@ -11,7 +11,7 @@ import soak
 from support.live_service import PATIENCE, live_service
 
 FULL = os.environ.get("BELLJAR_TEST_FULL") == "1"
-RUNS = 20_000 if FULL else soak.KEPT + 400
+RUNS = 20_000 if FULL else soak.SETTLED + 400
 RUNS_WITH_KILLS = 1000 if FULL else 120
 KILLS = 4  # more gateways than five in half a minute and the supervisor gives up, rightly
 SEED = 20

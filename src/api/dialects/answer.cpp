@@ -32,13 +32,16 @@ std::optional<DialectOutcome> read_outcome(std::string_view run_json) {
   const json::value& outcome = value.as_object().at("outcome");
   if (!outcome.is_object()) return std::nullopt;
   const json::array& stages = outcome.as_object().at("stages").as_array();
-  if (stages.empty()) return std::nullopt;
-  const json::object& stage = stages.back().as_object();
   DialectOutcome made;
   made.status = status_of(outcome.as_object().at("status").as_string());
   made.reason = outcome.as_object().at("reason").as_string();
+  if (stages.empty()) return made;
+  const json::object& stage = stages.back().as_object();
   made.out = text_of(stage, "stdout");
   made.err = text_of(stage, "stderr");
+  for (const char* const stream : {"stdout", "stderr"}) {
+    if (stage.at(stream).as_object().at("truncated").as_bool()) made.truncated = true;
+  }
   const json::value& wall = stage.at("usage").as_object().at("wall_ms");
   made.wall = Nanoseconds(static_cast<std::int64_t>(wall.to_number<double>() * 1e6));
   if (const json::value* const code = stage.if_contains("exit_code")) {

@@ -14,6 +14,7 @@ struct DialectOutcome {
   std::string reason;
   int exit_code = 0;  // 128 and the signal's number where there is none, as a shell has it
   std::string out, err;
+  bool truncated = false;  // more was written than was kept
   Nanoseconds wall{};
 };
 

@@ -5,6 +5,7 @@
 #include "api/json_reader.h"
 #include "api/service.h"
 #include "base/text.h"
+#include "model/json_text.h"
 
 namespace belljar::api {
 namespace {
@@ -29,7 +30,7 @@ constexpr int kUnreadable = 65;
 
 Response result(unsigned status, json::value value) {
   Response response{.status = status};
-  response.body = json::serialize(json::object{{"result", std::move(value)}});
+  response.body = json_text(json::object{{"result", std::move(value)}});
   return response;
 }
 
@@ -41,10 +42,11 @@ bool looks_like_code(std::string_view bytes) {
 Response unreadable(std::string_view bytes) {
   Response response = result(400, "FAIL");
   if (looks_like_code(bytes)) {
-    response.body = json::serialize(json::object{
-        {"result", "FAIL"},
-        {"msg", "the code object was not made by the version of CPython that runs it; see "
-                "GET /v1/languages for what that is"}});
+    response.body = json_text(
+        json::object{{"result", "FAIL"},
+                     {"msg",
+                      "the code object was not made by the version of CPython that runs it; see "
+                      "GET /v1/languages for what that is"}});
   }
   return response;
 }
@@ -60,6 +62,7 @@ void Service::pysandbox(const Context& context, const Reply& reply) {
   if (!bytes) return reply(result(400, "FAIL"));
 
   RunRequest request;
+  request.screening = "none";  // its client screens the source; bytecode has none
   Submission& submission = request.submission;
   submission.language = "python";
   submission.entry = "main.py";

@@ -6,6 +6,8 @@
 #include "api/problem.h"
 #include "api/service.h"
 #include "base/sys.h"
+#include "model/json_text.h"
+#include "screen/sanitizer.h"
 
 namespace belljar::api {
 namespace {
@@ -17,24 +19,29 @@ Response invalid(json::object detail) {
   Response response{.status = 422};
   json::array list;
   list.push_back(std::move(detail));
-  response.body = json::serialize(json::object{{"detail", std::move(list)}});
+  response.body = json_text(json::object{{"detail", std::move(list)}});
   return response;
 }
 
 Response missing(json::array place, const json::value& input) {
-  return invalid({{"type", "missing"}, {"loc", std::move(place)}, {"msg", "Field required"}, {"input", input}});
+  return invalid({{"type", "missing"},
+                  {"loc", std::move(place)},
+                  {"msg", "Field required"},
+                  {"input", input}});
 }
 
 Response detail(unsigned status, std::string_view text) {
   Response response{.status = status};
-  response.body = json::serialize(json::object{{"detail", text}});
+  response.body = json_text(json::object{{"detail", text}});
   return response;
 }
 
 Response answer(std::string_view out, std::string_view err, int code, Nanoseconds wall) {
   Response response;
-  response.body = json::serialize(json::object{
-      {"stdout", out}, {"stderr", err}, {"returncode", code}, {"execution_time", round_seconds(wall)}});
+  response.body = json_text(json::object{{"stdout", out},
+                                         {"stderr", err},
+                                         {"returncode", code},
+                                         {"execution_time", round_seconds(wall)}});
   return response;
 }
 
@@ -60,14 +67,16 @@ std::optional<Asked> read(const Request& request, Response& refusal) {
   }
   const json::object* const object = value->if_object();
   if (object == nullptr) {
-    refusal = invalid({{"type", "model_attributes_type"},
-                       {"loc", {"body"}},
-                       {"msg", "Input should be a valid dictionary or object to extract fields from"},
-                       {"input", *value}});
+    refusal =
+        invalid({{"type", "model_attributes_type"},
+                 {"loc", {"body"}},
+                 {"msg", "Input should be a valid dictionary or object to extract fields from"},
+                 {"input", *value}});
     return std::nullopt;
   }
   Asked asked;
-  for (const auto& [name, place] : {std::pair{"code", &asked.code}, std::pair{"input", &asked.input}}) {
+  for (const auto& [name, place] :
+       {std::pair{"code", &asked.code}, std::pair{"input", &asked.input}}) {
     const json::value* const field = object->if_contains(name);
     if (field == nullptr) {
       if (place == &asked.input) continue;
@@ -104,10 +113,12 @@ void Service::secure_sandbox(const Context& context, const Reply& reply) {
   const std::optional<Asked> asked = read(context.request, refusal);
   if (!asked) return reply(std::move(refusal));
   if (asked->code.size() > settings_.max_code_size) {
-    return reply(detail(413, "Code size exceeds " + std::to_string(settings_.max_code_size) + " bytes"));
+    return reply(
+        detail(413, "Code size exceeds " + std::to_string(settings_.max_code_size) + " bytes"));
   }
   RunRequest request;
   request.policy = "secure-sandbox";
+  request.screening = "secure-sandbox";
   request.input = asked->input;
   Submission& submission = request.submission;
   submission.language = "python";
@@ -116,6 +127,8 @@ void Service::secure_sandbox(const Context& context, const Reply& reply) {
   submission.limits.wall = std::chrono::seconds(settings_.execution_timeout);
   submission.limits.cpu = submission.limits.wall;
   submission.limits.processes = settings_.pids_limit;
+  // What is returned is counted in characters and without what is stripped: room for both.
+  submission.limits.output = kMiB;
   // Checked when the settings were read.
   if (const auto memory = parse_bytes(settings_.memory_limit)) submission.limits.memory = *memory;
   (void)set_limit(submission.limits, "cpus", settings_.cpu_limit).has_value();
@@ -125,7 +138,8 @@ void Service::secure_sandbox(const Context& context, const Reply& reply) {
   options.concurrent = settings_.max_concurrent;
   const auto submitted = runs_.submit(caller, std::move(request), std::move(options));
   if (!submitted) {
-    const bool busy = submitted.error().code == Code::kExhausted || submitted.error().code == Code::kUnavailable;
+    const bool busy =
+        submitted.error().code == Code::kExhausted || submitted.error().code == Code::kUnavailable;
     return reply(detail(busy ? 503 : 400, submitted.error().message));
   }
   const std::shared_ptr<LiveRun> live = submitted->live;
@@ -135,10 +149,15 @@ void Service::secure_sandbox(const Context& context, const Reply& reply) {
       const auto error = live->error();
       return reply(detail(503, error ? error->message : "the run was lost"));
     }
-    if (outcome->status == RunStatus::kTimeout) {
-      return reply(answer(outcome->out, "Execution timed out", -1, outcome->wall));
+    if (outcome->status == RunStatus::kRejected) {
+      return reply(answer("", outcome->reason, -1, Nanoseconds{}));
     }
-    reply(answer(outcome->out, outcome->err, outcome->exit_code, outcome->wall));
+    const std::string out = screen::sanitize(outcome->out, screen::secure_sandbox_sanitizer());
+    const std::string err = screen::sanitize(outcome->err, screen::secure_sandbox_sanitizer());
+    if (outcome->status == RunStatus::kTimeout) {
+      return reply(answer(out, "Execution timed out", -1, outcome->wall));
+    }
+    reply(answer(out, err, outcome->exit_code, outcome->wall));
   });
 }
 
