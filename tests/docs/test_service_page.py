@@ -50,6 +50,8 @@ HOLDS = (
     ("?limit=1", '"runs":[{'),
     ("helper.py", '"path":"result.txt"'),
     ("stream=1", "event: outcome"),
+    ('"program":', '"id":"batch_'),
+    ("application/zip", '"text":"7\\n"'),
     ("/v1/batches", '"id":"batch_'),
     ("/v1/languages", '"name":"python"'),
     ("/v1/system", '"cgroup_mode"'),
@@ -90,6 +92,13 @@ def test_the_same_idempotency_key_is_one_run(shell):
     assert json.loads(shell(line.replace("2026-11-a", "2026-11-b")).stdout)["id"] != first
 
 
+def test_a_batch_with_expected_outputs_has_verdicts(shell):
+    line = next(command for command in COMMANDS if '"program":' in command)
+    batch = json.loads(shell(line).stdout)
+    ended = [json.loads(shell(f"curl -s $URL/v1/runs/{run['id']}?wait=1").stdout) for run in batch["runs"]]
+    assert [run["outcome"]["verdict"] for run in ended] == ["pass", "wrong_answer"]
+
+
 def test_the_table_of_settings_is_the_services_own():
     made = settings_table.table()
     assert settings_table.with_table(PAGE, made) == PAGE, "run python3 tests/docs/settings_table.py"
@@ -99,7 +108,7 @@ def test_the_table_of_settings_is_the_services_own():
 def test_every_field_is_in_the_document():
     fields = settings_table.variables()
     source = settings_table.FIELDS.read_text()
-    assert len(fields) == len(re.findall(r"^    \w+_setting\(\"", source, re.MULTILINE))
+    assert len(fields) == len(re.findall(r"^    \w+_setting\(", source, re.MULTILINE))
     for name, variable in fields.items():
         assert f"| `{name}` | `{variable}` |" in PAGE
 
