@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/sysinfo.h>
@@ -207,6 +208,9 @@ Status run(uid_t uid, Sockets sockets) {
     ::setrlimit(RLIMIT_NOFILE, &files);
   }
   TRY(confine_gateway(uid, settings.state_dir));
+  // A gateway that nobody looks after would keep the port and the ledger from the next one. Set
+  // after the change of uid, which clears it; a supervisor that has gone before gives no warden.
+  if (::prctl(PR_SET_PDEATHSIG, SIGKILL) != 0) return fail_errno("PR_SET_PDEATHSIG");
   return serve(settings, std::move(sockets));
 }
 
