@@ -8,6 +8,7 @@ namespace {
 // #embed is of C23 and C++26; this compiler has it in C++23 as an extension.
 #pragma clang diagnostic push
 #pragma clang diagnostic ignored "-Wc23-extensions"
+// clang-format off: it would put spaces into the names
 constexpr char kScript[] = {
 #embed <swagger-ui-bundle.js>
 };
@@ -17,6 +18,7 @@ constexpr char kStyle[] = {
 constexpr char kLicense[] = {
 #embed <LICENSE>
 };
+// clang-format on
 #pragma clang diagnostic pop
 
 constexpr std::string_view kPage = R"(<!doctype html>

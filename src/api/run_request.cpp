@@ -55,6 +55,9 @@ Result<std::vector<std::string>> read_environment(const json::value& value,
     if (!member.value().is_string()) {
       return fail(Code::kInvalid, path + "." + name + ": must be a string");
     }
+    if (member.value().get_string().find('\0') != json::string::npos) {
+      return fail(Code::kInvalid, path + "." + name + ": must not have a NUL byte");
+    }
     if (name.empty() || name.find('=') != std::string::npos) {
       return fail(Code::kInvalid, path + ": a name must not be empty or hold '='");
     }
@@ -111,7 +114,9 @@ Result<LimitOverrides> read_limits(const json::value& value, const std::string& 
       // Where it stands here, in place of what the command line would call it.
       const std::string& message = set.error().message;
       const std::string prefix = "limit " + std::string(field.name) + ": ";
-      return fail(set.error().code, where + ": " + (message.starts_with(prefix) ? message.substr(prefix.size()) : message));
+      return fail(
+          set.error().code,
+          where + ": " + (message.starts_with(prefix) ? message.substr(prefix.size()) : message));
     }
   }
   TRY(reader.finish());

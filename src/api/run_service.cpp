@@ -214,6 +214,11 @@ Result<RunService::Checked> RunService::check(const Caller& caller,
             : "main" + (manifest.extensions.empty() ? "" : manifest.extensions.front());
     submission.entry = submission.files.front().path;
   }
+  if (!submission.entry.empty()) {
+    if (const Status good = check_path(submission.entry); !good) {
+      return std::unexpected(good.error().context("entry"));
+    }
+  }
   auto plan = engine::plan_submission(catalog_, *work.policy, submission);
   if (!plan) return std::unexpected(in_request_words(std::move(plan).error()));
   checked.plan = *std::move(plan);

@@ -50,11 +50,20 @@ Response stream_of(std::shared_ptr<LiveRun> live, std::uint64_t after) {
   return response;
 }
 
+Response refusal(const Error& error) {
+  if (error.code == Code::kDenied && error.message.starts_with("idempotency_key")) {
+    return problem(409, "Conflict", error.message);
+  }
+  if (error.code == Code::kExhausted)
+    return retry_later(429, error.message, std::chrono::seconds(1));
+  return problem(error);
+}
+
 // Answers when the run has ended.
 void answer_at_end(const std::shared_ptr<LiveRun>& live, bool replayed, const Reply& reply) {
   live->on_end([live, replayed, reply] {
     if (const auto error = live->error()) {
-      Response response = problem(*error);
+      Response response = refusal(*error);
       response.headers.emplace_back("Location", "/v1/runs/" + live->id());
       return reply(std::move(response));
     }
@@ -63,15 +72,6 @@ void answer_at_end(const std::shared_ptr<LiveRun>& live, bool replayed, const Re
     if (replayed) response.headers.emplace_back("Idempotency-Replayed", "true");
     reply(std::move(response));
   });
-}
-
-Response refusal(const Error& error) {
-  if (error.code == Code::kDenied && error.message.starts_with("idempotency_key")) {
-    return problem(409, "Conflict", error.message);
-  }
-  if (error.code == Code::kExhausted)
-    return retry_later(429, error.message, std::chrono::seconds(1));
-  return problem(error);
 }
 
 Result<std::vector<RunService::BatchInput>> read_inputs(JsonReader& reader) {
@@ -174,7 +174,10 @@ void Service::list_runs(const Context& context, const Reply& reply) {
     limit = static_cast<int>(*number);
   }
   const auto page = store_.list(filter, request.parameter("cursor").value_or(""), limit);
-  if (!page) return reply(problem(page.error()));
+  if (!page) {
+    const bool wrong = page.error().code == Code::kInvalid;
+    return reply(problem(wrong ? page.error().context("cursor") : page.error()));
+  }
   std::string body = "{\"runs\":[";
   for (const ledger::Run& run : page->runs) {
     if (body.back() != '[') body += ',';

@@ -96,11 +96,13 @@ Result<RunRequest> read_query(const Request& request) {
     } else if (name == "limit") {
       limits += (limits.empty() ? "" : ",") + value;
     } else if (name != "wait" && name != "stream" && name != "last_event_id") {
-      return fail(Code::kInvalid, quote(name) + ": unknown parameter");
+      return fail(Code::kInvalid, escape_for_terminal(cut_utf8(name, 100)) + ": unknown parameter");
     }
   }
   if (!limits.empty()) {
-    TRY_ASSIGN(submission.limits, parse_limits(limits));
+    auto parsed = parse_limits(limits);
+    if (!parsed) return std::unexpected(parsed.error().context("limit"));
+    submission.limits = *parsed;
   }
   return run;
 }
@@ -127,7 +129,8 @@ Result<Upload> read_form(const Request& request, std::string_view type) {
       TRY_ASSIGN(upload.request, read_run_request(value, "run"));
       upload.request.submission.files.clear();
     } else {
-      return fail(Code::kInvalid, quote(part.name) + ": unknown part of the form");
+      return fail(Code::kInvalid,
+                  escape_for_terminal(cut_utf8(part.name, 100)) + ": unknown part of the form");
     }
   }
   if (!has_archive) return fail(Code::kInvalid, "archive: the form has no such part");

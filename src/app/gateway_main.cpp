@@ -31,13 +31,14 @@ constexpr std::size_t kMostSettings = 1 * kMiB;
 // Where connections to a warden come from: one warden that all share, and another when it is gone.
 class Wardens {
  public:
-  explicit Wardens(int control) : control_(control) {}
+  Wardens(int control, api::Metrics& metrics) : control_(control), metrics_(metrics) {}
 
   Result<warden::Client> connect() {
     const std::lock_guard lock(mutex_);
     if (first_) {
       if (auto client = first_->connect()) return client;
       first_.reset();
+      metrics_.count("belljar_warden_restarts_total", "");
     }
     TRY_ASSIGN(Fd socket, request());
     first_ = warden::Client::adopt(std::move(socket));
@@ -58,6 +59,7 @@ class Wardens {
   }
 
   int control_;
+  api::Metrics& metrics_;
   std::mutex mutex_;
   std::optional<warden::Client> first_;
 };
@@ -140,11 +142,11 @@ Status serve(const api::Settings& settings, Sockets sockets) {
                                               : ledger::SqliteOptions::Sync::kFull;
   TRY_ASSIGN(const auto store,
              ledger::SqliteStore::open(settings.state_dir + "/ledger.db", {.sync = sync}));
-  Wardens wardens(kGatewayControlFd);
+  api::Metrics metrics;
+  Wardens wardens(kGatewayControlFd, metrics);
   TRY_ASSIGN(warden::Client first, wardens.connect());
   TRY_ASSIGN(const HostFacts host, first.host());
 
-  api::Metrics metrics;
   const engine::DispatcherSettings limits = dispatcher_settings(settings);
   std::optional<engine::Dispatcher> dispatcher(std::in_place, limits,
                                                [&wardens] { return wardens.connect(); });

@@ -6,6 +6,7 @@
 #include <pwd.h>
 #include <signal.h>
 #include <spawn.h>
+#include <sys/file.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -82,13 +83,25 @@ Result<uid_t> gateway_uid(const api::Settings& settings) {
   return static_cast<uid_t>(*number);
 }
 
+// Two services on one ledger would each run again what the other one runs.
+Result<Fd> lock_state(const api::Settings& settings) {
+  std::error_code error;
+  std::filesystem::create_directories(settings.state_dir, error);
+  if (error) {
+    return fail(Code::kInvalid, "state-dir: " + quote(settings.state_dir) + ": " + error.message());
+  }
+  TRY_ASSIGN(Fd folder, sys::open_file(settings.state_dir.c_str(), O_RDONLY | O_DIRECTORY));
+  if (::flock(folder.get(), LOCK_EX | LOCK_NB) != 0) {
+    return fail(Code::kUnavailable,
+                "state-dir: another service is using " + quote(settings.state_dir));
+  }
+  return folder;
+}
+
 // Opened and migrated once before the gateway gives up its rights, so that what is wrong with it is
 // told where a person sees it.
 Status prepare_state(const api::Settings& settings, uid_t uid) {
   std::error_code error;
-  std::filesystem::create_directories(settings.state_dir, error);
-  if (error)
-    return fail(Code::kInvalid, "state-dir: " + quote(settings.state_dir) + ": " + error.message());
   TRY_ASSIGN(const Fd folder,
              sys::open_file(settings.state_dir.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW));
   if (::fchmod(folder.get(), 0700) != 0) return fail_errno("state-dir: chmod");
@@ -272,6 +285,7 @@ Result<int> serve_command(Invocation& invocation) {
   TRY_ASSIGN(const api::Settings settings, read_settings(invocation.arguments));
   TRY_ASSIGN(const api::Endpoint endpoint, api::parse_endpoint(settings.listen));
   TRY_ASSIGN(const uid_t uid, gateway_uid(settings));
+  TRY_ASSIGN(const Fd lock, lock_state(settings));
   TRY(prepare_state(settings, uid));
   if (!endpoint.loopback && !settings.open_to_all) {
     TRY_ASSIGN(const auto store, ledger::SqliteStore::open(settings.state_dir + "/ledger.db"));

@@ -3,12 +3,13 @@
 import os
 import signal
 import sqlite3
+import subprocess
 import threading
 
 import pytest
 
 from service import PATIENCE, READY, out_of, wait_until_ready
-from support.command import wait_until
+from support.command import binary, wait_until
 
 SLEEP = READY + "import time; time.sleep(600)"
 ENDED = {"done", "cancelled", "lost"}
@@ -263,3 +264,15 @@ def test_connections_to_a_warden_that_died_idle_lose_nothing(serve):
     service.kill("warden")
     ended = look_at_all(service, [service.submit(nap(0.1)) for _ in range(12)])
     assert [run["reason"] for run in ended] == ["exit code 0"] * 12
+
+
+def test_a_second_service_on_one_ledger_refuses_to_start(serve):
+    first = serve()
+    done = subprocess.run(
+        [binary(), "serve", "--listen", "127.0.0.1:0", "--state-dir", str(first.state)],
+        capture_output=True,
+        text=True,
+        timeout=30,
+    )
+    assert done.returncode != 0
+    assert "another service is using" in done.stderr
