@@ -28,6 +28,8 @@ struct Request {
 
   // The first of that name (lower case), or nothing.
   [[nodiscard]] std::optional<std::string_view> header(std::string_view name) const;
+  // Content-Type in lower case and without its parameters (RFC 9110, section 8.3.1).
+  [[nodiscard]] std::optional<std::string> media_type() const;
   [[nodiscard]] std::optional<std::string_view> parameter(std::string_view name) const;
 };
 

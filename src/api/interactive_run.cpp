@@ -86,24 +86,28 @@ Status InteractiveRun::handle(std::string_view text) {
     return type_in(*bytes);
   }
   if (type == "eof") {
+    TRY(reader.finish());
     const std::lock_guard lock(mutex_);
     input_.reset();
-    return reader.finish();
+    return {};
   }
   if (type == "signal") {
     TRY_ASSIGN(const std::string name, reader.text_or("name", ""));
     TRY_ASSIGN(const int number, signal_number(name));
+    TRY(reader.finish());
     live->control({.kind = engine::InputControl::Kind::kSignal, .signal = number});
-    return reader.finish();
+    return {};
   }
   if (type == "resize") {
     TRY_ASSIGN(const engine::InputControl size, read_size(reader));
+    TRY(reader.finish());
     live->control(size);
-    return reader.finish();
+    return {};
   }
   if (type == "cancel") {
+    TRY(reader.finish());
     live->cancel();
-    return reader.finish();
+    return {};
   }
   return fail(Code::kInvalid, "type: must be start, stdin, eof, signal, resize or cancel");
 }

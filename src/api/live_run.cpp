@@ -66,9 +66,11 @@ void LiveRun::end(std::string run_json, std::optional<Error> error) {
     flush_output(engine::OutputStream::kErr, held_err_, true);
     add_locked("outcome", run_json);
     over_ = true;
-    control_.reset();  // ended runs are kept for a while; their descriptors need not be
     run_json_ = std::move(run_json);
     error_ = std::move(error);
+    // Nobody reads it any more; this object stays for late clients, and its descriptor must not.
+    control_.reset();
+    held_control_.clear();
     more.swap(on_more_);
     ended.swap(on_end_);
   }

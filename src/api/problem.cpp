@@ -48,7 +48,7 @@ std::string_view field_of(std::string_view message) {
   const std::size_t colon = message.find(": ");
   if (colon == std::string_view::npos) return {};
   const std::string_view field = message.substr(0, colon);
-  return field.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789_.[]") ==
+  return field.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.[]") ==
                  std::string_view::npos
              ? field
              : std::string_view();

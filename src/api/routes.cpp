@@ -140,6 +140,8 @@ std::span<const Service::Route> Service::routes() {
       Route{"GET", "/readyz", &Service::ready, ""},
       Route{"GET", "/metrics", &Service::metrics_page, "metrics"},
       Route{"GET", "/openapi.yaml", &Service::contract, ""},
+      Route{"GET", "/docs", &Service::page, ""},
+      Route{"GET", "/docs/{file}", &Service::page, ""},
       Route{"POST", "/execute", &Service::secure_sandbox, "runs"},
       Route{"POST", "/run", &Service::safe_code_executor, "runs"},
       Route{"POST", "/pysandbox", &Service::pysandbox, "runs"},
@@ -168,8 +170,10 @@ Result<Caller> Service::identify(const Request& request) {
   caller.id = "ip:" + caller.address;
   std::string_view secret;
   if (const auto header = request.header("authorization")) {
-    constexpr std::string_view kBearer = "Bearer ";
-    if (!header->starts_with(kBearer)) {
+    // The scheme's case does not count (RFC 9110, section 11.1).
+    constexpr std::string_view kBearer = "bearer ";
+    const auto same = [](char a, char b) { return (a >= 'A' && a <= 'Z' ? a - 'A' + 'a' : a) == b; };
+    if (!std::ranges::equal(header->substr(0, kBearer.size()), kBearer, same)) {
       return fail(Code::kDenied, "authorization: must be \"Bearer \" and a key");
     }
     secret = header->substr(kBearer.size());

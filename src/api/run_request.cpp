@@ -108,7 +108,10 @@ Result<LimitOverrides> read_limits(const json::value& value, const std::string& 
                limit_text(field, as_outcome != nullptr ? *as_outcome : *plain,
                           as_outcome != nullptr, where));
     if (const Status set = set_limit(limits, field.name, text); !set) {
-      return std::unexpected(set.error().context(path));
+      // Where it stands here, in place of what the command line would call it.
+      const std::string& message = set.error().message;
+      const std::string prefix = "limit " + std::string(field.name) + ": ";
+      return fail(set.error().code, where + ": " + (message.starts_with(prefix) ? message.substr(prefix.size()) : message));
     }
   }
   TRY(reader.finish());

@@ -89,6 +89,19 @@ const std::map<std::string, screen::RuleSet, std::less<>>& rule_sets() {
   return sets;
 }
 
+// The fields of a request have other names than the command line's options.
+Error in_request_words(Error error) {
+  const std::string& text = error.message;
+  if (text.starts_with("limit ")) {
+    const std::size_t end = text.find_first_of(" :", 6);
+    error.message = "limits." + text.substr(6, end - 6) + ": " +
+                    text.substr(std::min(text.find_first_not_of(" :", end), text.size()));
+  } else if (text.starts_with("path ")) {
+    error.message = "files: " + text;
+  }
+  return error;
+}
+
 json::array to_value(const std::vector<screen::Finding>& findings) {
   json::array list;
   for (const screen::Finding& each : findings) {
@@ -189,6 +202,10 @@ Result<RunService::Checked> RunService::check(const Caller& caller,
   TRY_ASSIGN(work.policy, policy(request.policy));
   request.policy = work.policy->name;
   Submission& submission = request.submission;
+  if (!submission.language.empty()) {
+    const auto known = catalog_.by_name(submission.language);
+    if (!known) return fail(Code::kInvalid, "language: " + known.error().message);
+  }
   if (submission.files.size() == 1 && submission.files.front().path.empty()) {
     TRY_ASSIGN(const runtime::Manifest manifest, catalog_.by_name(submission.language));
     submission.files.front().path =
@@ -197,7 +214,9 @@ Result<RunService::Checked> RunService::check(const Caller& caller,
             : "main" + (manifest.extensions.empty() ? "" : manifest.extensions.front());
     submission.entry = submission.files.front().path;
   }
-  TRY_ASSIGN(checked.plan, engine::plan_submission(catalog_, *work.policy, submission));
+  auto plan = engine::plan_submission(catalog_, *work.policy, submission);
+  if (!plan) return std::unexpected(in_request_words(std::move(plan).error()));
+  checked.plan = *std::move(plan);
   TRY_ASSIGN(checked.verdict, screen(request, checked.plan));
   work.findings = findings_json(checked.verdict);
   work.request = std::move(request);
@@ -269,7 +288,7 @@ Result<Submitted> RunService::submit(const Caller& caller,
   }
   engine::Job job = job_for(caller, checked.plan, options);
   job.run = [this, work](engine::WardenAccess& access) { run(*work, access); };
-  job.give_up = [this, work](const Error& error) { fail_run(*work, error); };
+  job.give_up = [this, work](const Error& error) { give_up(*work, error); };
   if (const Status queued = dispatcher_.submit(std::move(job)); !queued) {
     fail_run(*work, queued.error());
     return std::unexpected(queued.error());
@@ -307,7 +326,7 @@ Result<std::vector<Submitted>> RunService::submit_all(const Caller& caller,
   engine::Job job = job_for(caller, first.plan, options);
   job.run = [this, works](engine::WardenAccess& access) { run_all(works, access); };
   job.give_up = [this, works](const Error& error) {
-    for (const auto& work : works) fail_run(*work, error);
+    for (const auto& work : works) give_up(*work, error);
   };
   if (const Status queued = dispatcher_.submit(std::move(job)); !queued) {
     for (const auto& work : works) fail_run(*work, queued.error());
@@ -480,6 +499,12 @@ void RunService::finish(Work& work, Outcome outcome) {
         std::nullopt);
 }
 
+// It was accepted, and what stops is only this process: the next one finds it in the ledger.
+void RunService::give_up(Work& work, const Error& error) {
+  if (error.code != Code::kUnavailable) return fail_run(work, error);
+  work.live->end(to_json(work.record), error);
+}
+
 // Belljar could not do its part.
 void RunService::fail_run(Work& work, const Error& error) {
   metrics_.count("belljar_refusals_total",
@@ -591,7 +616,7 @@ Status RunService::recover() {
       begin(*work);
       engine::Job job = job_for({.id = run.caller, .address = {}, .key = std::nullopt}, plan, {});
       job.run = [this, work](engine::WardenAccess& access) { this->run(*work, access); };
-      job.give_up = [this, work](const Error& error) { fail_run(*work, error); };
+      job.give_up = [this, work](const Error& error) { give_up(*work, error); };
       return dispatcher_.submit(std::move(job));
     }();
     if (!again) {

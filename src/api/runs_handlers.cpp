@@ -66,6 +66,9 @@ void answer_at_end(const std::shared_ptr<LiveRun>& live, bool replayed, const Re
 }
 
 Response refusal(const Error& error) {
+  if (error.code == Code::kDenied && error.message.starts_with("idempotency_key")) {
+    return problem(409, "Conflict", error.message);
+  }
   if (error.code == Code::kExhausted)
     return retry_later(429, error.message, std::chrono::seconds(1));
   return problem(error);
@@ -95,8 +98,7 @@ Result<std::vector<RunService::BatchInput>> read_inputs(JsonReader& reader) {
 }
 
 Status check_media_type(const Request& request) {
-  const std::string_view type = request.header("content-type").value_or("application/json");
-  if (type.substr(0, type.find(';')) == "application/json") return {};
+  if (request.media_type().value_or("application/json") == "application/json") return {};
   return fail(Code::kInvalid, "content-type: must be application/json");
 }
 

@@ -247,7 +247,7 @@ struct Server::Implementation : std::enable_shared_from_this<Implementation> {
       bool open = false;
       if (response.socket != nullptr) {
         co_await converse(std::move(stream), message, response.socket);
-      } else if (response.events != nullptr) {
+      } else if (response.events != nullptr && !head) {
         co_await stream_events(stream, std::move(response));
       } else {
         const bool keep = message.keep_alive() && !stopping;

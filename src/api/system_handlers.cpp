@@ -1,6 +1,7 @@
 // What the service says about itself.
 #include <boost/json.hpp>
 
+#include "api/pages.h"
 #include "api/problem.h"
 #include "api/service.h"
 #include "generated/contract.inc"
@@ -77,6 +78,22 @@ void Service::metrics_page(const Context& /*context*/, const Reply& reply) {
 
 void Service::contract(const Context& /*context*/, const Reply& reply) {
   reply({.type = "application/yaml", .body = std::string(kContract)});
+}
+
+void Service::page(const Context& context, const Reply& reply) {
+  const auto name = context.path.find("file");
+  for (const PageFile& file : documentation_files()) {
+    if (file.name != (name == context.path.end() ? "" : name->second)) continue;
+    Response response{.type = std::string(file.type), .body = std::string(file.content)};
+    response.headers.emplace_back("Cache-Control", "no-cache");
+    // The viewer sets styles on its elements.
+    response.headers.emplace_back("Content-Security-Policy",
+                                  "default-src 'none'; script-src 'self'; style-src 'self' "
+                                  "'unsafe-inline'; img-src 'self' data:; connect-src 'self'; "
+                                  "base-uri 'none'; form-action 'none'; frame-ancestors 'none'");
+    return reply(std::move(response));
+  }
+  reply(problem(404, "Not found", "there is nothing at this path"));
 }
 
 }  // namespace belljar::api

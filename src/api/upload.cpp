@@ -138,7 +138,7 @@ Result<Upload> read_form(const Request& request, std::string_view type) {
 
 Result<std::optional<Upload>> read_upload(const Request& request) {
   const std::string_view type = request.header("content-type").value_or("");
-  const std::string_view plain = type.substr(0, type.find(';'));
+  const std::string plain = request.media_type().value_or("");
   if (plain == "multipart/form-data") {
     TRY_ASSIGN(Upload upload, read_form(request, type));
     return std::optional(std::move(upload));

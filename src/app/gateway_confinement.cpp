@@ -62,6 +62,10 @@ Status restrict_files(const std::string& state_dir) {
   if (!ruleset.valid()) return fail_errno("landlock_create_ruleset");
   TRY(add_rule(ruleset.get(), "/", kRead));
   TRY(add_rule(ruleset.get(), state_dir.c_str(), kRead | kWrite));
+  // Pseudo-terminals for interactive runs.
+  constexpr std::uint64_t kUse = LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_WRITE_FILE;
+  TRY(add_rule(ruleset.get(), "/dev/ptmx", kUse));
+  TRY(add_rule(ruleset.get(), "/dev/pts", kUse));
   if (::syscall(SYS_landlock_restrict_self, ruleset.get(), 0) != 0) {
     return fail_errno("landlock_restrict_self");
   }

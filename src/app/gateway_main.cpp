@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/sysinfo.h>
@@ -163,20 +164,26 @@ Status serve(const api::Settings& settings, Sockets sockets) {
   }
   const std::jthread pruner(
       [&settings, &store](const std::stop_token& stop) { prune_for_ever(settings, *store, stop); });
+  std::atomic<bool> drained = true;
   const std::jthread stopper([&] {
     int signal = 0;
     ::sigwait(&signals, &signal);
     log_event("stopping", {{"signal", signal_name(signal)}});
     service.close();
     // What was taken is finished first, so that who waits for it still gets its answer.
-    (void)dispatcher->drain(settings.drain);
-    server.stop(std::chrono::seconds(5));
+    drained = dispatcher->drain(settings.drain);
+    server.stop(drained ? std::chrono::seconds(5) : std::chrono::seconds(0));
   });
   TRY(tell_supervisor(GatewayMessage::kReady));
   log_event(
       "ready",
       {{"kernel", host.kernel}, {"cgroup_mode", host.cgroup_mode}, {"concurrent", limits.threads}});
   server.serve();
+  if (!drained) {
+    // What still runs is in the ledger, and the next start runs it again; its cells end with us.
+    log_event("stopped", {{"unfinished", dispatcher->state().running}});
+    ::_exit(0);
+  }
   // Before what its jobs use goes away.
   dispatcher.reset();
   return {};
@@ -207,6 +214,9 @@ Status run(uid_t uid, Sockets sockets) {
     ::setrlimit(RLIMIT_NOFILE, &files);
   }
   TRY(confine_gateway(uid, settings.state_dir));
+  // A gateway that nobody looks after would keep the port and the ledger from the next one. Set
+  // after the change of uid, which clears it; a supervisor that has gone before gives no warden.
+  if (::prctl(PR_SET_PDEATHSIG, SIGKILL) != 0) return fail_errno("PR_SET_PDEATHSIG");
   return serve(settings, std::move(sockets));
 }
 

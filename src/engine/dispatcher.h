@@ -82,6 +82,7 @@ class Dispatcher {
 
  private:
   void work(const WardenAccess::Connect& connect);
+  void watch();
   void expire(Nanoseconds now, std::vector<Job>& late);
   std::optional<Job> next();
   void forget_empty();
