@@ -5,6 +5,7 @@
 #include <boost/json.hpp>
 
 #include "api/json_reader.h"
+#include "api/webhook_url.h"
 #include "base/id.h"
 #include "base/sys.h"
 #include "base/text.h"
@@ -176,6 +177,12 @@ Result<Submitted> RunService::submit(const Caller& caller, RunRequest request, S
             : "main" + (manifest.extensions.empty() ? "" : manifest.extensions.front());
     submission.entry = submission.files.front().path;
   }
+  if (!request.webhook.empty()) {
+    TRY_ASSIGN(const WebhookRules rules, webhook_rules(settings_));
+    const auto url = check_webhook_url(rules, request.webhook);
+    if (!url) return fail(Code::kInvalid, "webhook: " + url.error().message);
+    work->record.webhook = url->text();
+  }
   TRY_ASSIGN(const engine::Plan plan, engine::plan_submission(catalog_, *work->policy, submission));
   TRY_ASSIGN(const screen::Verdict verdict, screen(request, plan));
   work->screening = findings_json(verdict);
@@ -189,7 +196,6 @@ Result<Submitted> RunService::submit(const Caller& caller, RunRequest request, S
   record.language = plan.manifest.name;
   record.policy = work->policy->name;
   record.submission = to_json(work->request);
-  record.webhook = work->request.webhook;
   record.created_ms = unix_ms();
   // Looked at before anything is written: a flood of refusals must not become a flood of writes.
   const engine::DispatcherState state = dispatcher_.state();
@@ -414,16 +420,22 @@ Status RunService::cancel(const Caller& caller, const std::string& id) {
   if (!found) return {};
   (*found)->cancel();
   if (run.state != ledger::State::kQueued) return {};
-  const ledger::Ending ending{.state = ledger::State::kCancelled,
-                              .status = std::string(to_string(RunStatus::kCancelled)),
-                              .reason = "cancelled before it was run",
-                              .outcome = {},
-                              .notice = {},
-                              .at_ms = unix_ms()};
+  ledger::Ending ending{.state = ledger::State::kCancelled,
+                        .status = std::string(to_string(RunStatus::kCancelled)),
+                        .reason = "cancelled before it was run",
+                        .outcome = {},
+                        .notice = {},
+                        .at_ms = unix_ms()};
+  ledger::Run ended = run;
+  ended.state = ending.state;
+  ended.status = ending.status;
+  ended.reason = ending.reason;
+  ended.finished_ms = ending.at_ms;
+  const std::string text = to_json(ended);
+  if (!run.webhook.empty()) ending.notice = text;
   TRY_ASSIGN(const ledger::Change change, store_.finished(id, ending));
   if (change == ledger::Change::kMade) {
-    TRY_ASSIGN(const ledger::Run ended, store_.find(id));
-    (*found)->end(to_json(ended), std::nullopt);
+    (*found)->end(text, std::nullopt);
     keep(*found);
   }
   return {};
