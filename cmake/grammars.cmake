@@ -15,6 +15,8 @@ foreach(language c cpp java javascript python)
   set(folder ${BELLJAR_GRAMMARS}/tree-sitter-${language}/src)
   file(GLOB sources ${folder}/parser.c ${folder}/scanner.c)
   set_source_files_properties(${sources} PROPERTIES INCLUDE_DIRECTORIES ${folder})
+  set_source_files_properties(${folder}/scanner.c PROPERTIES
+    COMPILE_OPTIONS "-include;${CMAKE_SOURCE_DIR}/tools/grammars/allocator.h")
   list(APPEND grammar_sources ${sources})
 endforeach()
 # npm gives files the date of their release, which never looks newer than an object file.

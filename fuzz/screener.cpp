@@ -21,7 +21,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   }();
   const std::string_view source(reinterpret_cast<const char*>(data) + 1, size - 1);
   const std::vector<File> files{{.path = "main", .content = std::string(source)}};
-  const Result<Verdict> verdict = screen(rules, kLanguages[data[0] % 5U], files);
+  const Result<Verdict> verdict = screen::screen(rules, kLanguages[data[0] % 5U], files);
   CHECK(verdict.has_value());
   const auto lines = std::ranges::count(source, '\n') + std::ranges::count(source, '\r') + 1;
   for (const auto* list : {&verdict->findings, &verdict->syntax_errors, &verdict->not_analysed}) {

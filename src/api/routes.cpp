@@ -162,6 +162,20 @@ Result<Caller> Service::identify(const Request& request) {
   return caller;
 }
 
+// A name of somebody else's that leads to a loopback address makes a browser take us for a page of
+// theirs (DNS rebinding). Where a key is needed that gains them nothing.
+bool Service::knows_host(const Request& request) const {
+  const auto host = request.header("host");
+  if (!host || request.header("authorization") || settings_.require_key) return true;
+  std::string_view name = *host;
+  if (const std::size_t colon = name.rfind(':'); colon != std::string_view::npos && !name.ends_with(']')) {
+    name = name.substr(0, colon);
+  }
+  const auto endpoint = parse_endpoint(settings_.listen);
+  if (endpoint && !endpoint->loopback) return true;
+  return name == "localhost" || name == "[::1]" || name.starts_with("127.") || listed(settings_.hosts, name);
+}
+
 bool Service::admit(const Caller& caller, const Reply& reply) {
   std::size_t limit = settings_.rate;
   if (caller.key && caller.key->limits.requests_per_minute > 0) {
@@ -266,6 +280,10 @@ void Service::handle(const Request& request, const Reply& plain_reply) {
         metrics_.count("belljar_refusals_total", "reason=\"origin\"");
         return reply(problem(403, "Not allowed", "origin: pages of " + quote(*origin) + " may not ask"));
       }
+    }
+    if (!knows_host(request)) {
+      metrics_.count("belljar_refusals_total", "reason=\"host\"");
+      return reply(problem(403, "Not allowed", "host: this service is not known by that name"));
     }
     Result<Caller> caller = identify(request);
     if (!caller) {

@@ -158,6 +158,14 @@ Result<RunRequest> read_run_request(const json::value& value, const std::string&
   if (const json::value* const input = reader.find("stdin")) {
     TRY_ASSIGN(request.input, read_content(*input, reader.where("stdin")));
   }
+  if (const json::value* const expected = reader.find("expected")) {
+    TRY_ASSIGN(request.expected, read_content(*expected, reader.where("expected")));
+  }
+  TRY_ASSIGN(const std::string compare, reader.text_or("compare", "lenient"));
+  if (compare != "lenient" && compare != "exact") {
+    return reader.wrong("compare", "\"lenient\" or \"exact\"");
+  }
+  if (compare == "exact") request.compare = engine::Compare::kExact;
   TRY_ASSIGN(submission.args, reader.texts("args"));
   if (const json::value* const environment = reader.find("env")) {
     TRY_ASSIGN(submission.env, read_environment(*environment, reader.where("env")));
@@ -213,6 +221,10 @@ std::string to_json(const RunRequest& request) {
                       {"screening", request.screening},  {"output", request.output},
                       {"webhook", request.webhook}};
   object["stdin"] = {{"content", base64_encode(request.input)}, {"encoding", "base64"}};
+  if (request.expected) {
+    object["expected"] = {{"content", base64_encode(*request.expected)}, {"encoding", "base64"}};
+    object["compare"] = request.compare == engine::Compare::kExact ? "exact" : "lenient";
+  }
   object["args"] = json::array(submission.args.begin(), submission.args.end());
   object["artifacts"] = json::array(submission.artifacts.begin(), submission.artifacts.end());
   return json_text(object);

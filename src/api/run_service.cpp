@@ -2,6 +2,7 @@
 
 
 #include <algorithm>
+#include <array>
 #include <boost/json.hpp>
 
 #include "api/json_reader.h"
@@ -9,6 +10,7 @@
 #include "base/id.h"
 #include "base/sys.h"
 #include "base/text.h"
+#include "engine/archive.h"
 #include "model/builtin_policies.h"
 #include "model/json_text.h"
 #include "screen/sanitizer.h"
@@ -113,6 +115,19 @@ std::string findings_json(const screen::Verdict& verdict) {
                                                          {"not_analysed", to_value(verdict.not_analysed)}}));
 }
 
+// Members of the outcome's object.
+std::string judgement(const RunRequest& request, const Outcome& outcome) {
+  std::string verdict(to_string(outcome.status));
+  json::value difference;
+  if (outcome.status == RunStatus::kOk) {
+    const auto found =
+        engine::first_difference(*request.expected, outcome.stages.back().out.data, request.compare);
+    verdict = found ? "wrong_answer" : "pass";
+    if (found) difference = repair_utf8(engine::to_string(*found));
+  }
+  return ",\"verdict\":" + json_text(json::value(verdict)) + ",\"difference\":" + json_text(difference);
+}
+
 void make_plain(Outcome& outcome) {
   for (StageOutcome& stage : outcome.stages) {
     for (Stream* const stream : {&stage.out, &stage.err}) {
@@ -163,11 +178,15 @@ Result<const Policy*> RunService::policy(const std::string& name) const {
   return &found->second;
 }
 
-Result<Submitted> RunService::submit(const Caller& caller, RunRequest request, SubmitOptions options) {
-  auto work = std::make_shared<Work>();
-  work->since = sys::now();
-  TRY_ASSIGN(work->policy, policy(request.policy));
-  request.policy = work->policy->name;
+Result<RunService::Checked> RunService::check(const Caller& caller,
+                                              RunRequest request,
+                                              const SubmitOptions& options) {
+  Checked checked;
+  checked.work = std::make_shared<Work>();
+  Work& work = *checked.work;
+  work.since = sys::now();
+  TRY_ASSIGN(work.policy, policy(request.policy));
+  request.policy = work.policy->name;
   Submission& submission = request.submission;
   if (submission.files.size() == 1 && submission.files.front().path.empty()) {
     TRY_ASSIGN(const runtime::Manifest manifest, catalog_.by_name(submission.language));
@@ -181,71 +200,145 @@ Result<Submitted> RunService::submit(const Caller& caller, RunRequest request, S
     TRY_ASSIGN(const WebhookRules rules, webhook_rules(settings_));
     const auto url = check_webhook_url(rules, request.webhook);
     if (!url) return fail(Code::kInvalid, "webhook: " + url.error().message);
-    work->record.webhook = url->text();
+    work.record.webhook = url->text();
   }
-  TRY_ASSIGN(const engine::Plan plan, engine::plan_submission(catalog_, *work->policy, submission));
-  TRY_ASSIGN(const screen::Verdict verdict, screen(request, plan));
-  work->screening = findings_json(verdict);
-  work->request = std::move(request);
-  work->input = std::move(options.input);
+  TRY_ASSIGN(checked.plan, engine::plan_submission(catalog_, *work.policy, submission));
+  TRY_ASSIGN(checked.verdict, screen(request, checked.plan));
+  work.findings = findings_json(checked.verdict);
+  work.request = std::move(request);
+  work.input = options.input;
 
-  ledger::Run& record = work->record;
+  ledger::Run& record = work.record;
   record.id = make_id("run");
   record.caller = caller.id;
   record.batch = options.batch;
-  record.language = plan.manifest.name;
-  record.policy = work->policy->name;
-  record.submission = to_json(work->request);
+  record.language = checked.plan.manifest.name;
+  record.policy = work.policy->name;
+  record.submission = to_json(work.request);
   record.created_ms = unix_ms();
-  // Looked at before anything is written: a flood of refusals must not become a flood of writes.
-  const engine::DispatcherState state = dispatcher_.state();
-  if (state.waiting >= settings_.queue) return fail(Code::kExhausted, "the queue is full");
+  return checked;
+}
 
+Result<ledger::Accepted> RunService::record(const Caller& caller,
+                                            std::span<const ledger::Run> runs,
+                                            const std::string& idempotency_key) {
+  // Looked at before anything is written: a flood of refusals must not become a flood of writes.
+  if (dispatcher_.state().waiting >= settings_.queue) {
+    return fail(Code::kExhausted, "the queue is full");
+  }
   std::vector<ledger::Quota> quotas;
   if (caller.key) {
     quotas.push_back({.subject = caller.key->id, .per_day = caller.key->limits.runs_per_day});
   }
-  auto accepted = store_.accept({&record, 1}, options.idempotency_key, quotas);
+  auto accepted = store_.accept(runs, idempotency_key, quotas);
   if (!accepted) {
     // A ledger that cannot be written takes nothing on: the client may come again.
     Error error = std::move(accepted).error();
     if (error.code == Code::kExhausted) error.code = Code::kUnavailable;
     return std::unexpected(std::move(error));
   }
-  switch (accepted->answer) {
-    case ledger::Accepted::Answer::kNew:
-      break;
-    case ledger::Accepted::Answer::kReplayed: {
-      const auto known = live(caller, accepted->id);
-      return Submitted{.live = known ? *known : nullptr, .id = accepted->id, .replayed = true};
-    }
-    case ledger::Accepted::Answer::kConflict:
-      return fail(Code::kDenied, "idempotency_key: it was used for another request before");
-    case ledger::Accepted::Answer::kOverQuota:
-      return fail(Code::kExhausted, "the runs of this day are used up");
+  if (accepted->answer == ledger::Accepted::Answer::kConflict) {
+    return fail(Code::kDenied, "idempotency_key: it was used for another request before");
   }
-  work->live = std::make_shared<LiveRun>(record.id, caller.id);
-  work->live->add("status", json_text(json::object{{"state", "queued"}, {"id", record.id}}));
-  {
-    const std::lock_guard lock(mutex_);
-    live_[record.id] = work->live;
+  if (accepted->answer == ledger::Accepted::Answer::kOverQuota) {
+    return fail(Code::kExhausted, "the runs of this day are used up");
   }
-  const Submitted submitted{.live = work->live, .id = record.id};
-  if (verdict.refused) {
-    reject(*work, verdict);
+  return accepted;
+}
+
+// From here on its clients can see it.
+void RunService::begin(Work& work) {
+  work.live = std::make_shared<LiveRun>(work.record.id, work.record.caller);
+  work.live->add("status", json_text(json::object{{"state", "queued"}, {"id", work.record.id}}));
+  const std::lock_guard lock(mutex_);
+  live_[work.record.id] = work.live;
+}
+
+Result<Submitted> RunService::submit(const Caller& caller, RunRequest request, SubmitOptions options) {
+  TRY_ASSIGN(const Checked checked, check(caller, std::move(request), options));
+  const std::shared_ptr<Work> work = checked.work;
+  TRY_ASSIGN(const ledger::Accepted accepted, record(caller, {&work->record, 1}, options.idempotency_key));
+  if (accepted.answer == ledger::Accepted::Answer::kReplayed) {
+    const auto known = live(caller, accepted.id);
+    return Submitted{.live = known ? *known : nullptr, .id = accepted.id, .replayed = true};
+  }
+  begin(*work);
+  const Submitted submitted{.live = work->live, .id = work->record.id};
+  if (checked.verdict.refused) {
+    reject(*work, checked.verdict);
     return submitted;
   }
-  if (const Status queued = enqueue(work, caller, plan, options); !queued) {
+  engine::Job job = job_for(caller, checked.plan, options);
+  job.run = [this, work](engine::WardenAccess& access) { run(*work, access); };
+  job.give_up = [this, work](const Error& error) { fail_run(*work, error); };
+  if (const Status queued = dispatcher_.submit(std::move(job)); !queued) {
     fail_run(*work, queued.error());
     return std::unexpected(queued.error());
   }
   return submitted;
 }
 
-Status RunService::enqueue(std::shared_ptr<Work> work,
-                           const Caller& caller,
-                           const engine::Plan& plan,
-                           const SubmitOptions& options) {
+Result<std::vector<Submitted>> RunService::submit_all(const Caller& caller,
+                                                      const RunRequest& program,
+                                                      std::vector<BatchInput> inputs,
+                                                      const SubmitOptions& options) {
+  TRY_ASSIGN(const Checked first, check(caller, program, options));
+  std::vector<std::shared_ptr<Work>> works;
+  std::vector<ledger::Run> records;
+  for (BatchInput& each : inputs) {
+    auto work = std::make_shared<Work>(*first.work);
+    work->request.input = std::move(each.input);
+    work->request.expected = std::move(each.expected);
+    work->record.id = make_id("run");
+    work->record.submission = to_json(work->request);
+    records.push_back(work->record);
+    works.push_back(std::move(work));
+  }
+  TRY_ASSIGN(const ledger::Accepted accepted, record(caller, records, options.idempotency_key));
+  if (accepted.answer == ledger::Accepted::Answer::kReplayed) {
+    return std::vector{Submitted{.live = nullptr, .id = accepted.id, .replayed = true}};
+  }
+  std::vector<Submitted> submitted;
+  for (const auto& work : works) {
+    begin(*work);
+    submitted.push_back({.live = work->live, .id = work->record.id});
+    if (first.verdict.refused) reject(*work, first.verdict);
+  }
+  if (first.verdict.refused) return submitted;
+  engine::Job job = job_for(caller, first.plan, options);
+  job.run = [this, works](engine::WardenAccess& access) { run_all(works, access); };
+  job.give_up = [this, works](const Error& error) {
+    for (const auto& work : works) fail_run(*work, error);
+  };
+  if (const Status queued = dispatcher_.submit(std::move(job)); !queued) {
+    for (const auto& work : works) fail_run(*work, queued.error());
+    return std::unexpected(queued.error());
+  }
+  return submitted;
+}
+
+Status RunService::unpack(const Caller& caller,
+                          std::string archive,
+                          std::function<void(Result<std::vector<File>>)> done) {
+  engine::Job job{.caller = caller.id,
+                  .memory = Limits().memory,
+                  .cpus_milli = Limits().cpus_milli,
+                  .deadline = sys::now() + settings_.queue_wait};
+  job.run = [archive = std::move(archive), done](engine::WardenAccess& access) {
+    done([&]() -> Result<std::vector<File>> {
+      TRY_ASSIGN(warden::Client* const client, access.client());
+      auto files = engine::unpack(*client, archive);
+      if (!files && files.error().code == Code::kUnavailable) access.drop();
+      return files;
+    }());
+  };
+  job.give_up = [done](const Error& error) { done(std::unexpected(error)); };
+  return dispatcher_.submit(std::move(job));
+}
+
+engine::Job RunService::job_for(const Caller& caller,
+                                const engine::Plan& plan,
+                                const SubmitOptions& options) const {
   Limits most = plan.stages.run.limits;
   if (plan.stages.compile) {
     most.memory = std::max(most.memory, plan.stages.compile->limits.memory);
@@ -256,15 +349,13 @@ Status RunService::enqueue(std::shared_ptr<Work> work,
   if (caller.key && caller.key->limits.concurrent > 0) {
     concurrent = static_cast<std::uint64_t>(caller.key->limits.concurrent);
   }
-  return dispatcher_.submit(
-      {.caller = caller.id,
-       .memory = most.memory,
-       .cpus_milli = most.cpus_milli,
-       .concurrent = concurrent,
-       .deadline = sys::now() +
-                   (options.patience > Nanoseconds{} ? options.patience : settings_.queue_wait),
-       .run = [this, work](engine::WardenAccess& access) { run(*work, access); },
-       .give_up = [this, work](const Error& error) { fail_run(*work, error); }});
+  const Nanoseconds patience =
+      options.patience > Nanoseconds{} ? options.patience : settings_.queue_wait;
+  return {.caller = caller.id,
+          .memory = most.memory,
+          .cpus_milli = most.cpus_milli,
+          .concurrent = concurrent,
+          .deadline = sys::now() + patience};
 }
 
 Result<screen::Verdict> RunService::screen(const RunRequest& request,
@@ -291,15 +382,18 @@ void RunService::reject(Work& work, const screen::Verdict& verdict) {
   finish(work, outcome);
 }
 
-void RunService::run(Work& work, engine::WardenAccess& access) {
-  const Nanoseconds queued = sys::now() - work.since;
+// False where it has ended already: cancelled in the queue, and whoever did that has told it.
+bool RunService::start(Work& work) {
+  work.queued = sys::now() - work.since;
   work.record.started_ms = unix_ms();
   const auto started = store_.started(work.record.id, work.record.started_ms);
-  if (started && *started == ledger::Change::kHadEnded) {
-    // Cancelled in the queue; whoever did that has told it.
-    return;
-  }
+  if (started && *started == ledger::Change::kHadEnded) return false;
   ++work.record.attempts;
+  return true;
+}
+
+void RunService::run(Work& work, engine::WardenAccess& access) {
+  if (!start(work)) return;
   bool told = false;
   Result<Outcome> outcome = execute(work, access, told);
   if (!outcome && outcome.error().code == Code::kUnavailable && !told) {
@@ -312,8 +406,41 @@ void RunService::run(Work& work, engine::WardenAccess& access) {
     fail_run(work, outcome.error());
     return;
   }
-  if (!outcome->stages.empty()) outcome->stages.front().phases.queue = queued;
   finish(work, *std::move(outcome));
+}
+
+// Compiled once, for the first that has not been cancelled.
+void RunService::run_all(std::span<const std::shared_ptr<Work>> works,
+                         engine::WardenAccess& access) {
+  std::optional<engine::Prepared> prepared;
+  for (const auto& each : works) {
+    Work& work = *each;
+    if (!start(work)) continue;
+    const auto outcome = [&]() -> Result<Outcome> {
+      TRY_ASSIGN(warden::Client* const client, access.client());
+      TRY_ASSIGN(const Fd control, work.live->open_control());
+      engine::Engine engine(*client, catalog_, *work.policy);
+      engine::Input input = engine_input(work.input, work.request.input);
+      input.control_fd = control.get();
+      Recorder recorder(*work.live);
+      if (!prepared) {
+        TRY_ASSIGN(prepared, engine.prepare(work.request.submission, input, recorder));
+      }
+      if (!prepared->runnable) {
+        Outcome compiled = prepared->outcome;
+        // Cancelled was this run alone; the next one compiles again.
+        if (compiled.status == RunStatus::kCancelled) prepared.reset();
+        return compiled;
+      }
+      return engine.run(*prepared, input, recorder);
+    }();
+    if (outcome) {
+      finish(work, *outcome);
+    } else {
+      if (outcome.error().code == Code::kUnavailable) access.drop();
+      fail_run(work, outcome.error());
+    }
+  }
 }
 
 Result<Outcome> RunService::execute(Work& work, engine::WardenAccess& access, bool& told) {
@@ -329,14 +456,15 @@ Result<Outcome> RunService::execute(Work& work, engine::WardenAccess& access, bo
 }
 
 void RunService::finish(Work& work, Outcome outcome) {
+  if (!outcome.stages.empty()) outcome.stages.front().phases.queue = work.queued;
   metrics_.outcome(outcome);
   const bool cancelled = outcome.status == RunStatus::kCancelled;
+  const std::string verdict = work.request.expected ? judgement(work.request, outcome) : "";
   if (work.request.output == "plain") make_plain(outcome);
   std::string text = to_json(outcome, work.request.output == "base64" ? Base64::kAlways : Base64::kWhereNeeded);
-  if (!work.screening.empty()) {
-    text.pop_back();
-    text += ",\"screening\":" + work.screening + "}";
-  }
+  text.pop_back();
+  if (!work.findings.empty()) text += ",\"screening\":" + work.findings;
+  text += verdict + "}";
   if (!outcome.artifacts.empty()) {
     // The outcome still tells of artifacts that a full disk did not keep.
     (void)store_.put_artifacts(work.record.id, outcome.artifacts).has_value();
@@ -464,12 +592,11 @@ Status RunService::recover() {
       TRY_ASSIGN(work->policy, policy(run.policy));
       TRY_ASSIGN(const engine::Plan plan, engine::plan_submission(catalog_, *work->policy,
                                                                   work->request.submission));
-      const Caller caller{.id = run.caller, .address = {}, .key = std::nullopt};
-      {
-        const std::lock_guard lock(mutex_);
-        live_[run.id] = work->live;
-      }
-      return enqueue(work, caller, plan, {});
+      begin(*work);
+      engine::Job job = job_for({.id = run.caller, .address = {}, .key = std::nullopt}, plan, {});
+      job.run = [this, work](engine::WardenAccess& access) { this->run(*work, access); };
+      job.give_up = [this, work](const Error& error) { fail_run(*work, error); };
+      return dispatcher_.submit(std::move(job));
     }();
     if (!again) {
       metrics_.count("belljar_runs_lost_total", "");

@@ -57,6 +57,22 @@ class RunService {
   // Recorded when it answers; runs as soon as it is its turn.
   Result<Submitted> submit(const Caller& caller, RunRequest request, SubmitOptions options);
 
+  // One program over many inputs: compiled once, then run for each in turn, each a run of its own.
+  // All are recorded, or none.
+  struct BatchInput {
+    std::string input;
+    std::optional<std::string> expected;
+  };
+  Result<std::vector<Submitted>> submit_all(const Caller& caller,
+                                            const RunRequest& program,
+                                            std::vector<BatchInput> inputs,
+                                            const SubmitOptions& options);
+
+  // Unpacks an archive in a cell, in turn like a run; `done` is called from another thread.
+  Status unpack(const Caller& caller,
+                std::string archive,
+                std::function<void(Result<std::vector<File>>)> done);
+
   // The run as its owner sees it, JSON. kNotFound also for somebody else's.
   Result<std::string> run_json(const Caller& caller, const std::string& id);
   Result<std::shared_ptr<LiveRun>> live(const Caller& caller, const std::string& id);
@@ -75,18 +91,31 @@ class RunService {
     RunRequest request;
     RunInput input;
     const Policy* policy = nullptr;
-    std::string screening;  // findings as JSON; empty: none
+    std::string findings;  // of the screening, as JSON; empty: none
     ledger::Run record;
     Nanoseconds since{};
+    Nanoseconds queued{};
   };
 
-  Status enqueue(std::shared_ptr<Work> work,
-                 const Caller& caller,
-                 const engine::Plan& plan,
-                 const SubmitOptions& options);
+  // What can be said before anything is recorded.
+  struct Checked {
+    std::shared_ptr<Work> work;
+    engine::Plan plan;
+    screen::Verdict verdict;
+  };
+  Result<Checked> check(const Caller& caller, RunRequest request, const SubmitOptions& options);
+  Result<ledger::Accepted> record(const Caller& caller,
+                                  std::span<const ledger::Run> runs,
+                                  const std::string& idempotency_key);
+  void begin(Work& work);
+  engine::Job job_for(const Caller& caller,
+                      const engine::Plan& plan,
+                      const SubmitOptions& options) const;
   Result<screen::Verdict> screen(const RunRequest& request, const engine::Plan& plan) const;
   void reject(Work& work, const screen::Verdict& verdict);
+  bool start(Work& work);
   void run(Work& work, engine::WardenAccess& access);
+  void run_all(std::span<const std::shared_ptr<Work>> works, engine::WardenAccess& access);
   Result<Outcome> execute(Work& work, engine::WardenAccess& access, bool& told);
   void finish(Work& work, Outcome outcome);
   void fail_run(Work& work, const Error& error);

@@ -6,6 +6,7 @@
 #include "api/problem.h"
 #include "api/run_stream.h"
 #include "api/service.h"
+#include "api/upload.h"
 #include "base/id.h"
 #include "base/text.h"
 #include "model/json_text.h"
@@ -63,6 +64,34 @@ void answer_at_end(const std::shared_ptr<LiveRun>& live, bool replayed, const Re
   });
 }
 
+Response refusal(const Error& error) {
+  if (error.code == Code::kExhausted) return retry_later(429, error.message, std::chrono::seconds(1));
+  return problem(error);
+}
+
+Result<std::vector<RunService::BatchInput>> read_inputs(JsonReader& reader) {
+  const json::value* const inputs = reader.find("inputs");
+  if (inputs == nullptr || !inputs->is_array() || inputs->get_array().empty() ||
+      inputs->get_array().size() > kMostInBatch) {
+    return reader.wrong("inputs", "an array of 1 to " + std::to_string(kMostInBatch) + " inputs");
+  }
+  std::vector<RunService::BatchInput> list;
+  for (const json::value& each : inputs->get_array()) {
+    const std::string path = "inputs[" + std::to_string(list.size()) + "]";
+    TRY_ASSIGN(JsonReader input, JsonReader::of(each, path));
+    RunService::BatchInput made;
+    if (const json::value* const text = input.find("stdin")) {
+      TRY_ASSIGN(made.input, read_content(*text, input.where("stdin")));
+    }
+    if (const json::value* const text = input.find("expected")) {
+      TRY_ASSIGN(made.expected, read_content(*text, input.where("expected")));
+    }
+    TRY(input.finish());
+    list.push_back(std::move(made));
+  }
+  return list;
+}
+
 Status check_media_type(const Request& request) {
   const std::string_view type = request.header("content-type").value_or("application/json");
   if (type.substr(0, type.find(';')) == "application/json") return {};
@@ -74,34 +103,49 @@ Status check_media_type(const Request& request) {
 void Service::create_run(const Context& context, const Reply& reply) {
   const Request& request = context.request;
   if (closing_) return reply(problem(503, "Not available now", "the service is shutting down"));
-  const auto submitted = [&]() -> Result<Submitted> {
-    TRY(check_media_type(request));
-    TRY_ASSIGN(const json::value value, parse_json(request.body));
-    TRY_ASSIGN(RunRequest run, read_run_request(value, ""));
-    SubmitOptions options;
-    options.idempotency_key = request.header("idempotency-key").value_or("");
-    return runs_.submit(context.caller, std::move(run), std::move(options));
-  }();
-  if (!submitted) {
-    if (submitted.error().code == Code::kExhausted) {
-      return reply(retry_later(429, submitted.error().message, std::chrono::seconds(1)));
-    }
-    return reply(problem(submitted.error()));
+  const auto after = last_event(request);
+  if (!after) return reply(problem(after.error()));
+  const Wish wish{.stream = asked(request, "stream"), .wait = asked(request, "wait"), .after = *after};
+  SubmitOptions options;
+  options.idempotency_key = request.header("idempotency-key").value_or("");
+  auto upload = read_upload(request);
+  if (!upload) return reply(problem(upload.error()));
+  if (!*upload) {
+    const auto run = [&request]() -> Result<RunRequest> {
+      TRY(check_media_type(request));
+      TRY_ASSIGN(const json::value value, parse_json(request.body));
+      return read_run_request(value, "");
+    }();
+    if (!run) return reply(problem(run.error()));
+    return submit_and_answer(context.caller, *run, options, wish, reply);
   }
-  if (asked(request, "stream") && submitted->live) {
-    const auto after = last_event(request);
-    if (!after) return reply(problem(after.error()));
-    return reply(stream_of(submitted->live, *after));
-  }
-  if (asked(request, "wait")) {
-    if (submitted->live) return answer_at_end(submitted->live, submitted->replayed, reply);
-    const auto text = runs_.run_json(context.caller, submitted->id);
-    if (!text) return reply(problem(text.error()));
-    Response response{.body = *text};
-    response.headers.emplace_back("Idempotency-Replayed", "true");
-    return reply(std::move(response));
-  }
-  reply(accepted(*submitted));
+  // Unpacked in a cell first; only then is it known what it is.
+  const Status queued = runs_.unpack(
+      context.caller, std::move((*upload)->archive),
+      [this, caller = context.caller, run = std::move((*upload)->request), options, wish,
+       reply](Result<std::vector<File>> files) mutable {
+        if (!files) return reply(problem(files.error().context("archive")));
+        run.submission.files = *std::move(files);
+        submit_and_answer(caller, std::move(run), options, wish, reply);
+      });
+  if (!queued) reply(refusal(queued.error()));
+}
+
+void Service::submit_and_answer(const Caller& caller,
+                                RunRequest run,
+                                const SubmitOptions& options,
+                                const Wish& wish,
+                                const Reply& reply) {
+  const auto submitted = runs_.submit(caller, std::move(run), options);
+  if (!submitted) return reply(refusal(submitted.error()));
+  if (wish.stream && submitted->live) return reply(stream_of(submitted->live, wish.after));
+  if (!wish.wait) return reply(accepted(*submitted));
+  if (submitted->live) return answer_at_end(submitted->live, submitted->replayed, reply);
+  const auto text = runs_.run_json(caller, submitted->id);
+  if (!text) return reply(problem(text.error()));
+  Response response{.body = *text};
+  response.headers.emplace_back("Idempotency-Replayed", "true");
+  reply(std::move(response));
 }
 
 void Service::list_runs(const Context& context, const Reply& reply) {
@@ -198,36 +242,51 @@ void Service::create_batch(const Context& context, const Reply& reply) {
     TRY_ASSIGN(const json::value value, parse_json(context.request.body));
     TRY_ASSIGN(JsonReader reader, JsonReader::of(value, ""));
     const json::value* const runs = reader.find("runs");
-    TRY(reader.finish());
-    if (runs == nullptr || !runs->is_array() || runs->get_array().empty() ||
-        runs->get_array().size() > kMostInBatch) {
-      return reader.wrong("runs", "an array of 1 to " + std::to_string(kMostInBatch) + " runs");
+    const json::value* const program = reader.find("program");
+    if ((runs == nullptr) == (program == nullptr)) {
+      return fail(Code::kInvalid, "runs: give either runs, or program and inputs");
     }
-    // All are read before the first is taken: one that is wrong leaves nothing behind.
-    std::vector<RunRequest> requests;
-    std::size_t index = 0;
-    for (const json::value& each : runs->get_array()) {
-      TRY_ASSIGN(RunRequest request, read_run_request(each, "runs[" + std::to_string(index++) + "]"));
-      requests.push_back(std::move(request));
-    }
-    const std::string batch = make_id("batch");
+    SubmitOptions options;
+    options.batch = make_id("batch");
     json::array list;
-    for (RunRequest& request : requests) {
-      SubmitOptions options;
-      options.batch = batch;
-      const auto submitted = runs_.submit(context.caller, std::move(request), std::move(options));
-      json::object entry;
-      if (submitted) {
-        entry = {{"id", submitted->id}, {"state", "queued"}};
-      } else {
-        entry = {{"id", nullptr}, {"state", "rejected"}, {"reason", repair_utf8(submitted.error().message)}};
-      }
-      list.push_back(std::move(entry));
+    if (runs != nullptr) {
+      TRY(reader.finish());
+      TRY_ASSIGN(list, submit_runs(context.caller, *runs, options));
+    } else {
+      TRY_ASSIGN(const auto inputs, read_inputs(reader));
+      TRY(reader.finish());
+      TRY_ASSIGN(const RunRequest request, read_run_request(*program, "program"));
+      TRY_ASSIGN(const auto submitted, runs_.submit_all(context.caller, request, inputs, options));
+      for (const Submitted& each : submitted) list.push_back({{"id", each.id}, {"state", "queued"}});
     }
-    return json_text(json::object{{"id", batch}, {"runs", std::move(list)}});
+    return json_text(json::object{{"id", options.batch}, {"runs", std::move(list)}});
   }();
-  if (!answer) return reply(problem(answer.error()));
+  if (!answer) return reply(refusal(answer.error()));
   reply({.status = 202, .body = *answer});
+}
+
+Result<json::array> Service::submit_runs(const Caller& caller,
+                                         const json::value& runs,
+                                         const SubmitOptions& options) {
+  if (!runs.is_array() || runs.get_array().empty() || runs.get_array().size() > kMostInBatch) {
+    return fail(Code::kInvalid, "runs: must be an array of 1 to " + std::to_string(kMostInBatch) + " runs");
+  }
+  // All are read before the first is taken: one that is wrong leaves nothing behind.
+  std::vector<RunRequest> requests;
+  for (const json::value& each : runs.get_array()) {
+    TRY_ASSIGN(RunRequest request, read_run_request(each, "runs[" + std::to_string(requests.size()) + "]"));
+    requests.push_back(std::move(request));
+  }
+  json::array list;
+  for (RunRequest& request : requests) {
+    const auto submitted = runs_.submit(caller, std::move(request), options);
+    if (submitted) {
+      list.push_back({{"id", submitted->id}, {"state", "queued"}});
+    } else {
+      list.push_back({{"id", nullptr}, {"state", "rejected"}, {"reason", repair_utf8(submitted.error().message)}});
+    }
+  }
+  return list;
 }
 
 void Service::get_batch(const Context& context, const Reply& reply) {

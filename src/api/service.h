@@ -1,6 +1,8 @@
 // Service: what handlers need, in one place, and the table of routes.
 #pragma once
 
+#include <atomic>
+#include <boost/json/array.hpp>
 #include <functional>
 #include <map>
 #include <memory>
@@ -54,6 +56,7 @@ class Service {
   static std::span<const Route> routes();
 
   // api/routes.cpp
+  [[nodiscard]] bool knows_host(const Request& request) const;
   Result<Caller> identify(const Request& request);
   bool admit(const Caller& caller, const Reply& reply);
   Reply measured(const Request& request, std::string_view route, const Reply& reply);
@@ -61,6 +64,20 @@ class Service {
 
   // api/runs_handlers.cpp
   void create_run(const Context& context, const Reply& reply);
+  // How a client wants its answer.
+  struct Wish {
+    bool stream = false;
+    bool wait = false;
+    std::uint64_t after = 0;  // the last event it has
+  };
+  void submit_and_answer(const Caller& caller,
+                         RunRequest run,
+                         const SubmitOptions& options,
+                         const Wish& wish,
+                         const Reply& reply);
+  Result<boost::json::array> submit_runs(const Caller& caller,
+                                         const boost::json::value& runs,
+                                         const SubmitOptions& options);
   void list_runs(const Context& context, const Reply& reply);
   void get_run(const Context& context, const Reply& reply);
   void cancel_run(const Context& context, const Reply& reply);

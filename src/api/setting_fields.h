@@ -45,6 +45,8 @@ inline constexpr std::array kSettingFields{
          "ask for a key on loopback too"),
     text_setting("proxies", "BELLJAR_PROXIES", &Settings::proxies,
          "addresses, by commas, whose X-Forwarded-For is believed"),
+    text_setting("hosts", "BELLJAR_HOSTS", &Settings::hosts,
+                 "names, by commas, besides localhost by which loopback may be asked"),
     text_setting("origins", "BELLJAR_ORIGINS", &Settings::origins,
          "origins, by commas, whose pages may ask (CORS)"),
     number_setting("max-body", "BELLJAR_MAX_BODY", &Settings::max_body, "longest body of a request",

@@ -78,13 +78,9 @@ Status set(Settings& settings, const SettingField& field, std::string_view value
 }
 
 Status read_toml(Settings& settings, std::string_view toml, const std::string& where) {
-  if (!is_valid_utf8(toml)) return fail(Code::kInvalid, where + ": is not valid UTF-8");
-  const toml::parse_result parsed = toml::parse(toml);
-  if (!parsed) {
-    return fail(Code::kInvalid, where + ":" + std::to_string(parsed.error().source().begin.line) +
-                                    ": " + std::string(parsed.error().description()));
-  }
-  for (const auto& [key, node] : parsed.table()) {
+  const Result<toml::table> parsed = parse_toml(toml);
+  if (!parsed) return std::unexpected(parsed.error().context(where));
+  for (const auto& [key, node] : *parsed) {
     const auto field = std::ranges::find_if(
         kFields, [&key](const SettingField& each) { return toml_name(each.name) == key.str(); });
     const std::string line = where + ":" + std::to_string(key.source().begin.line);

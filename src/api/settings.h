@@ -22,6 +22,7 @@ struct Settings {
   bool open_to_all = false;               // another address than loopback without keys
   bool require_key = false;               // on loopback too
   std::string proxies;                    // addresses whose X-Forwarded-For is believed
+  std::string hosts;                      // more names that this service may be asked by
   std::string origins;                    // for CORS, separated by commas; empty: none
   std::uint64_t max_body = 16 * kMiB;     // bytes of a request's body
   std::uint64_t max_connections = 1000;

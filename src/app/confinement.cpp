@@ -135,8 +135,8 @@ Status restrict_calls() {
   // IP, and netlink to list this host's own addresses.
   code.push_back(unless(SYS_socket, 8));
   code.push_back(load(offsetof(seccomp_data, args[0])));
-  for (const std::uint32_t domain : {AF_INET, AF_INET6, AF_NETLINK}) {
-    code.push_back(unless(domain, 1));
+  for (const int domain : {AF_INET, AF_INET6, AF_NETLINK}) {
+    code.push_back(unless(static_cast<std::uint32_t>(domain), 1));
     code.push_back(answer(SECCOMP_RET_ALLOW));
   }
   code.push_back(answer(refuse(EAFNOSUPPORT)));

@@ -88,7 +88,7 @@ std::string json_text(const std::vector<Language>& languages) {
     if (!language.toolchain) row["missing"] = language.toolchain.error().message;
     all.push_back(std::move(row));
   }
-  return escape_json_for_terminal(json_text(all)) + "\n";
+  return escape_json_for_terminal(belljar::json_text(all)) + "\n";
 }
 
 }  // namespace

@@ -57,7 +57,7 @@ boost::json::value line_value(const std::optional<std::string>& line) {
   return line ? boost::json::value(repair_utf8(*line)) : boost::json::value(nullptr);
 }
 
-boost::json::value difference_value(const std::optional<OutputDifference>& difference) {
+boost::json::value difference_value(const std::optional<engine::OutputDifference>& difference) {
   if (!difference) return nullptr;
   return {{"line", difference->line},
           {"expected", line_value(difference->expected)},

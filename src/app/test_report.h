@@ -6,7 +6,7 @@
 #include <string_view>
 #include <vector>
 
-#include "app/output_difference.h"
+#include "engine/output_difference.h"
 #include "model/outcome.h"
 
 namespace belljar::app {
@@ -14,7 +14,7 @@ namespace belljar::app {
 struct TestResult {
   std::string name;
   Outcome outcome;
-  std::optional<OutputDifference> difference;  // looked for only where the program ended well
+  std::optional<engine::OutputDifference> difference;  // looked for only where the program ended well
 };
 
 bool passed(const TestResult& result);

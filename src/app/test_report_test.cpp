@@ -25,7 +25,7 @@ TestResult result_of(std::string name, RunStatus status) {
 TEST(TestReport, NamesTheVerdict) {
   EXPECT_EQ(verdict(result_of("1", RunStatus::kOk)), "pass");
   TestResult wrong = result_of("1", RunStatus::kOk);
-  wrong.difference = OutputDifference{.line = 1, .expected = "a", .got = "b"};
+  wrong.difference = engine::OutputDifference{.line = 1, .expected = "a", .got = "b"};
   EXPECT_EQ(verdict(wrong), "wrong answer");
   EXPECT_FALSE(passed(wrong));
   EXPECT_EQ(verdict(result_of("1", RunStatus::kMemoryLimit)), "memory limit");
@@ -42,7 +42,7 @@ TEST(TestReport, NamesTheVerdict) {
 
 TEST(TestReport, TableCountsAndShowsTheFirstDifference) {
   std::vector<TestResult> results{result_of("1", RunStatus::kOk), result_of("2", RunStatus::kOk)};
-  results[1].difference = OutputDifference{.line = 4, .expected = "\x1b[2J", .got = "b"};
+  results[1].difference = engine::OutputDifference{.line = 4, .expected = "\x1b[2J", .got = "b"};
   const std::string text = table_text(results, Colours::kNo);
   EXPECT_THAT(text, HasSubstr("1 of 2 passed"));
   EXPECT_THAT(text, HasSubstr("3.0 MiB"));
@@ -58,7 +58,7 @@ TEST(TestReport, ColoursOnlyWhenAsked) {
 TEST(TestReport, JsonIsOneObjectWithEveryOutcome) {
   std::vector<TestResult> results{result_of("1", RunStatus::kOk),
                                   result_of("\xff", RunStatus::kTimeout)};
-  results[0].difference = OutputDifference{.line = 2, .expected = "\xfe", .got = std::nullopt};
+  results[0].difference = engine::OutputDifference{.line = 2, .expected = "\xfe", .got = std::nullopt};
   const boost::json::object all = boost::json::parse(tests_json(Outcome{}, results)).as_object();
   EXPECT_EQ(all.at("passed"), 0);
   EXPECT_EQ(all.at("total"), 2);

@@ -45,13 +45,13 @@ Result<Outcome> run_case(engine::Engine& engine,
 Result<TestResult> judge_case(engine::Engine& engine,
                               const engine::Prepared& prepared,
                               const TestCase& test,
-                              Compare how,
+                              engine::Compare how,
                               int signal_fd) {
   TRY_ASSIGN(const std::string expected, read_named(test.expected, kMostExpectedBytes));
   TRY_ASSIGN(Outcome outcome, run_case(engine, prepared, test, signal_fd));
   TestResult result{.name = test.name, .outcome = std::move(outcome), .difference = {}};
   if (result.outcome.status == RunStatus::kOk) {
-    result.difference = first_difference(expected, result.outcome.stages.back().out.data, how);
+    result.difference = engine::first_difference(expected, result.outcome.stages.back().out.data, how);
   }
   return result;
 }
@@ -62,7 +62,7 @@ Result<std::vector<TestResult>> judge_all(const Arguments& arguments,
                                           const engine::Prepared& prepared,
                                           const std::vector<TestCase>& cases,
                                           int signal_fd) {
-  const Compare how = arguments.has("exact") ? Compare::kExact : Compare::kLenient;
+  const engine::Compare how = arguments.has("exact") ? engine::Compare::kExact : engine::Compare::kLenient;
   std::vector<TestResult> results;
   Progress progress(cases.size());
   for (const TestCase& test : cases) {

@@ -8,7 +8,10 @@
 #include <cstdlib>
 #include <cstring>
 #include <mutex>
+#include <new>
 #include <utility>
+
+#include "base/units.h"
 
 namespace belljar::screen {
 namespace {
@@ -114,18 +117,14 @@ void Arena::leave(End why) {
 
 void* Arena::allocate(std::size_t size) {
   constexpr std::uint32_t kAllocationsPerClock = 256;
-  constexpr std::size_t kLarge = 64 * 1024;  // copying that much is worth a look at the clock
+  constexpr std::size_t kLarge = 64 * kKiB;  // copying that much is worth a look at the clock
   if (size > limit_) leave(End::kOutOfMemory);
   if ((++allocations_ % kAllocationsPerClock == 0 || size > kLarge) && Clock::now() > deadline_) {
     leave(End::kOutOfTime);
   }
   const SizeClass wanted = size_class_of(size);
-  void*& given_back = free_[wanted.index];
-  if (given_back != nullptr) {
-    void* const pointer = given_back;
-    std::memcpy(&given_back, pointer, sizeof(void*));
-    return pointer;
-  }
+  FreeBlock*& given_back = free_[wanted.index];
+  if (given_back != nullptr) return std::exchange(given_back, given_back->next);
   const std::size_t whole = sizeof(Header) + wanted.capacity;
   if (whole > limit_ - used_) leave(End::kOutOfMemory);
   auto* const header = reinterpret_cast<Header*>(base_ + used_);
@@ -146,9 +145,8 @@ void* Arena::reallocate(void* pointer, std::size_t size) {
 
 void Arena::release(void* pointer) {
   if (pointer == nullptr) return;
-  void*& given_back = free_[header_of(pointer)->size_class];
-  std::memcpy(pointer, &given_back, sizeof(void*));
-  given_back = pointer;
+  FreeBlock*& first = free_[header_of(pointer)->size_class];
+  first = new (pointer) FreeBlock{.next = first};
 }
 
 }  // namespace belljar::screen

@@ -38,13 +38,17 @@ class Arena {
   explicit Arena(std::byte* base, std::size_t limit) : base_(base), limit_(limit) {}
   [[noreturn]] void leave(End why);
 
+  // A block that was given back, in a list of its size.
+  struct FreeBlock {
+    FreeBlock* next;
+  };
   static constexpr std::size_t kClasses = 160;
 
   std::byte* base_;
   std::size_t limit_;
   std::size_t used_ = 0;
   std::uint32_t allocations_ = 0;
-  void* free_[kClasses] = {};  // of each size, the first of a list of blocks that were given back
+  FreeBlock* free_[kClasses] = {};
   Clock::time_point deadline_;
   void* way_out_ = nullptr;  // the jmp_buf of run()
   End why_ = End::kDone;

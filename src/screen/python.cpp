@@ -17,16 +17,12 @@ std::string normalised(std::string_view identifier) {
   const bool ascii =
       std::ranges::all_of(identifier, [](char c) { return static_cast<unsigned char>(c) < 0x80; });
   if (ascii) return std::string(identifier);
-  utf8proc_uint8_t* form = nullptr;
-  constexpr auto kNfkc =
-      static_cast<utf8proc_option_t>(UTF8PROC_STABLE | UTF8PROC_COMPOSE | UTF8PROC_COMPAT);
-  const utf8proc_ssize_t length =
-      utf8proc_map(reinterpret_cast<const utf8proc_uint8_t*>(identifier.data()),
-                   static_cast<utf8proc_ssize_t>(identifier.size()), &form, kNfkc);
-  if (length < 0) return std::string(identifier);
-  std::string out(reinterpret_cast<const char*>(form), static_cast<std::size_t>(length));
-  std::free(form);
-  return out;
+  // utf8proc_NFKC() wants a text that ends with NUL.
+  std::string copy(identifier);
+  std::unique_ptr<utf8proc_uint8_t, decltype(&std::free)> form(
+      utf8proc_NFKC(reinterpret_cast<const utf8proc_uint8_t*>(copy.c_str())), std::free);
+  if (form == nullptr) return copy;
+  return reinterpret_cast<const char*>(form.get());
 }
 
 // Built-in functions by the name that they have without an import.
@@ -387,7 +383,7 @@ class PythonReader final : public Reader {
     }
     if (!is(function, "attribute")) return std::nullopt;
     const std::string name = normalised(text(field(function, "attribute")));
-    const auto object = constant(field(function, "object"), depth + 1);
+    auto object = constant(field(function, "object"), depth + 1);
     if (!object) return std::nullopt;
     if (name == "decode" || name == "strip") return object;
     if (name == "lower") {

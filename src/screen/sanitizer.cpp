@@ -111,8 +111,14 @@ void Sanitizer::put(char32_t code, std::string_view bytes) {
       begin(State::kEscape, false, "\x1b");
       return put_escape(code, bytes);
     case State::kString:
-      if (code == 0x07 || (options_.c1 && code == 0x9c)) {
+      if (code == 0x07) {
         hold(bytes);
+        return end_sequence(true);
+      }
+      if (options_.c1 && code == 0x9c) {
+        // A string that is let through ends in ASCII: the C1 control itself is stripped.
+        hold("\x1b");
+        hold("\\");
         return end_sequence(true);
       }
       if (code == kEsc) {

@@ -99,6 +99,12 @@ TEST(Sanitizer, StripsOnlyWhatItIsAskedTo) {
             "cC\xc2\x85"
             "D\xef\xbf\xbd");
   EXPECT_EQ(sanitize("a\x1b[3", none), "a");  // not finished
+  some = none;
+  some.c1 = true;
+  EXPECT_EQ(sanitize("a\x1b]0;t\xc2\x9cz\x9b"
+                     "1mz",
+                     some),
+            "a\x1b]0;t\x1b\\zz");
 }
 
 TEST(Sanitizer, SecureSandbox) {

@@ -230,12 +230,11 @@ class Screening {
     for (int i = 0; i < kBindings && complete; ++i) {
       complete = visit_all(root, [&](TSNode node) { reader->bind(node); });
     }
-    if (complete) {
-      complete = visit_all(root, [&](TSNode node) {
-        reader->read(node);
-        read_node(node);
-      });
-    }
+    if (!complete) return;
+    visit_all(root, [&](TSNode node) {
+      reader->read(node);
+      read_node(node);
+    });
   }
 
   // False where it ended before the last node, which is then on record.

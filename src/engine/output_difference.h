@@ -6,7 +6,7 @@
 #include <string>
 #include <string_view>
 
-namespace belljar::app {
+namespace belljar::engine {
 
 enum class Compare : unsigned char {
   kLenient,  // white space at the end of lines and empty lines at the end do not count
@@ -28,4 +28,4 @@ std::optional<OutputDifference> first_difference(std::string_view expected,
 // the place where the lines part.
 std::string to_string(const OutputDifference& difference);
 
-}  // namespace belljar::app
+}  // namespace belljar::engine

@@ -1,10 +1,10 @@
-#include "app/output_difference.h"
+#include "engine/output_difference.h"
 
 #include <algorithm>
 
 #include "base/text.h"
 
-namespace belljar::app {
+namespace belljar::engine {
 namespace {
 
 constexpr std::string_view kWhite = " \t\r\v\f";
@@ -87,4 +87,4 @@ std::string to_string(const OutputDifference& difference) {
          shown(difference.expected, from) + ", got " + shown(difference.got, from);
 }
 
-}  // namespace belljar::app
+}  // namespace belljar::engine

@@ -1,9 +1,9 @@
-#include "app/output_difference.h"
+#include "engine/output_difference.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-namespace belljar::app {
+namespace belljar::engine {
 namespace {
 
 using testing::HasSubstr;
@@ -71,4 +71,4 @@ TEST(OutputDifference, NeverSplitsACharacterWhenItCuts) {
 }
 
 }  // namespace
-}  // namespace belljar::app
+}  // namespace belljar::engine
