@@ -44,9 +44,11 @@ Result<TlsContext> TlsContext::create(std::string_view authorities_pem) {
   const std::shared_ptr<SSL_CTX> context(SSL_CTX_new(TLS_client_method()), SSL_CTX_free);
   if (!context) return fail(Code::kInternal, "TLS: " + tls_error());
   SSL_CTX_set_min_proto_version(context.get(), TLS1_2_VERSION);
-  SSL_CTX_set_options(context.get(), SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION | SSL_OP_NO_TICKET);
+  SSL_CTX_set_options(context.get(),
+                      SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION | SSL_OP_NO_TICKET);
   SSL_CTX_set_session_cache_mode(context.get(), SSL_SESS_CACHE_OFF);
-  SSL_CTX_set_mode(context.get(), SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+  SSL_CTX_set_mode(context.get(),
+                   SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
   SSL_CTX_set_verify(context.get(), SSL_VERIFY_PEER, nullptr);
   SSL_CTX_set_verify_depth(context.get(), 8);
 
@@ -61,8 +63,11 @@ Result<TlsContext> TlsContext::create(std::string_view authorities_pem) {
   return TlsContext(context);
 }
 
-Result<WebhookConnection> WebhookConnection::open(const IpAddress& address, std::uint16_t port, Nanoseconds deadline) {
-  Fd socket = Fd::adopt(::socket(address.is_v4() ? AF_INET : AF_INET6, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+Result<WebhookConnection> WebhookConnection::open(const IpAddress& address,
+                                                  std::uint16_t port,
+                                                  Nanoseconds deadline) {
+  Fd socket = Fd::adopt(::socket(address.is_v4() ? AF_INET : AF_INET6,
+                                 SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   if (!socket.valid()) return fail_errno("socket");
   sockaddr_storage place{};
   const socklen_t size = socket_address(address, port, place);
@@ -103,14 +108,18 @@ Status WebhookConnection::after_tls(int code, Nanoseconds deadline) {
   }
 }
 
-Status WebhookConnection::start_tls(const TlsContext& context, const std::string& host, Nanoseconds deadline) {
+Status WebhookConnection::start_tls(const TlsContext& context,
+                                    const std::string& host,
+                                    Nanoseconds deadline) {
   tls_.reset(SSL_new(context.get()), SSL_free);
-  if (!tls_ || SSL_set_fd(tls_.get(), socket_.get()) != 1) return fail(Code::kInternal, "TLS: " + tls_error());
+  if (!tls_ || SSL_set_fd(tls_.get(), socket_.get()) != 1)
+    return fail(Code::kInternal, "TLS: " + tls_error());
   if (parse_ip_address(host)) {
     X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(tls_.get()), host.c_str());
   } else {
     SSL_set_hostflags(tls_.get(), X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
-    if (SSL_set1_host(tls_.get(), host.c_str()) != 1 || SSL_set_tlsext_host_name(tls_.get(), host.c_str()) != 1) {
+    if (SSL_set1_host(tls_.get(), host.c_str()) != 1 ||
+        SSL_set_tlsext_host_name(tls_.get(), host.c_str()) != 1) {
       return fail(Code::kInternal, "TLS: " + tls_error());
     }
   }

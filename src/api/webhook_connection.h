@@ -29,7 +29,9 @@ class TlsContext {
 // Deadlines are times of sys::now(). An error of Code::kExhausted means that one ran out.
 class WebhookConnection {
  public:
-  static Result<WebhookConnection> open(const IpAddress& address, std::uint16_t port, Nanoseconds deadline);
+  static Result<WebhookConnection> open(const IpAddress& address,
+                                        std::uint16_t port,
+                                        Nanoseconds deadline);
   // The certificate must be valid for `host`, a name or an address.
   Status start_tls(const TlsContext& context, const std::string& host, Nanoseconds deadline);
   Status write(std::string_view bytes, Nanoseconds deadline);

@@ -4,10 +4,13 @@
 
 namespace belljar::api {
 
-std::string webhook_request_head(const WebhookUrl& url, std::string_view headers, std::size_t body_bytes) {
+std::string webhook_request_head(const WebhookUrl& url,
+                                 std::string_view headers,
+                                 std::size_t body_bytes) {
   std::string head = "POST " + url.target + " HTTP/1.1\r\nHost: " + url.authority();
-  head += "\r\nUser-Agent: belljar/" BELLJAR_VERSION
-          "\r\nAccept: */*\r\nConnection: close\r\nContent-Type: application/json\r\nContent-Length: ";
+  head +=
+      "\r\nUser-Agent: belljar/" BELLJAR_VERSION
+      "\r\nAccept: */*\r\nConnection: close\r\nContent-Type: application/json\r\nContent-Length: ";
   head += std::to_string(body_bytes);
   head += "\r\n";
   head += headers;

@@ -13,7 +13,9 @@ namespace belljar::api {
 inline constexpr std::size_t kMaxAnswerHeadBytes = 16 * 1024;
 
 // `headers` are whole lines, each with CR LF.
-std::string webhook_request_head(const WebhookUrl& url, std::string_view headers, std::size_t body_bytes);
+std::string webhook_request_head(const WebhookUrl& url,
+                                 std::string_view headers,
+                                 std::size_t body_bytes);
 
 // The status of an answer of which `received` has come so far; nothing while it is not there yet.
 // Interim answers (1xx) are passed over. kInvalid for what is no HTTP/1 or has too long a head.

@@ -8,8 +8,10 @@ namespace {
 TEST(WebhookRequest, IsTheseBytes) {
   const WebhookUrl url = parse_webhook_url("https://Example.org:8443/hook?a=%0d%0ab").value();
   EXPECT_EQ(webhook_request_head(url, "Belljar-Run: run_1\r\n", 12),
-            "POST /hook?a=%0d%0ab HTTP/1.1\r\nHost: example.org:8443\r\nUser-Agent: belljar/" BELLJAR_VERSION
-            "\r\nAccept: */*\r\nConnection: close\r\nContent-Type: application/json\r\nContent-Length: 12\r\n"
+            "POST /hook?a=%0d%0ab HTTP/1.1\r\nHost: example.org:8443\r\nUser-Agent: "
+            "belljar/" BELLJAR_VERSION
+            "\r\nAccept: */*\r\nConnection: close\r\nContent-Type: "
+            "application/json\r\nContent-Length: 12\r\n"
             "Belljar-Run: run_1\r\n\r\n");
 }
 
@@ -35,7 +37,9 @@ TEST(AnswerStatus, IsReadFromTheFirstLine) {
 
 TEST(AnswerStatus, PassesInterimAnswersOver) {
   expect_status("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 201 Created\r\n", 201);
-  expect_status("HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\nHTTP/1.1 100 Continue\n\nHTTP/1.1 404 No\r\n", 404);
+  expect_status(
+      "HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\nHTTP/1.1 100 Continue\n\nHTTP/1.1 404 No\r\n",
+      404);
 }
 
 TEST(AnswerStatus, RefusesWhatIsNoHttp) {

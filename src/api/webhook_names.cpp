@@ -53,7 +53,8 @@ void take_answer(void* place, int status, int /*timeouts*/, ares_addrinfo* found
 
 void process(ares_channel channel, Nanoseconds deadline) {
   std::array<ares_socket_t, ARES_GETSOCK_MAXNUM> sockets{};
-  const auto bits = static_cast<unsigned>(ares_getsock(channel, sockets.data(), ARES_GETSOCK_MAXNUM));
+  const auto bits =
+      static_cast<unsigned>(ares_getsock(channel, sockets.data(), ARES_GETSOCK_MAXNUM));
   std::array<pollfd, ARES_GETSOCK_MAXNUM> waits{};
   nfds_t count = 0;
   for (unsigned i = 0; i < ARES_GETSOCK_MAXNUM; ++i) {
@@ -64,10 +65,12 @@ void process(ares_channel channel, Nanoseconds deadline) {
                       .revents = 0};
   }
   const Nanoseconds left = std::max(deadline - sys::now(), Nanoseconds{});
-  timeval most{.tv_sec = left.count() / 1'000'000'000, .tv_usec = left.count() % 1'000'000'000 / 1000};
+  timeval most{.tv_sec = left.count() / 1'000'000'000,
+               .tv_usec = left.count() % 1'000'000'000 / 1000};
   timeval until{};
   const timeval* const wait = ares_timeout(channel, &most, &until);
-  const int ready = ::poll(waits.data(), count, static_cast<int>(wait->tv_sec * 1000 + wait->tv_usec / 1000 + 1));
+  const int ready =
+      ::poll(waits.data(), count, static_cast<int>(wait->tv_sec * 1000 + wait->tv_usec / 1000 + 1));
   if (ready <= 0) {
     ares_process_fd(channel, ARES_SOCKET_BAD, ARES_SOCKET_BAD);  // its own timeouts
     return;
@@ -83,7 +86,9 @@ void process(ares_channel channel, Nanoseconds deadline) {
 
 }  // namespace
 
-Result<std::vector<IpAddress>> resolve(const std::string& host, const std::string& servers, Nanoseconds deadline) {
+Result<std::vector<IpAddress>> resolve(const std::string& host,
+                                       const std::string& servers,
+                                       Nanoseconds deadline) {
   static std::once_flag once;
   std::call_once(once, [] { ares_library_init(ARES_LIB_INIT_ALL); });
   ares_options options{};
@@ -96,22 +101,27 @@ Result<std::vector<IpAddress>> resolve(const std::string& host, const std::strin
     ares_channel raw = nullptr;
     const int made = ares_init_options(
         &raw, &options, ARES_OPT_FLAGS | ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES | ARES_OPT_DOMAINS);
-    if (made != ARES_SUCCESS) return fail(Code::kUnavailable, std::string("c-ares: ") + ares_strerror(made));
+    if (made != ARES_SUCCESS)
+      return fail(Code::kUnavailable, std::string("c-ares: ") + ares_strerror(made));
     // Whatever is still asked when it goes answers with ARES_EDESTRUCTION, into `answer`.
     const std::unique_ptr<ares_channeldata, decltype(&ares_destroy)> channel(raw, &ares_destroy);
     if (!servers.empty() && ares_set_servers_ports_csv(raw, servers.c_str()) != ARES_SUCCESS) {
-      return fail(Code::kUnavailable, "webhook-dns: " + quote(servers) + " are no addresses of name servers");
+      return fail(Code::kUnavailable,
+                  "webhook-dns: " + quote(servers) + " are no addresses of name servers");
     }
     // Unsorted: sorting would connect to the addresses before they are checked.
-    const ares_addrinfo_hints hints{
-        .ai_flags = ARES_AI_NOSORT, .ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM, .ai_protocol = 0};
+    const ares_addrinfo_hints hints{.ai_flags = ARES_AI_NOSORT,
+                                    .ai_family = AF_UNSPEC,
+                                    .ai_socktype = SOCK_STREAM,
+                                    .ai_protocol = 0};
     ares_getaddrinfo(raw, host.c_str(), nullptr, &hints, take_answer, &answer);
     while (!answer.over && sys::now() < deadline) process(raw, deadline);
   }
   if (answer.status != ARES_SUCCESS) {
     const bool late = answer.status == ARES_EDESTRUCTION || answer.status == ARES_ETIMEOUT;
-    return fail(Code::kUnavailable, "the name " + quote(host) + " could not be looked up: " +
-                                        (late ? "no answer in time" : ares_strerror(answer.status)));
+    return fail(Code::kUnavailable,
+                "the name " + quote(host) + " could not be looked up: " +
+                    (late ? "no answer in time" : ares_strerror(answer.status)));
   }
   if (answer.addresses.empty()) {
     return fail(Code::kUnavailable, "the name " + quote(host) + " has no address");

@@ -37,7 +37,8 @@ double chance() {
 
 Status make_secret(const std::string& path) {
   const std::string fresh = path + ".new";
-  TRY_ASSIGN(const Fd file, sys::open_file(fresh.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, 0600));
+  TRY_ASSIGN(const Fd file,
+             sys::open_file(fresh.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, 0600));
   TRY(sys::write_all(file.get(), ledger::random_hex(32) + "\n"));
   if (::fchmod(file.get(), 0600) != 0 || ::fsync(file.get()) != 0) return fail_errno(fresh);
   if (::rename(fresh.c_str(), path.c_str()) != 0) return fail_errno("rename: " + path);
@@ -48,7 +49,8 @@ Status make_secret(const std::string& path) {
 
 Nanoseconds webhook_wait(Nanoseconds first, int attempts, double chance) {
   constexpr double kLongest = 3.0 * 3600 * 1e9;
-  const double plain = static_cast<double>(first.count()) * std::pow(4.0, std::max(attempts, 1) - 1);
+  const double plain =
+      static_cast<double>(first.count()) * std::pow(4.0, std::max(attempts, 1) - 1);
   return Nanoseconds(static_cast<std::int64_t>(std::min(plain, kLongest) * (0.75 + 0.5 * chance)));
 }
 
@@ -81,7 +83,9 @@ Result<std::vector<std::string>> webhook_secrets(const std::string& state_dir) {
     if (!line.empty()) secrets.emplace_back(line);
   }
   const bool fine = !secrets.empty() && secrets.size() <= kMostSecrets &&
-                    std::ranges::all_of(secrets, [](const std::string& each) { return each.size() >= kShortestSecret; });
+                    std::ranges::all_of(secrets, [](const std::string& each) {
+                      return each.size() >= kShortestSecret;
+                    });
   if (!fine) {
     return fail(Code::kInvalid, path + ": must have one or two lines of at least " +
                                     std::to_string(kShortestSecret) + " bytes");
@@ -114,8 +118,9 @@ void WebhookOutbox::run(const std::stop_token& stop) {
     if (ending && ((sent_.empty() && settled_.empty()) || sys::now() > end)) return;
     if (!ending) hand_out();
     // A negative descriptor is passed over, as poll(2) says.
-    std::array<pollfd, 2> waits{pollfd{.fd = sender_.valid() ? sender_.get() : -1, .events = POLLIN, .revents = 0},
-                                pollfd{.fd = ending ? -1 : wake.get(), .events = POLLIN, .revents = 0}};
+    std::array<pollfd, 2> waits{
+        pollfd{.fd = sender_.valid() ? sender_.get() : -1, .events = POLLIN, .revents = 0},
+        pollfd{.fd = ending ? -1 : wake.get(), .events = POLLIN, .revents = 0}};
     ::poll(waits.data(), waits.size(), ending ? 50 : kPollMs);
     if (waits[0].revents != 0) take_reports();
     const bool hangs = std::ranges::any_of(
@@ -153,7 +158,11 @@ Result<bool> WebhookOutbox::hand_out_one() {
   // The rules may be others than when it was submitted.
   const auto url = check_webhook_url(rules_, delivery.url);
   if (!url) {
-    const Sent sent{.delivery = delivery.id, .run = delivery.run, .caller = {}, .origin = {}, .attempts = delivery.attempts};
+    const Sent sent{.delivery = delivery.id,
+                    .run = delivery.run,
+                    .caller = {},
+                    .origin = {},
+                    .attempts = delivery.attempts};
     settle(sent, Ending::kRefused, 0, url.error().message);
     record();
     return true;
@@ -181,9 +190,11 @@ Status WebhookOutbox::order(const ledger::Delivery& delivery, std::string origin
   const WebhookOrder order{.ticket = ++last_ticket_,
                            .url_bytes = static_cast<std::uint32_t>(delivery.url.size()),
                            .header_bytes = static_cast<std::uint32_t>(headers.size())};
-  TRY_ASSIGN(const Fd content, sys::sealed_memfd("belljar-webhook", delivery.url + headers + delivery.body));
+  TRY_ASSIGN(const Fd content,
+             sys::sealed_memfd("belljar-webhook", delivery.url + headers + delivery.body));
   const int raw = content.get();
-  TRY(sys::send_message(sender_.get(), {reinterpret_cast<const char*>(&order), sizeof order}, {&raw, 1}));
+  TRY(sys::send_message(sender_.get(), {reinterpret_cast<const char*>(&order), sizeof order},
+                        {&raw, 1}));
   sent_.emplace(order.ticket, Sent{.delivery = delivery.id,
                                    .run = delivery.run,
                                    .caller = delivery.caller,
@@ -200,7 +211,8 @@ void WebhookOutbox::take_reports() {
     const auto message = sys::receive_message(sender_.get(), sizeof(WebhookReport));
     if (!message && message.error().sys == EAGAIN) return;
     if (!message || message->bytes.empty()) return drop_sender("it went away");
-    if (message->bytes.size() != sizeof(WebhookReport)) return drop_sender("it sent something else");
+    if (message->bytes.size() != sizeof(WebhookReport))
+      return drop_sender("it sent something else");
     // The sender talks to strangers: nothing in here is more than a claim about its own orders.
     WebhookReport report;
     std::memcpy(&report, message->bytes.data(), sizeof report);
@@ -210,7 +222,8 @@ void WebhookOutbox::take_reports() {
     if (found == sent_.end() || !known) return drop_sender("it sent something else");
     const Sent sent = std::move(found->second);
     sent_.erase(found);
-    const std::string_view text(report.text.data(), ::strnlen(report.text.data(), report.text.size()));
+    const std::string_view text(report.text.data(),
+                                ::strnlen(report.text.data(), report.text.size()));
     settle(sent, report.result, report.status, escape_for_terminal(text));
   }
 }
@@ -222,8 +235,12 @@ void WebhookOutbox::drop_sender(const std::string& why) {
   sent_.clear();
 }
 
-void WebhookOutbox::settle(const Sent& sent, Ending ending, unsigned status, const std::string& text) {
-  Settled settled{.delivery = sent.delivery, .delivered = ending == Ending::kDelivered, .text = text};
+void WebhookOutbox::settle(const Sent& sent,
+                           Ending ending,
+                           unsigned status,
+                           const std::string& text) {
+  Settled settled{
+      .delivery = sent.delivery, .delivered = ending == Ending::kDelivered, .text = text};
   const int attempt = sent.attempts + 1;
   std::string_view result = "refused";
   if (ending == Ending::kDelivered) {
@@ -237,8 +254,11 @@ void WebhookOutbox::settle(const Sent& sent, Ending ending, unsigned status, con
   }
   metrics_.count("belljar_webhooks_total", "result=\"" + std::string(result) + "\"");
   // Not the whole URL: its path or query may be a secret of the receiver's.
-  json::object facts{{"delivery", sent.delivery}, {"run", sent.run}, {"origin", sent.origin},
-                     {"attempt", attempt}, {"result", result}};
+  json::object facts{{"delivery", sent.delivery},
+                     {"run", sent.run},
+                     {"origin", sent.origin},
+                     {"attempt", attempt},
+                     {"result", result}};
   if (status != 0) facts["status"] = status;
   if (!text.empty()) facts["reason"] = text;
   log_("webhook", std::move(facts));
@@ -247,8 +267,9 @@ void WebhookOutbox::settle(const Sent& sent, Ending ending, unsigned status, con
 
 void WebhookOutbox::record() {
   std::erase_if(settled_, [this](const Settled& each) {
-    const Status done = each.delivered ? store_.delivered(each.delivery)
-                                       : store_.not_delivered(each.delivery, each.next_ms, each.text);
+    const Status done = each.delivered
+                            ? store_.delivered(each.delivery)
+                            : store_.not_delivered(each.delivery, each.next_ms, each.text);
     // Not there any more: its run was removed, and it with it.
     return done || done.error().code == Code::kNotFound;
   });

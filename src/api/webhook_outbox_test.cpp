@@ -23,7 +23,8 @@ TEST(WebhookWait, GrowsToHoursAndVaries) {
   EXPECT_EQ(webhook_wait(seconds(8), 1, 1), seconds(10));
   EXPECT_EQ(webhook_wait(seconds(8), 0, 0.5), seconds(8));
   Nanoseconds all{};
-  for (int attempt = 1; attempt < kMostWebhookAttempts; ++attempt) all += webhook_wait(seconds(10), attempt, 0);
+  for (int attempt = 1; attempt < kMostWebhookAttempts; ++attempt)
+    all += webhook_wait(seconds(10), attempt, 0);
   EXPECT_GT(all, std::chrono::hours(4));
 }
 
@@ -33,7 +34,8 @@ TEST(WebhookHeaders, SignTimeDeliveryAndBodyWithEachSecret) {
   const std::string b = ledger::hmac_sha256_hex("secret b", "1700000000.dlv_1.{}");
   EXPECT_EQ(webhook_headers(delivery, 1700000000, {"secret a", "secret b"}),
             "Belljar-Run: run_1\r\nBelljar-Delivery: dlv_1\r\nBelljar-Timestamp: 1700000000\r\n"
-            "Belljar-Signature: v1=" + a + ",v1=" + b + "\r\n");
+            "Belljar-Signature: v1=" +
+                a + ",v1=" + b + "\r\n");
 }
 
 class WebhookSecrets : public testing::Test {
@@ -60,9 +62,11 @@ TEST_F(WebhookSecrets, AreMadeOnceForTheirOwnerOnly) {
 
 TEST_F(WebhookSecrets, AreOneOrTwoLines) {
   write("the new secret, long enough\nthe old secret, long enough\n");
-  EXPECT_EQ(webhook_secrets(folder_).value(),
-            (std::vector<std::string>{"the new secret, long enough", "the old secret, long enough"}));
-  for (const std::string_view wrong : {"", "\n", "short\n", "the new secret, long enough\nshort\n"}) {
+  EXPECT_EQ(
+      webhook_secrets(folder_).value(),
+      (std::vector<std::string>{"the new secret, long enough", "the old secret, long enough"}));
+  for (const std::string_view wrong :
+       {"", "\n", "short\n", "the new secret, long enough\nshort\n"}) {
     write(wrong);
     EXPECT_FALSE(webhook_secrets(folder_).has_value()) << wrong;
   }

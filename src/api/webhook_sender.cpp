@@ -40,7 +40,8 @@ Result<unsigned> read_answer(WebhookConnection& connection, Nanoseconds deadline
 
 }  // namespace
 
-Result<std::vector<IpAddress>> WebhookSender::addresses(const WebhookUrl& url, Nanoseconds deadline) const {
+Result<std::vector<IpAddress>> WebhookSender::addresses(const WebhookUrl& url,
+                                                        Nanoseconds deadline) const {
   std::vector<IpAddress> found;
   if (const auto literal = parse_ip_address(url.host)) {
     found.push_back(*literal);
@@ -53,19 +54,23 @@ Result<std::vector<IpAddress>> WebhookSender::addresses(const WebhookUrl& url, N
   return found;
 }
 
-Result<WebhookConnection> WebhookSender::connect(const WebhookUrl& url, Nanoseconds deadline) const {
+Result<WebhookConnection> WebhookSender::connect(const WebhookUrl& url,
+                                                 Nanoseconds deadline) const {
   TRY_ASSIGN(std::vector<IpAddress> found, addresses(url, deadline));
   if (found.size() > kMostDialled) found.resize(kMostDialled);
   for (std::size_t i = 0; i + 1 < found.size(); ++i) {
     // A share of what is left, so that one that is dead leaves time for the others.
     const Nanoseconds now = sys::now();
     const Nanoseconds share = (deadline - now) / static_cast<std::int64_t>(found.size() - i);
-    if (auto connection = WebhookConnection::open(found[i], url.port, now + share)) return connection;
+    if (auto connection = WebhookConnection::open(found[i], url.port, now + share))
+      return connection;
   }
   return WebhookConnection::open(found.back(), url.port, deadline);
 }
 
-Result<unsigned> WebhookSender::post(const WebhookUrl& url, std::string_view headers, std::string_view body) const {
+Result<unsigned> WebhookSender::post(const WebhookUrl& url,
+                                     std::string_view headers,
+                                     std::string_view body) const {
   const Nanoseconds deadline = sys::now() + kWebhookDeadline;
   TRY_ASSIGN(WebhookConnection connection, connect(url, deadline));
   if (url.tls) TRY(connection.start_tls(context_, url.host, deadline));
@@ -78,7 +83,9 @@ Result<unsigned> WebhookSender::post(const WebhookUrl& url, std::string_view hea
   return status;
 }
 
-WebhookAttempt WebhookSender::send(std::string_view url, std::string_view headers, std::string_view body) const {
+WebhookAttempt WebhookSender::send(std::string_view url,
+                                   std::string_view headers,
+                                   std::string_view body) const {
   using Ending = WebhookReport::Result;
   const auto checked = check_webhook_url(rules_, url);
   if (!checked) return {.result = Ending::kRefused, .text = checked.error().message};
@@ -87,7 +94,8 @@ WebhookAttempt WebhookSender::send(std::string_view url, std::string_view header
     const bool never = status.error().code == Code::kDenied;
     return {.result = never ? Ending::kRefused : Ending::kFailed, .text = status.error().message};
   }
-  if (*status >= 200 && *status < 300) return {.result = Ending::kDelivered, .status = *status, .text = {}};
+  if (*status >= 200 && *status < 300)
+    return {.result = Ending::kDelivered, .status = *status, .text = {}};
   // 410 Gone: whoever it was wants no more of it.
   return {.result = *status == 410 ? Ending::kRefused : Ending::kFailed,
           .status = *status,

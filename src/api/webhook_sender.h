@@ -24,13 +24,19 @@ struct WebhookAttempt {
 class WebhookSender {
  public:
   WebhookSender(WebhookRules rules, std::string name_servers, TlsContext context)
-      : rules_(std::move(rules)), name_servers_(std::move(name_servers)), context_(std::move(context)) {}
+      : rules_(std::move(rules)),
+        name_servers_(std::move(name_servers)),
+        context_(std::move(context)) {}
 
   // The name is looked up once, every address that it has is checked, and only these are dialled.
-  [[nodiscard]] WebhookAttempt send(std::string_view url, std::string_view headers, std::string_view body) const;
+  [[nodiscard]] WebhookAttempt send(std::string_view url,
+                                    std::string_view headers,
+                                    std::string_view body) const;
 
  private:
-  Result<unsigned> post(const WebhookUrl& url, std::string_view headers, std::string_view body) const;
+  Result<unsigned> post(const WebhookUrl& url,
+                        std::string_view headers,
+                        std::string_view body) const;
   Result<std::vector<IpAddress>> addresses(const WebhookUrl& url, Nanoseconds deadline) const;
   Result<WebhookConnection> connect(const WebhookUrl& url, Nanoseconds deadline) const;
 

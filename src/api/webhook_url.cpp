@@ -48,8 +48,9 @@ constexpr Special kSpecial[] = {
 };
 
 // Names that never stand for the public internet.
-constexpr std::string_view kInnerNames[] = {"localhost", "local",     "internal", "intranet", "lan",
-                                            "home",      "home.arpa", "corp",     "private",  "localdomain"};
+constexpr std::string_view kInnerNames[] = {"localhost", "local",      "internal",  "intranet",
+                                            "lan",       "home",       "home.arpa", "corp",
+                                            "private",   "localdomain"};
 
 struct SpecialNetwork {
   IpNetwork network;
@@ -103,10 +104,13 @@ Status check_host_name(std::string_view host) {
   while (true) {
     const std::string_view label = rest.substr(0, rest.find('.'));
     if (label.empty() || label.size() > 63) return wrong("has an empty or over-long label");
-    if (label.front() == '-' || label.back() == '-') return wrong("has a label that ends in a hyphen");
-    if (!std::ranges::all_of(label, [](char c) { return is_digit(c) || is_letter(c) || c == '-'; })) {
-      return wrong("has other characters than letters, digits, hyphens and dots; "
-                   "write an international name in its xn-- form");
+    if (label.front() == '-' || label.back() == '-')
+      return wrong("has a label that ends in a hyphen");
+    if (!std::ranges::all_of(label,
+                             [](char c) { return is_digit(c) || is_letter(c) || c == '-'; })) {
+      return wrong(
+          "has other characters than letters, digits, hyphens and dots; "
+          "write an international name in its xn-- form");
     }
     if (label.size() == rest.size()) break;
     rest.remove_prefix(label.size() + 1);
@@ -170,7 +174,8 @@ bool IpAddress::is_v4() const {
 std::string IpAddress::text() const {
   std::array<char, INET6_ADDRSTRLEN> buffer{};
   const bool four = is_v4();
-  ::inet_ntop(four ? AF_INET : AF_INET6, bytes.data() + (four ? 12 : 0), buffer.data(), buffer.size());
+  ::inet_ntop(four ? AF_INET : AF_INET6, bytes.data() + (four ? 12 : 0), buffer.data(),
+              buffer.size());
   return buffer.data();
 }
 
@@ -215,11 +220,13 @@ Status check_address(const WebhookRules& rules,
                      std::span<const IpAddress> own,
                      const IpAddress& address) {
   const auto allowed = [&rules](const IpAddress& each) {
-    return std::ranges::any_of(rules.allowed, [&each](const IpNetwork& network) { return network.contains(each); });
+    return std::ranges::any_of(
+        rules.allowed, [&each](const IpNetwork& network) { return network.contains(each); });
   };
   if (allowed(address)) return {};
   const auto denied = [&address](std::string_view what) {
-    return fail(Code::kDenied, "the address " + address.text() + " is not allowed: it is " + std::string(what));
+    return fail(Code::kDenied,
+                "the address " + address.text() + " is not allowed: it is " + std::string(what));
   };
   if (const auto inner = behind_nat64(address)) {
     if (allowed(*inner)) return {};
@@ -229,7 +236,8 @@ Status check_address(const WebhookRules& rules,
   for (const SpecialNetwork& each : special_networks()) {
     if (each.network.contains(address)) return denied(each.what);
   }
-  if (!address.is_v4() && !global_unicast().contains(address)) return denied("not of the public internet");
+  if (!address.is_v4() && !global_unicast().contains(address))
+    return denied("not of the public internet");
   if (std::ranges::find(own, address) != own.end()) return denied("this host's own");
   return {};
 }
@@ -269,14 +277,18 @@ Result<WebhookUrl> parse_webhook_url(std::string_view text) {
   }
   // What RFC 3986 leaves out is where readers of URLs begin to differ, the backslash above all.
   constexpr std::string_view kNever = "\"<>\\^`{|}";
-  if (!std::ranges::all_of(text, [&](char c) { return c > ' ' && c < '\x7f' && !kNever.contains(c); })) {
+  if (!std::ranges::all_of(text,
+                           [&](char c) { return c > ' ' && c < '\x7f' && !kNever.contains(c); })) {
     return wrong("must be a URL of printable ASCII, without blanks or any of \"<>\\^`{|}");
   }
   WebhookUrl url;
   std::string lower(text);
-  std::ranges::transform(lower, lower.begin(), [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
+  std::ranges::transform(lower, lower.begin(), [](char c) {
+    return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
+  });
   url.tls = lower.starts_with("https://");
-  if (!url.tls && !lower.starts_with("http://")) return wrong("must begin with https:// or http://");
+  if (!url.tls && !lower.starts_with("http://"))
+    return wrong("must begin with https:// or http://");
   const std::size_t begin = url.tls ? 8 : 7;
   const std::size_t end = std::min(lower.find_first_of("/?#", begin), lower.size());
   const std::string_view authority = std::string_view(lower).substr(begin, end - begin);
@@ -316,7 +328,8 @@ Result<WebhookUrl> check_webhook_url(const WebhookRules& rules, std::string_view
     return range.first <= url.port && url.port <= range.last;
   });
   if (!port) {
-    return fail(Code::kDenied, "the port " + std::to_string(url.port) + " is not one of webhook-ports");
+    return fail(Code::kDenied,
+                "the port " + std::to_string(url.port) + " is not one of webhook-ports");
   }
   if (const auto address = parse_ip_address(url.host)) {
     TRY(check_address(rules, {}, *address));

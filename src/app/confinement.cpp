@@ -45,9 +45,9 @@ Status drop_identity(uid_t uid) {
 }
 
 constexpr std::uint64_t kRead = LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR;
-constexpr std::uint64_t kWrite =
-    LANDLOCK_ACCESS_FS_WRITE_FILE | LANDLOCK_ACCESS_FS_REMOVE_FILE |
-    LANDLOCK_ACCESS_FS_REMOVE_DIR | LANDLOCK_ACCESS_FS_MAKE_REG | LANDLOCK_ACCESS_FS_MAKE_DIR;
+constexpr std::uint64_t kWrite = LANDLOCK_ACCESS_FS_WRITE_FILE | LANDLOCK_ACCESS_FS_REMOVE_FILE |
+                                 LANDLOCK_ACCESS_FS_REMOVE_DIR | LANDLOCK_ACCESS_FS_MAKE_REG |
+                                 LANDLOCK_ACCESS_FS_MAKE_DIR;
 
 struct FileRule {
   std::string path;
@@ -59,7 +59,8 @@ Status add_rule(int ruleset, const FileRule& rule) {
   const auto folder = sys::open_file(rule.path.c_str(), O_PATH);
   if (!folder && !rule.needed) return {};
   if (!folder) return std::unexpected(folder.error());
-  const landlock_path_beneath_attr beneath{.allowed_access = rule.access, .parent_fd = folder->get()};
+  const landlock_path_beneath_attr beneath{.allowed_access = rule.access,
+                                           .parent_fd = folder->get()};
   if (::syscall(SYS_landlock_add_rule, ruleset, LANDLOCK_RULE_PATH_BENEATH, &beneath, 0) != 0) {
     return fail_errno("landlock_add_rule");
   }
@@ -67,15 +68,16 @@ Status add_rule(int ruleset, const FileRule& rule) {
 }
 
 Status restrict_files(std::initializer_list<FileRule> rules) {
-  const long abi = ::syscall(SYS_landlock_create_ruleset, nullptr, 0, LANDLOCK_CREATE_RULESET_VERSION);
+  const long abi =
+      ::syscall(SYS_landlock_create_ruleset, nullptr, 0, LANDLOCK_CREATE_RULESET_VERSION);
   if (abi < 1) return {};
   const landlock_ruleset_attr attributes{
       .handled_access_fs = kRead | kWrite | LANDLOCK_ACCESS_FS_EXECUTE |
                            LANDLOCK_ACCESS_FS_MAKE_CHAR | LANDLOCK_ACCESS_FS_MAKE_BLOCK |
                            LANDLOCK_ACCESS_FS_MAKE_SOCK | LANDLOCK_ACCESS_FS_MAKE_FIFO |
                            LANDLOCK_ACCESS_FS_MAKE_SYM};
-  const Fd ruleset = Fd::adopt(static_cast<int>(
-      ::syscall(SYS_landlock_create_ruleset, &attributes, sizeof attributes, 0)));
+  const Fd ruleset = Fd::adopt(
+      static_cast<int>(::syscall(SYS_landlock_create_ruleset, &attributes, sizeof attributes, 0)));
   if (!ruleset.valid()) return fail_errno("landlock_create_ruleset");
   for (const FileRule& rule : rules) TRY(add_rule(ruleset.get(), rule));
   if (::syscall(SYS_landlock_restrict_self, ruleset.get(), 0) != 0) {
@@ -92,15 +94,44 @@ constexpr std::uint32_t kArchitecture = AUDIT_ARCH_AARCH64;
 
 // What a sender never does and somebody who took it over would like to.
 constexpr int kNeverCalled[] = {
-    SYS_execve,      SYS_execveat,          SYS_ptrace,         SYS_process_vm_readv, SYS_process_vm_writev,
-    SYS_kill,        SYS_tkill,             SYS_pidfd_open,     SYS_pidfd_getfd,      SYS_pidfd_send_signal,
-    SYS_mount,       SYS_umount2,           SYS_pivot_root,     SYS_chroot,           SYS_unshare,
-    SYS_setns,       SYS_bpf,               SYS_perf_event_open, SYS_io_uring_setup,  SYS_userfaultfd,
-    SYS_keyctl,      SYS_add_key,           SYS_request_key,    SYS_memfd_create,     SYS_personality,
-    SYS_init_module, SYS_finit_module,      SYS_kexec_load,     SYS_open_by_handle_at, SYS_listen,
-    SYS_accept,      SYS_accept4,           SYS_socketpair,     SYS_fsopen,           SYS_move_mount,
+    SYS_execve,
+    SYS_execveat,
+    SYS_ptrace,
+    SYS_process_vm_readv,
+    SYS_process_vm_writev,
+    SYS_kill,
+    SYS_tkill,
+    SYS_pidfd_open,
+    SYS_pidfd_getfd,
+    SYS_pidfd_send_signal,
+    SYS_mount,
+    SYS_umount2,
+    SYS_pivot_root,
+    SYS_chroot,
+    SYS_unshare,
+    SYS_setns,
+    SYS_bpf,
+    SYS_perf_event_open,
+    SYS_io_uring_setup,
+    SYS_userfaultfd,
+    SYS_keyctl,
+    SYS_add_key,
+    SYS_request_key,
+    SYS_memfd_create,
+    SYS_personality,
+    SYS_init_module,
+    SYS_finit_module,
+    SYS_kexec_load,
+    SYS_open_by_handle_at,
+    SYS_listen,
+    SYS_accept,
+    SYS_accept4,
+    SYS_socketpair,
+    SYS_fsopen,
+    SYS_move_mount,
 #if defined(__x86_64__)
-    SYS_fork,        SYS_vfork,
+    SYS_fork,
+    SYS_vfork,
 #endif
 };
 
@@ -108,12 +139,16 @@ Status restrict_calls() {
   constexpr auto load = [](std::size_t offset) {
     return sock_filter BPF_STMT(BPF_LD | BPF_W | BPF_ABS, static_cast<std::uint32_t>(offset));
   };
-  constexpr auto answer = [](std::uint32_t what) { return sock_filter BPF_STMT(BPF_RET | BPF_K, what); };
+  constexpr auto answer = [](std::uint32_t what) {
+    return sock_filter BPF_STMT(BPF_RET | BPF_K, what);
+  };
   // Skips so many instructions where what is loaded is not that.
   constexpr auto unless = [](std::uint32_t value, std::uint8_t skip) {
     return sock_filter BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, value, 0, skip);
   };
-  constexpr auto refuse = [](int error) { return SECCOMP_RET_ERRNO | static_cast<std::uint32_t>(error); };
+  constexpr auto refuse = [](int error) {
+    return SECCOMP_RET_ERRNO | static_cast<std::uint32_t>(error);
+  };
   std::vector<sock_filter> code{load(offsetof(seccomp_data, arch)), unless(kArchitecture, 1),
                                 sock_filter BPF_JUMP(BPF_JMP | BPF_JA, 1, 0, 0),
                                 answer(SECCOMP_RET_KILL_PROCESS), load(offsetof(seccomp_data, nr))};
@@ -142,7 +177,8 @@ Status restrict_calls() {
   code.push_back(answer(refuse(EAFNOSUPPORT)));
   code.push_back(answer(SECCOMP_RET_ALLOW));
   const sock_fprog program{.len = static_cast<unsigned short>(code.size()), .filter = code.data()};
-  if (::prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program, 0, 0) != 0) return fail_errno("PR_SET_SECCOMP");
+  if (::prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program, 0, 0) != 0)
+    return fail_errno("PR_SET_SECCOMP");
   return {};
 }
 
@@ -150,12 +186,14 @@ Status restrict_calls() {
 
 Status confine_gateway(uid_t uid, const std::string& state_dir) {
   TRY(drop_identity(uid));
-  return restrict_files({{.path = "/", .access = kRead}, {.path = state_dir, .access = kRead | kWrite}});
+  return restrict_files(
+      {{.path = "/", .access = kRead}, {.path = state_dir, .access = kRead | kWrite}});
 }
 
 Status confine_sender(uid_t uid) {
   TRY(drop_identity(uid));
-  // Where resolv.conf is, or what it is a link to. Whole folders, because it is replaced at any time.
+  // Where resolv.conf is, or what it is a link to. Whole folders, because it is replaced at any
+  // time.
   constexpr std::uint64_t kReadFile = LANDLOCK_ACCESS_FS_READ_FILE;
   TRY(restrict_files({{.path = "/etc", .access = kReadFile},
                       {.path = "/run/systemd/resolve", .access = kReadFile, .needed = false},

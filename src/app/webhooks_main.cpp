@@ -27,15 +27,18 @@ namespace {
 constexpr std::size_t kMostSettings = 1 * kMiB;
 constexpr std::size_t kMostAuthorities = 8 * kMiB;
 // Where systems keep the authorities that they trust.
-constexpr const char* kAuthorities[] = {"/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt",
+constexpr const char* kAuthorities[] = {"/etc/ssl/certs/ca-certificates.crt",
+                                        "/etc/pki/tls/certs/ca-bundle.crt",
                                         "/etc/ssl/ca-bundle.pem", "/etc/ssl/cert.pem"};
 
 Result<std::string> authorities(const api::Settings& settings) {
-  if (!settings.webhook_ca.empty()) return sys::read_file(settings.webhook_ca.c_str(), kMostAuthorities);
+  if (!settings.webhook_ca.empty())
+    return sys::read_file(settings.webhook_ca.c_str(), kMostAuthorities);
   for (const char* const path : kAuthorities) {
     if (auto text = sys::read_file(path, kMostAuthorities)) return text;
   }
-  log_event("webhooks_without_tls", {{"reason", "this host has no file of authorities; see webhook-ca"}});
+  log_event("webhooks_without_tls",
+            {{"reason", "this host has no file of authorities; see webhook-ca"}});
   return std::string();
 }
 
@@ -45,8 +48,8 @@ Result<std::string> content_of(const Fd& memfd) {
   std::string content(static_cast<std::size_t>(file.st_size), '\0');
   std::size_t done = 0;
   while (done < content.size()) {
-    const ssize_t got =
-        ::pread(memfd.get(), content.data() + done, content.size() - done, static_cast<off_t>(done));
+    const ssize_t got = ::pread(memfd.get(), content.data() + done, content.size() - done,
+                                static_cast<off_t>(done));
     if (got <= 0) return fail_errno("read the order");
     done += static_cast<std::size_t>(got);
   }
@@ -55,7 +58,8 @@ Result<std::string> content_of(const Fd& memfd) {
 
 // One order, from the gateway to the report.
 Status serve_one(const api::WebhookSender& sender) {
-  TRY_ASSIGN(sys::Message message, sys::receive_message(kSenderGatewayFd, sizeof(api::WebhookOrder)));
+  TRY_ASSIGN(sys::Message message,
+             sys::receive_message(kSenderGatewayFd, sizeof(api::WebhookOrder)));
   if (message.bytes.empty()) ::_exit(0);
   api::WebhookOrder order;
   if (message.bytes.size() != sizeof order || message.fds.size() != 1) {
@@ -67,13 +71,15 @@ Status serve_one(const api::WebhookSender& sender) {
   if (before > content.size()) return fail(Code::kInvalid, "the gateway sent half of an order");
   const std::string_view all = content;
   const api::WebhookAttempt attempt =
-      sender.send(all.substr(0, order.url_bytes), all.substr(order.url_bytes, order.header_bytes), all.substr(before));
+      sender.send(all.substr(0, order.url_bytes), all.substr(order.url_bytes, order.header_bytes),
+                  all.substr(before));
   api::WebhookReport report{.ticket = order.ticket,
                             .status = static_cast<std::uint16_t>(attempt.status),
                             .result = attempt.result};
   const std::string_view text = cut_utf8(attempt.text, report.text.size() - 1);
   std::ranges::copy(text, report.text.begin());
-  return sys::send_message(kSenderGatewayFd, {reinterpret_cast<const char*>(&report), sizeof report}, {});
+  return sys::send_message(kSenderGatewayFd,
+                           {reinterpret_cast<const char*>(&report), sizeof report}, {});
 }
 
 Status run(uid_t uid) {

@@ -55,7 +55,8 @@ Digest digest(std::span<const std::string_view> texts) {
 std::string hmac_sha256_hex(std::string_view key, std::string_view text) {
   initialise();
   crypto_auth_hmacsha256_state state;
-  crypto_auth_hmacsha256_init(&state, reinterpret_cast<const unsigned char*>(key.data()), key.size());
+  crypto_auth_hmacsha256_init(&state, reinterpret_cast<const unsigned char*>(key.data()),
+                              key.size());
   crypto_auth_hmacsha256_update(&state, reinterpret_cast<const unsigned char*>(text.data()),
                                 text.size());
   std::array<unsigned char, crypto_auth_hmacsha256_BYTES> tag{};

@@ -697,7 +697,8 @@ Result<std::vector<Delivery>> SqliteStore::due(std::int64_t now_ms, int limit, c
                  "                WHERE substr(url, 1, length(value)) = value) "
                  "ORDER BY next_ms, deliveries.seq LIMIT ?"));
   // Bound by reference, so they have to live until the last row.
-  const std::string ids = list(busy.deliveries), callers = list(busy.callers), urls = list(busy.urls);
+  const std::string ids = list(busy.deliveries), callers = list(busy.callers),
+                    urls = list(busy.urls);
   query.bind(now_ms, ids, callers, urls, std::max(limit, 0));
   std::vector<Delivery> deliveries;
   while (true) {

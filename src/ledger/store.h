@@ -257,7 +257,9 @@ class Store {
   // Pending ones whose time has come, the most overdue first. Nobody is marked as taken: one worker
   // delivers, at least once each, and names what it has in hand in `busy`.
   virtual Result<std::vector<Delivery>> due(std::int64_t now_ms, int limit, const Busy& busy) = 0;
-  Result<std::vector<Delivery>> due(std::int64_t now_ms, int limit) { return due(now_ms, limit, {}); }
+  Result<std::vector<Delivery>> due(std::int64_t now_ms, int limit) {
+    return due(now_ms, limit, {});
+  }
   // Delivered, or to be tried again at `next_ms`, or given up where that is 0. kNotFound for one
   // that is not pending.
   virtual Status delivered(std::string_view id) = 0;

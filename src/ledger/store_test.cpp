@@ -600,8 +600,10 @@ TYPED_TEST(Stores, WhatIsBusyIsLeftOut) {
   EXPECT_EQ(this->store_->due(kNoonMs, 10)->back().caller, "eve");
   EXPECT_THAT(left({.deliveries = {a, "dlv_none"}}), ElementsAre(b, c));
   EXPECT_THAT(left({.callers = {"ada"}}), ElementsAre(c));
-  EXPECT_THAT(left({.urls = {"https://a.example/", "https://%", "https://c.example_"}}), ElementsAre(b, c));
-  EXPECT_THAT(left({.deliveries = {b}, .callers = {"eve"}, .urls = {"https://a.example/"}}), IsEmpty());
+  EXPECT_THAT(left({.urls = {"https://a.example/", "https://%", "https://c.example_"}}),
+              ElementsAre(b, c));
+  EXPECT_THAT(left({.deliveries = {b}, .callers = {"eve"}, .urls = {"https://a.example/"}}),
+              IsEmpty());
 }
 
 // ---- Threads ---------------------------------------------------------------------------------
