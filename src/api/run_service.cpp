@@ -5,6 +5,7 @@
 #include <boost/json.hpp>
 
 #include "api/json_reader.h"
+#include "api/webhook_url.h"
 #include "base/id.h"
 #include "base/sys.h"
 #include "base/text.h"
@@ -214,6 +215,12 @@ Result<RunService::Checked> RunService::check(const Caller& caller,
             : "main" + (manifest.extensions.empty() ? "" : manifest.extensions.front());
     submission.entry = submission.files.front().path;
   }
+  if (!request.webhook.empty()) {
+    TRY_ASSIGN(const WebhookRules rules, webhook_rules(settings_));
+    const auto url = check_webhook_url(rules, request.webhook);
+    if (!url) return fail(Code::kInvalid, "webhook: " + url.error().message);
+    work.record.webhook = url->text();
+  }
   if (!submission.entry.empty()) {
     if (const Status good = check_path(submission.entry); !good) {
       return std::unexpected(good.error().context("entry"));
@@ -234,7 +241,6 @@ Result<RunService::Checked> RunService::check(const Caller& caller,
   record.language = checked.plan.manifest.name;
   record.policy = work.policy->name;
   record.submission = to_json(work.request);
-  record.webhook = work.request.webhook;
   record.created_ms = unix_ms();
   return checked;
 }
@@ -580,16 +586,22 @@ Status RunService::cancel(const Caller& caller, const std::string& id) {
   if (!found) return {};
   (*found)->cancel();
   if (run.state != ledger::State::kQueued) return {};
-  const ledger::Ending ending{.state = ledger::State::kCancelled,
-                              .status = std::string(to_string(RunStatus::kCancelled)),
-                              .reason = "cancelled before it was run",
-                              .outcome = {},
-                              .notice = {},
-                              .at_ms = unix_ms()};
+  ledger::Ending ending{.state = ledger::State::kCancelled,
+                        .status = std::string(to_string(RunStatus::kCancelled)),
+                        .reason = "cancelled before it was run",
+                        .outcome = {},
+                        .notice = {},
+                        .at_ms = unix_ms()};
+  ledger::Run ended = run;
+  ended.state = ending.state;
+  ended.status = ending.status;
+  ended.reason = ending.reason;
+  ended.finished_ms = ending.at_ms;
+  const std::string text = to_json(ended);
+  if (!run.webhook.empty()) ending.notice = text;
   TRY_ASSIGN(const ledger::Change change, store_.finished(id, ending));
   if (change == ledger::Change::kMade) {
-    TRY_ASSIGN(const ledger::Run ended, store_.find(id));
-    (*found)->end(to_json(ended), std::nullopt);
+    (*found)->end(text, std::nullopt);
     keep(*found);
   }
   return {};

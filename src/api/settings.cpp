@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <charconv>
 
+#include "api/webhook_url.h"
 #include "base/text.h"
 #include "base/toml.h"
 
@@ -145,6 +146,11 @@ Status check(const Settings& settings) {
   }
   if (settings.sync != "full" && settings.sync != "normal") {
     return fail(Code::kInvalid, "sync: must be full or normal");
+  }
+  TRY(webhook_rules(settings));
+  if (settings.webhook_retry < std::chrono::milliseconds(1) ||
+      settings.webhook_retry > std::chrono::hours(1)) {
+    return fail(Code::kInvalid, "webhook-retry: must be 1ms to 60m");
   }
   if (settings.max_body == 0 || settings.max_body > kGiB) {
     return fail(Code::kInvalid, "max-body: must be 1 byte to 1 GiB");

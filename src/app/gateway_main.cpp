@@ -15,7 +15,8 @@
 
 #include "api/server.h"
 #include "api/service.h"
-#include "app/gateway_confinement.h"
+#include "api/webhook_outbox.h"
+#include "app/confinement.h"
 #include "app/log.h"
 #include "app/service_protocol.h"
 #include "base/id.h"
@@ -28,27 +29,14 @@ namespace {
 
 constexpr std::size_t kMostSettings = 1 * kMiB;
 
-// Where connections to a warden come from: one warden that all share, and another when it is gone.
-class Wardens {
+// The supervisor, whom two threads may ask at once.
+class Supervisor {
  public:
-  Wardens(int control, api::Metrics& metrics) : control_(control), metrics_(metrics) {}
+  explicit Supervisor(int control) : control_(control) {}
 
-  Result<warden::Client> connect() {
+  // A socket to the process that it starts.
+  Result<Fd> request(GatewayMessage message) {
     const std::lock_guard lock(mutex_);
-    if (first_) {
-      if (auto client = first_->connect()) return client;
-      first_.reset();
-      metrics_.count("belljar_warden_restarts_total", "");
-    }
-    TRY_ASSIGN(Fd socket, request());
-    first_ = warden::Client::adopt(std::move(socket));
-    TRY(first_->host());
-    return first_->connect();
-  }
-
- private:
-  Result<Fd> request() {
-    const auto message = GatewayMessage::kWarden;
     TRY(sys::send_message(control_, {reinterpret_cast<const char*>(&message), sizeof message}, {}));
     TRY_ASSIGN(sys::Message answer, sys::receive_message(control_, 256));
     if (answer.fds.size() != 1) {
@@ -58,7 +46,32 @@ class Wardens {
     return std::move(answer.fds.front());
   }
 
+ private:
   int control_;
+  std::mutex mutex_;
+};
+
+// Where connections to a warden come from: one warden that all share, and another when it is gone.
+class Wardens {
+ public:
+  Wardens(Supervisor& supervisor, api::Metrics& metrics)
+      : supervisor_(supervisor), metrics_(metrics) {}
+
+  Result<warden::Client> connect() {
+    const std::lock_guard lock(mutex_);
+    if (first_) {
+      if (auto client = first_->connect()) return client;
+      first_.reset();
+      metrics_.count("belljar_warden_restarts_total", "");
+    }
+    TRY_ASSIGN(Fd socket, supervisor_.request(GatewayMessage::kWarden));
+    first_ = warden::Client::adopt(std::move(socket));
+    TRY(first_->host());
+    return first_->connect();
+  }
+
+ private:
+  Supervisor& supervisor_;
   api::Metrics& metrics_;
   std::mutex mutex_;
   std::optional<warden::Client> first_;
@@ -143,7 +156,8 @@ Status serve(const api::Settings& settings, Sockets sockets) {
   TRY_ASSIGN(const auto store,
              ledger::SqliteStore::open(settings.state_dir + "/ledger.db", {.sync = sync}));
   api::Metrics metrics;
-  Wardens wardens(kGatewayControlFd, metrics);
+  Supervisor supervisor(kGatewayControlFd);
+  Wardens wardens(supervisor, metrics);
   TRY_ASSIGN(warden::Client first, wardens.connect());
   TRY_ASSIGN(const HostFacts host, first.host());
 
@@ -166,6 +180,12 @@ Status serve(const api::Settings& settings, Sockets sockets) {
   }
   const std::jthread pruner(
       [&settings, &store](const std::stop_token& stop) { prune_for_ever(settings, *store, stop); });
+  TRY_ASSIGN(api::WebhookRules webhook_rules, api::webhook_rules(settings));
+  TRY_ASSIGN(std::vector<std::string> secrets, api::webhook_secrets(settings.state_dir));
+  api::WebhookOutbox outbox(
+      settings, *store, metrics, std::move(webhook_rules), std::move(secrets),
+      [&supervisor] { return supervisor.request(GatewayMessage::kSender); }, log_event);
+  const std::jthread webhooks([&outbox](const std::stop_token& stop) { outbox.run(stop); });
   std::atomic<bool> drained = true;
   const std::jthread stopper([&] {
     int signal = 0;

@@ -15,6 +15,7 @@
 #include "app/help.h"
 #include "app/invocation.h"
 #include "app/terminal.h"
+#include "app/webhooks_main.h"
 #include "base/text.h"
 #include "engine/unpack_main.h"
 #include "warden/client.h"
@@ -108,6 +109,7 @@ int main(int argc, char** argv) {
   using namespace std::string_view_literals;
   if (argc > 1 && argv[1] == "warden"sv) return belljar::warden::warden_main();
   if (argc > 1 && argv[1] == "gateway"sv) return belljar::app::gateway_main(argc, argv);
+  if (argc > 1 && argv[1] == "webhooks"sv) return belljar::app::webhooks_main(argc, argv);
   if (argc > 1 && argv[1] == "unpack"sv) return belljar::engine::unpack_main();
   belljar::app::keep_standard_streams();
   // A reader that goes away, ours or a program's, is an error value like any other.

@@ -16,7 +16,7 @@
 
 #include <deque>
 #include <filesystem>
-#include <set>
+#include <map>
 
 #include "app/invocation.h"
 #include "app/log.h"
@@ -224,18 +224,39 @@ class Supervisor {
         notify_systemd("READY=1");
         return;
       case GatewayMessage::kWarden:
-        break;
+        return give("warden", start_warden());
+      case GatewayMessage::kSender:
+        return give("webhooks", start_sender());
     }
-    const auto give = [this]() -> Status {
-      TRY_ASSIGN(const auto sockets, sys::make_seqpacket());
-      TRY_ASSIGN(const pid_t child,
-                 start({"belljar", "warden"}, {{sockets[1].get(), warden::kClientFd}}));
-      wardens_.insert(child);
-      const int theirs = sockets[0].get();
-      return sys::send_message(control_.get(), "warden", {&theirs, 1});
-    }();
-    if (!give) {
-      log_event("warden_failed", {{"reason", give.error().message}});
+  }
+
+  // Each answers with the gateway's end of a socket to what was started.
+  Result<Fd> start_warden() {
+    TRY_ASSIGN(auto sockets, sys::make_seqpacket());
+    TRY_ASSIGN(const pid_t child,
+               start({"belljar", "warden"}, {{sockets[1].get(), warden::kClientFd}}));
+    helpers_.emplace(child, "warden_ended");
+    return std::move(sockets[0]);
+  }
+  Result<Fd> start_sender() {
+    TRY_ASSIGN(auto sockets, sys::make_seqpacket());
+    TRY_ASSIGN(const Fd text, sys::sealed_memfd("belljar-settings", api::describe(settings_)));
+    const std::string uid = std::to_string(::geteuid() == 0 ? kSenderUid : uid_);
+    TRY_ASSIGN(const pid_t child,
+               start({"belljar", "webhooks", uid.c_str()},
+                     {{sockets[1].get(), kSenderGatewayFd}, {text.get(), kSenderSettingsFd}}));
+    helpers_.emplace(child, "webhooks_ended");
+    return std::move(sockets[0]);
+  }
+
+  void give(std::string_view name, const Result<Fd>& socket) {
+    const auto sent = [&]() -> Status {
+      if (!socket) return std::unexpected(socket.error());
+      const int theirs = socket->get();
+      return sys::send_message(control_.get(), name, {&theirs, 1});
+    };
+    if (const Status give = sent(); !give) {
+      log_event(std::string(name) + "_failed", {{"reason", give.error().message}});
       (void)sys::send_message(control_.get(), give.error().message.substr(0, 200), {}).has_value();
     }
   }
@@ -251,8 +272,8 @@ class Supervisor {
     int status = 0;
     for (pid_t pid = ::waitpid(-1, &status, WNOHANG); pid > 0;
          pid = ::waitpid(-1, &status, WNOHANG)) {
-      if (wardens_.erase(pid) > 0) {
-        if (status != 0) log_event("warden_ended", {{"status", status}});
+      if (const auto helper = helpers_.extract(pid)) {
+        if (status != 0) log_event(helper.mapped(), {{"status", status}});
         continue;
       }
       if (pid != gateway_) continue;
@@ -267,14 +288,14 @@ class Supervisor {
       if (started_.size() >= kMost) return true;
       TRY(start_gateway());
     }
-    return stopping_ && gateway_ < 0 && wardens_.empty();
+    return stopping_ && gateway_ < 0 && helpers_.empty();
   }
 
   const api::Settings& settings_;
   const uid_t uid_;
   Fd listener_, executor_, control_;
   pid_t gateway_ = -1;
-  std::set<pid_t> wardens_;
+  std::map<pid_t, std::string_view> helpers_;  // and what the log calls their end
   std::deque<Nanoseconds> started_;
   bool stopping_ = false;
 };

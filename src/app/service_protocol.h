@@ -14,13 +14,21 @@ inline constexpr int kGatewaySettingsFd = 4;  // sealed memfd: the settings as T
 inline constexpr int kGatewayListenFd = 5;
 inline constexpr int kGatewayExecutorFd = 6;  // or closed
 
+// Descriptors of a sender of webhooks when it is executed.
+inline constexpr int kSenderGatewayFd =
+    3;  // SOCK_SEQPACKET to the gateway, see api/webhook_protocol.h
+inline constexpr int kSenderSettingsFd = 4;  // as the gateway's
+
 enum class GatewayMessage : std::uint8_t {
   kWarden = 1,  // asks for a warden; the answer is one message with its socket
   kReady,       // takes requests
+  kSender,      // asks for a sender of webhooks, answered likewise
 };
 
 // The gateway's user where root starts the service and nobody is named: outside of what Debian
 // gives to people and packages, and of the cells' range.
 inline constexpr uid_t kGatewayUid = 0x41fffffe;
+// The user of what sends webhooks where root starts the service: it owns nothing.
+inline constexpr uid_t kSenderUid = 0x41fffffd;
 
 }  // namespace belljar::app

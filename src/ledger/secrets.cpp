@@ -52,6 +52,22 @@ Digest digest(std::span<const std::string_view> texts) {
   return digest(joined);
 }
 
+std::string hmac_sha256_hex(std::string_view key, std::string_view text) {
+  initialise();
+  crypto_auth_hmacsha256_state state;
+  crypto_auth_hmacsha256_init(&state, reinterpret_cast<const unsigned char*>(key.data()),
+                              key.size());
+  crypto_auth_hmacsha256_update(&state, reinterpret_cast<const unsigned char*>(text.data()),
+                                text.size());
+  std::array<unsigned char, crypto_auth_hmacsha256_BYTES> tag{};
+  crypto_auth_hmacsha256_final(&state, tag.data());
+  sodium_memzero(&state, sizeof state);
+  std::string hex(2 * tag.size() + 1, '\0');
+  sodium_bin2hex(hex.data(), hex.size(), tag.data(), tag.size());
+  hex.pop_back();
+  return hex;
+}
+
 bool equal(const Digest& a, const Digest& b) {
   return sodium_memcmp(a.data(), b.data(), a.size()) == 0;
 }

@@ -18,6 +18,8 @@ std::string new_id(std::string_view prefix);
 Digest digest(std::string_view text);
 // Of several texts and where each ends: ("ab", "c") and ("a", "bc") differ.
 Digest digest(std::span<const std::string_view> texts);
+// HMAC-SHA256 (RFC 2104) as lower-case hexadecimal.
+std::string hmac_sha256_hex(std::string_view key, std::string_view text);
 // In constant time.
 bool equal(const Digest& a, const Digest& b);
 

@@ -36,6 +36,14 @@ TEST(Secrets, TheDigestIsBlake2b) {
   EXPECT_EQ(hex(digest("abc")), "bddd813c634239723171ef3fee98579b94964e3bb1cb3e427262c8c068d52319");
 }
 
+TEST(Secrets, TheMacIsHmacSha256) {
+  // From an independent implementation: python3's hmac.
+  EXPECT_EQ(hmac_sha256_hex("Jefe", "what do ya want for nothing?"),
+            "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843");
+  EXPECT_EQ(hmac_sha256_hex("", ""),
+            "b613679a0814d9ec772f95d778c35fc5ff1697c493715653c6c712144292c5ad");
+}
+
 TEST(Secrets, ADigestOfSeveralKnowsWhereEachEnds) {
   using Texts = std::vector<std::string_view>;
   EXPECT_TRUE(equal(digest(Texts{"ab", "c"}), digest(Texts{"ab", "c"})));

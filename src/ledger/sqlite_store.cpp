@@ -1,6 +1,7 @@
 #include "ledger/sqlite_store.h"
 
 #include <algorithm>
+#include <boost/json/array.hpp>
 #include <charconv>
 #include <chrono>
 #include <thread>
@@ -9,6 +10,7 @@
 #include "base/text.h"
 #include "ledger/migrations.h"
 #include "ledger/secrets.h"
+#include "model/json_text.h"
 
 namespace belljar::ledger {
 namespace {
@@ -680,26 +682,38 @@ Result<std::string> SqliteStore::enqueue(std::string_view run,
   });
 }
 
-Result<std::vector<Delivery>> SqliteStore::due(std::int64_t now_ms, int limit) {
+Result<std::vector<Delivery>> SqliteStore::due(std::int64_t now_ms, int limit, const Busy& busy) {
+  const auto list = [](const std::vector<std::string>& texts) {
+    return json_text(boost::json::array(texts.begin(), texts.end()));
+  };
   const Lock lock(mutex_);
   TRY_ASSIGN(Query query,
-             connection_.query("SELECT deliveries.id, runs.id, url, body, deliveries.attempts, "
-                               "next_ms, error FROM deliveries JOIN runs ON run = runs.seq "
-                               "WHERE deliveries.state = 'pending' AND next_ms <= ? "
-                               "ORDER BY next_ms, deliveries.seq LIMIT ?"));
-  query.bind(now_ms, std::max(limit, 0));
+             connection_.query(
+                 "SELECT deliveries.id, runs.id, runs.caller, url, body, deliveries.attempts, "
+                 "next_ms, error FROM deliveries JOIN runs ON run = runs.seq "
+                 "WHERE deliveries.state = 'pending' AND next_ms <= ? "
+                 "AND deliveries.id NOT IN (SELECT value FROM json_each(?)) "
+                 "AND runs.caller NOT IN (SELECT value FROM json_each(?)) "
+                 "AND NOT EXISTS (SELECT 1 FROM json_each(?) "
+                 "                WHERE substr(url, 1, length(value)) = value) "
+                 "ORDER BY next_ms, deliveries.seq LIMIT ?"));
+  // Bound by reference, so they have to live until the last row.
+  const std::string ids = list(busy.deliveries), callers = list(busy.callers),
+                    urls = list(busy.urls);
+  query.bind(now_ms, ids, callers, urls, std::max(limit, 0));
   std::vector<Delivery> deliveries;
   while (true) {
     TRY_ASSIGN(const bool row, query.step());
     if (!row) return deliveries;
     deliveries.push_back({.id = query.text(0),
                           .run = query.text(1),
-                          .url = query.text(2),
-                          .body = query.text(3),
-                          .attempts = static_cast<int>(query.integer(4)),
-                          .next_ms = query.integer(5),
+                          .caller = query.text(2),
+                          .url = query.text(3),
+                          .body = query.text(4),
+                          .attempts = static_cast<int>(query.integer(5)),
+                          .next_ms = query.integer(6),
                           .state = Delivery::State::kPending,
-                          .error = query.text(6)});
+                          .error = query.text(7)});
   }
 }
 

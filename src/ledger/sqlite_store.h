@@ -65,7 +65,8 @@ class SqliteStore final : public Store {
                               std::string_view url,
                               std::string_view body,
                               std::int64_t next_ms) override;
-  Result<std::vector<Delivery>> due(std::int64_t now_ms, int limit) override;
+  using Store::due;
+  Result<std::vector<Delivery>> due(std::int64_t now_ms, int limit, const Busy& busy) override;
   Status delivered(std::string_view id) override;
   Status not_delivered(std::string_view id, std::int64_t next_ms, std::string_view error) override;
 

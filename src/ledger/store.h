@@ -164,12 +164,20 @@ struct Delivery {
   enum class State : std::uint8_t { kPending, kDelivered, kFailed };
   std::string id;  // "dlv_…"
   std::string run;
+  std::string caller;  // of the run
   std::string url;
   std::string body;
   int attempts = 0;
   std::int64_t next_ms = 0;  // not before
   State state = State::kPending;
   std::string error;  // of the last attempt
+};
+
+// Deliveries that are not to be told of now, though their time has come.
+struct Busy {
+  std::vector<std::string> deliveries{};  // by id
+  std::vector<std::string> callers{};
+  std::vector<std::string> urls{};  // by what the URL begins with
 };
 
 // ---- The interface ---------------------------------------------------------------------------
@@ -247,8 +255,11 @@ class Store {
                                       std::string_view body,
                                       std::int64_t next_ms) = 0;
   // Pending ones whose time has come, the most overdue first. Nobody is marked as taken: one worker
-  // delivers, at least once each.
-  virtual Result<std::vector<Delivery>> due(std::int64_t now_ms, int limit) = 0;
+  // delivers, at least once each, and names what it has in hand in `busy`.
+  virtual Result<std::vector<Delivery>> due(std::int64_t now_ms, int limit, const Busy& busy) = 0;
+  Result<std::vector<Delivery>> due(std::int64_t now_ms, int limit) {
+    return due(now_ms, limit, {});
+  }
   // Delivered, or to be tried again at `next_ms`, or given up where that is 0. kNotFound for one
   // that is not pending.
   virtual Status delivered(std::string_view id) = 0;

@@ -577,6 +577,35 @@ TYPED_TEST(Stores, ADeliveryIsTriedAgainUntilItIsDoneOrGivenUp) {
   EXPECT_CODE(Code::kNotFound, this->store_->delivered("dlv_none"));
 }
 
+TYPED_TEST(Stores, WhatIsBusyIsLeftOut) {
+  ledger::Run run = run_named("run_1");
+  run.caller = "ada";
+  ASSERT_OK(this->store_->accept(run));
+  run = run_named("run_2");
+  run.caller = "eve";
+  ASSERT_OK(this->store_->accept(run));
+  const std::string a = *this->store_->enqueue("run_1", "https://a.example/x_y", "", kNoonMs);
+  const std::string b = *this->store_->enqueue("run_1", "https://a.example.org/", "", kNoonMs);
+  const std::string c = *this->store_->enqueue("run_2", "https://c.example/", "", kNoonMs);
+  const auto left = [&](const Busy& busy) {
+    std::vector<std::string> ids;
+    const Result<std::vector<Delivery>> due = this->store_->due(kNoonMs, 10, busy);
+    EXPECT_TRUE(due.has_value()) << message(due);
+    if (due) {
+      for (const Delivery& each : *due) ids.push_back(each.id);
+    }
+    return ids;
+  };
+  EXPECT_THAT(left({}), ElementsAre(a, b, c));
+  EXPECT_EQ(this->store_->due(kNoonMs, 10)->back().caller, "eve");
+  EXPECT_THAT(left({.deliveries = {a, "dlv_none"}}), ElementsAre(b, c));
+  EXPECT_THAT(left({.callers = {"ada"}}), ElementsAre(c));
+  EXPECT_THAT(left({.urls = {"https://a.example/", "https://%", "https://c.example_"}}),
+              ElementsAre(b, c));
+  EXPECT_THAT(left({.deliveries = {b}, .callers = {"eve"}, .urls = {"https://a.example/"}}),
+              IsEmpty());
+}
+
 // ---- Threads ---------------------------------------------------------------------------------
 
 TYPED_TEST(Stores, ManyThreadsLoseNothing) {

@@ -1,6 +1,6 @@
-// What the gateway gives up before it reads a byte from outside.
+// What the gateway and the sender of webhooks give up before they read a byte from outside.
 //
-// Runs in: gateway, single-threaded.
+// Runs in: gateway, sender; single-threaded.
 #pragma once
 
 #include <sys/types.h>
@@ -14,5 +14,9 @@ namespace belljar::app {
 // Becomes `uid` where this is root, gives up every capability and the way to more, may write below
 // `state_dir` only and execute nothing (Landlock, where the kernel has it).
 Status confine_gateway(uid_t uid, const std::string& state_dir);
+
+// The same, and may write nowhere, read only what the name service is set up with, start no
+// process, and make no socket but of IP, on which it listens to nobody (seccomp).
+Status confine_sender(uid_t uid);
 
 }  // namespace belljar::app
