@@ -172,7 +172,9 @@ Result<Caller> Service::identify(const Request& request) {
   if (const auto header = request.header("authorization")) {
     // The scheme's case does not count (RFC 9110, section 11.1).
     constexpr std::string_view kBearer = "bearer ";
-    const auto same = [](char a, char b) { return (a >= 'A' && a <= 'Z' ? a - 'A' + 'a' : a) == b; };
+    const auto same = [](char a, char b) {
+      return (a >= 'A' && a <= 'Z' ? a - 'A' + 'a' : a) == b;
+    };
     if (!std::ranges::equal(header->substr(0, kBearer.size()), kBearer, same)) {
       return fail(Code::kDenied, "authorization: must be \"Bearer \" and a key");
     }

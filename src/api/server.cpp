@@ -187,7 +187,8 @@ struct Server::Implementation : std::enable_shared_from_this<Implementation> {
     const std::string peer = error ? "" : remote.address().to_string();
     // Chunk extensions mean nothing here; what is sent of them counts as a header does.
     std::size_t extensions = 0;
-    auto count_extension = [&extensions, this](std::uint64_t, std::string_view text, Error_code& failed) {
+    auto count_extension = [&extensions, this](std::uint64_t, std::string_view text,
+                                               Error_code& failed) {
       extensions += text.size();
       if (extensions > settings.max_header) failed = http::error::header_limit;
     };

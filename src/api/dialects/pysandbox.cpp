@@ -79,7 +79,8 @@ void Service::pysandbox(const Context& context, const Reply& reply) {
     if (outcome->status == RunStatus::kOk) {
       return reply(result(200, json::object{{"out", outcome->out}, {"err", outcome->err}}));
     }
-    if (outcome->exit_code == kUnreadable && outcome->err == kUnreadableWords) return reply(unreadable(bytes));
+    if (outcome->exit_code == kUnreadable && outcome->err == kUnreadableWords)
+      return reply(unreadable(bytes));
     reply(result(500, "FAIL"));
   });
 }

@@ -22,7 +22,8 @@ Response invalid(json::array list) {
 }
 
 json::object missing(json::array place, const json::value& input) {
-  return {{"type", "missing"}, {"loc", std::move(place)}, {"msg", "Field required"}, {"input", input}};
+  return {
+      {"type", "missing"}, {"loc", std::move(place)}, {"msg", "Field required"}, {"input", input}};
 }
 
 Response invalid(json::object only) {
@@ -77,7 +78,8 @@ std::optional<Asked> read(const Request& request, Response& refusal) {
   }
   Asked asked;
   json::array wrong;  // every member that is, as its framework tells
-  for (const auto& [name, place] : {std::pair{"code", &asked.code}, std::pair{"input", &asked.input}}) {
+  for (const auto& [name, place] :
+       {std::pair{"code", &asked.code}, std::pair{"input", &asked.input}}) {
     const json::value* const field = object->if_contains(name);
     if (field == nullptr) {
       if (place == &asked.code) wrong.push_back(missing({"body", name}, *value));
