@@ -127,7 +127,7 @@ Status WebhookConnection::start_tls(const TlsContext& context,
     ERR_clear_error();
     const int code = SSL_connect(tls_.get());
     if (code == 1) return {};
-    if (const Status waited = after_tls(code, deadline); !waited) {
+    if (Status waited = after_tls(code, deadline); !waited) {
       const long verified = SSL_get_verify_result(tls_.get());
       if (verified == X509_V_OK) return waited;
       return fail(Code::kUnavailable, std::string("TLS: the certificate is not valid: ") +

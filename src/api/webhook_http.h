@@ -7,10 +7,11 @@
 
 #include "api/webhook_url.h"
 #include "base/result.h"
+#include "base/units.h"
 
 namespace belljar::api {
 
-inline constexpr std::size_t kMaxAnswerHeadBytes = 16 * 1024;
+inline constexpr std::size_t kMaxAnswerHeadBytes = 16 * kKiB;
 
 // `headers` are whole lines, each with CR LF.
 std::string webhook_request_head(const WebhookUrl& url,
