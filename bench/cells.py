@@ -6,18 +6,18 @@ Nothing is kept warm between two runs. Prints a Markdown table.
 """
 
 import argparse
-import contextlib
 import ctypes
 import json
 import os
 import pathlib
-import platform
 import random
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
+
+from shared.host import print_host
 
 PYTHON = "/usr/bin/python3"
 TRUE = "/bin/true"
@@ -220,32 +220,7 @@ def table(program, ways):
         )
 
 
-def cgroup_facts():
-    kinds, favoured = set(), []
-    for line in pathlib.Path("/proc/self/mountinfo").read_text().splitlines():
-        before, after = line.split(" - ")
-        kind, _, options = after.split(" ", 2)
-        if kind in ("cgroup", "cgroup2"):
-            kinds.add(kind)
-            if "favordynmods" in options:
-                favoured.append(before.split()[4])
-    mode = {frozenset(["cgroup"]): "v1", frozenset(["cgroup2"]): "v2"}.get(frozenset(kinds), "hybrid")
-    return mode if kinds else "none", favoured
-
-
-def print_host(belljar, box):
-    mode, favoured = cgroup_facts()
-    answer = subprocess.run(
-        [belljar, "run", "--json", str(box / "hello.py")],
-        stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    walls = missing = "?"
-    with contextlib.suppress(ValueError, LookupError):
-        stage = json.loads(answer.stdout)["stages"][-1]
-        walls, missing = len(stage["walls"]), ", ".join(stage["missing_walls"]) or "none"
-    print(f"kernel {platform.release()}, {os.cpu_count()} processors, cgroups {mode}", end=", ")
-    print(f"favordynmods {'on ' + ', '.join(favoured) if favoured else 'not set on any mount'}")
-    print(f"belljar: {walls} walls stand, missing: {missing}")
+def print_tools():
     for tool in ("bwrap", "crun"):
         version = subprocess.run([tool, "--version"], capture_output=True, text=True, check=False)
         print(version.stdout.splitlines()[0])
@@ -267,7 +242,8 @@ def main():
         (scratch / "runtimes/true.toml").write_text(TRUE_RUNTIME)
         hybrid = os.path.ismount("/sys/fs/cgroup/unified")
         spawner, crun_spawner = Spawner(), Spawner(hide_unified_cgroup if hybrid else None)
-        print_host(belljar, scratch / "box")
+        print_host(belljar, scratch / "box/hello.py")
+        print_tools()
         for program, title in (("true", "/bin/true"), ("python", "Python hello")):
             ways = ways_of(scratch, belljar, program, spawner, crun_spawner)
             measure(ways, options.rounds, random.Random(options.seed))

@@ -12,3 +12,11 @@ while(contract_at LESS contract_length)
   math(EXPR contract_at "${contract_at} + 8000")
 endwhile()
 file(CONFIGURE OUTPUT ${CMAKE_BINARY_DIR}/include/generated/contract.inc CONTENT "${contract_inc};\n" @ONLY)
+
+# The viewer of the contract, which src/api/pages.cpp embeds.
+set(BELLJAR_PAGES ${CMAKE_SOURCE_DIR}/build/pages/node_modules CACHE PATH "Where the npm packages of tools/pages are")
+if(NOT EXISTS ${BELLJAR_PAGES}/swagger-ui-dist/swagger-ui-bundle.js)
+  message(FATAL_ERROR "${BELLJAR_PAGES} has no swagger-ui-dist; ./dev build installs it")
+endif()
+set_source_files_properties(${CMAKE_SOURCE_DIR}/src/api/pages.cpp PROPERTIES
+  OBJECT_DEPENDS ${CMAKE_SOURCE_DIR}/tools/pages/package-lock.json)

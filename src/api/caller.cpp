@@ -6,9 +6,8 @@ namespace belljar::api {
 
 bool Caller::may(std::string_view scope) const {
   if (!key) return scope != "admin";
-  return std::ranges::any_of(key->scopes, [scope](const std::string& each) {
-    return each == "*" || each == scope;
-  });
+  return std::ranges::any_of(
+      key->scopes, [scope](const std::string& each) { return each == "*" || each == scope; });
 }
 
 }  // namespace belljar::api

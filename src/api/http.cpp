@@ -16,6 +16,17 @@ std::optional<std::string_view> Request::header(std::string_view name) const {
   return find(headers, name);
 }
 
+std::optional<std::string> Request::media_type() const {
+  const auto value = header("content-type");
+  if (!value) return std::nullopt;
+  std::string type(value->substr(0, value->find(';')));
+  while (type.ends_with(' ') || type.ends_with('\t')) type.pop_back();
+  for (char& c : type) {
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  }
+  return type;
+}
+
 std::optional<std::string_view> Request::parameter(std::string_view name) const {
   return find(query, name);
 }

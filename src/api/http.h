@@ -19,15 +19,17 @@ using Headers = std::vector<std::pair<std::string, std::string>>;
 
 struct Request {
   std::string method;
-  std::string path;  // percent-decoded, without the query
+  std::string path;                                        // percent-decoded, without the query
   std::vector<std::pair<std::string, std::string>> query;  // decoded, in order
   Headers headers;                                         // names in lower case
   std::string body;
-  std::string peer;        // the address at the other end of the socket
-  bool upgrade = false;    // asks for a WebSocket
+  std::string peer;      // the address at the other end of the socket
+  bool upgrade = false;  // asks for a WebSocket
 
   // The first of that name (lower case), or nothing.
   [[nodiscard]] std::optional<std::string_view> header(std::string_view name) const;
+  // Content-Type in lower case and without its parameters (RFC 9110, section 8.3.1).
+  [[nodiscard]] std::optional<std::string> media_type() const;
   [[nodiscard]] std::optional<std::string_view> parameter(std::string_view name) const;
 };
 

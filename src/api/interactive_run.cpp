@@ -44,8 +44,8 @@ void InteractiveRun::complain(const Error& error) {
   std::function<void()> wake;
   {
     const std::lock_guard lock(mutex_);
-    errors_.push_back(json_text(
-        json::object{{"type", "error"}, {"detail", repair_utf8(error.message)}}));
+    errors_.push_back(
+        json_text(json::object{{"type", "error"}, {"detail", repair_utf8(error.message)}}));
     wake.swap(wake_);
   }
   if (wake) wake();
@@ -86,24 +86,28 @@ Status InteractiveRun::handle(std::string_view text) {
     return type_in(*bytes);
   }
   if (type == "eof") {
+    TRY(reader.finish());
     const std::lock_guard lock(mutex_);
     input_.reset();
-    return reader.finish();
+    return {};
   }
   if (type == "signal") {
     TRY_ASSIGN(const std::string name, reader.text_or("name", ""));
     TRY_ASSIGN(const int number, signal_number(name));
+    TRY(reader.finish());
     live->control({.kind = engine::InputControl::Kind::kSignal, .signal = number});
-    return reader.finish();
+    return {};
   }
   if (type == "resize") {
     TRY_ASSIGN(const engine::InputControl size, read_size(reader));
+    TRY(reader.finish());
     live->control(size);
-    return reader.finish();
+    return {};
   }
   if (type == "cancel") {
+    TRY(reader.finish());
     live->cancel();
-    return reader.finish();
+    return {};
   }
   return fail(Code::kInvalid, "type: must be start, stdin, eof, signal, resize or cancel");
 }
@@ -125,7 +129,8 @@ Status InteractiveRun::start(const json::value& message) {
   SubmitOptions options;
   options.input.kind = tty.value_or(false) ? RunInput::Kind::kTerminal : RunInput::Kind::kPipe;
   options.input.pipe = std::make_shared<Fd>(std::move(pipe.read));
-  TRY_ASSIGN(const Submitted submitted, runs_.submit(caller_, std::move(request), std::move(options)));
+  TRY_ASSIGN(const Submitted submitted,
+             runs_.submit(caller_, std::move(request), std::move(options)));
   if (tty.value_or(false)) submitted.live->control(size);
   std::function<void()> wake;
   {
@@ -145,18 +150,23 @@ Status InteractiveRun::type_in(std::string_view bytes) {
   if (done >= 0 && std::cmp_equal(done, bytes.size())) return {};
   if (done < 0 && errno == EPIPE) return {};  // the run is over; its outcome says so
   input_.reset();
-  return fail(Code::kExhausted, "stdin: more than " + format_bytes(kInputBytes) +
-                                    " wait unread; its end was sent");
+  return fail(Code::kExhausted,
+              "stdin: more than " + format_bytes(kInputBytes) + " wait unread; its end was sent");
 }
 
 void InteractiveRun::on_close() {
   std::shared_ptr<LiveRun> live;
+  std::function<void()> wake;
   {
     const std::lock_guard lock(mutex_);
     live = live_;
     input_.reset();
+    // Without a run nothing more will come to send: who waits for it holds the connection.
+    failed_ = true;
+    wake.swap(wake_);
   }
   if (live != nullptr && !live->is_over()) live->cancel();
+  if (wake) wake();
 }
 
 bool InteractiveRun::take(std::vector<std::string>& messages) {

@@ -1,9 +1,10 @@
 // InteractiveRun: one run over a WebSocket. Messages are JSON objects with a "type".
 //
-// From the client: first {"type":"start","run":{…as POST /v1/runs…},"tty":bool,"rows":n,"columns":n},
-// then "stdin" ("text" or "base64"), "eof", "signal" ("name"), "resize" ("rows","columns"), "cancel".
-// To the client: "status", "stdout", "stderr" as the events of a run, "error" with "detail", and at
-// last "outcome" with "run". The run ends with the connection.
+// From the client: first {"type":"start","run":{…as POST
+// /v1/runs…},"tty":bool,"rows":n,"columns":n}, then "stdin" ("text" or "base64"), "eof", "signal"
+// ("name"), "resize" ("rows","columns"), "cancel". To the client: "status", "stdout", "stderr" as
+// the events of a run, "error" with "detail", and at last "outcome" with "run". The run ends with
+// the connection.
 #pragma once
 
 #include <memory>

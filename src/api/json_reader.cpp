@@ -75,7 +75,8 @@ Result<json::value> parse_json(std::string_view text) {
     return fail(Code::kInvalid, "body: the name " + quote(names.handler().twice) + " stands twice");
   }
   if (error) {
-    return fail(Code::kInvalid, "body: not JSON at byte " + std::to_string(read) + ": " + error.message());
+    return fail(Code::kInvalid,
+                "body: not JSON at byte " + std::to_string(read) + ": " + error.message());
   }
   if (read != text.size()) {
     return fail(Code::kInvalid, "body: something follows the JSON at byte " + std::to_string(read));

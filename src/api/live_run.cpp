@@ -40,8 +40,7 @@ void LiveRun::flush_output(engine::OutputStream stream, std::string& held, bool 
     object["base64"] = base64_encode(ready);
   }
   const std::size_t taken = ready.size();
-  add_locked(stream == engine::OutputStream::kOut ? "stdout" : "stderr",
-             json_text(object));
+  add_locked(stream == engine::OutputStream::kOut ? "stdout" : "stderr", json_text(object));
   held.erase(0, taken);
 }
 
@@ -69,6 +68,9 @@ void LiveRun::end(std::string run_json, std::optional<Error> error) {
     over_ = true;
     run_json_ = std::move(run_json);
     error_ = std::move(error);
+    // Nobody reads it any more; this object stays for late clients, and its descriptor must not.
+    control_.reset();
+    held_control_.clear();
     more.swap(on_more_);
     ended.swap(on_end_);
   }

@@ -43,8 +43,8 @@ class LiveRun {
   [[nodiscard]] std::string run_json() const;  // when over
   [[nodiscard]] std::optional<Error> error() const;
   [[nodiscard]] std::size_t bytes() const;
-  // Called once: when there is more than the first `after` events, or at once if there is already or
-  // the run is over.
+  // Called once: when there is more than the first `after` events, or at once if there is already
+  // or the run is over.
   void on_more(std::uint64_t after, std::function<void()> wake);
   // Called once when the run is over.
   void on_end(std::function<void()> wake);

@@ -99,7 +99,11 @@ std::string Metrics::text(const std::vector<Gauge>& gauges) const {
   for (const auto& [name, series] : counters_) {
     head(page, name, "counter");
     for (const auto& [labels, value] : series)
-      page.append(name).append(braces(labels)).append(" ").append(std::to_string(value)).append("\n");
+      page.append(name)
+          .append(braces(labels))
+          .append(" ")
+          .append(std::to_string(value))
+          .append("\n");
   }
   for (const auto& [name, series] : histograms_) {
     head(page, name, "histogram");

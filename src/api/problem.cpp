@@ -48,7 +48,8 @@ std::string_view field_of(std::string_view message) {
   const std::size_t colon = message.find(": ");
   if (colon == std::string_view::npos) return {};
   const std::string_view field = message.substr(0, colon);
-  return field.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789_.[]") ==
+  return field.find_first_not_of(
+             "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.[]") ==
                  std::string_view::npos
              ? field
              : std::string_view();
@@ -60,8 +61,9 @@ Response problem(const Error& error) {
   const unsigned status = status_of(error.code);
   // What went wrong inside may name paths of the host, and is of no use to a client.
   const std::string_view detail =
-      status == 500 ? std::string_view("something failed inside; the log has it by this request's id")
-                    : std::string_view(error.message);
+      status == 500
+          ? std::string_view("something failed inside; the log has it by this request's id")
+          : std::string_view(error.message);
   Response response = problem(status, title_of(status), detail);
   if (status == 503) response.headers.emplace_back("Retry-After", "1");
   return response;

@@ -96,6 +96,30 @@ std::string client_address(const Request& request, std::string_view proxies) {
   return address;
 }
 
+std::string_view without_port(std::string_view host) {
+  const std::size_t colon = host.rfind(':');
+  return colon != std::string_view::npos && !host.ends_with(']') ? host.substr(0, colon) : host;
+}
+
+// Whether the host that a request was sent to is this one by a name that no name server gives out.
+// A page of evil.example whose name was made to mean 127.0.0.1 is of the same origin as what it
+// asks; only the name tells.
+bool names_loopback(std::string_view host) {
+  const std::string name(without_port(host));
+  in_addr four{};
+  return name == "localhost" || name == "[::1]" ||
+         (::inet_pton(AF_INET, name.c_str(), &four) == 1 && (ntohl(four.s_addr) >> 24) == 127);
+}
+
+// A page of another site may make a browser send requests here, and loopback asks for no key.
+bool is_of_another_site(const Request& request, std::string_view origins) {
+  const auto origin = request.header("origin");
+  if (!origin || listed(origins, *origin)) return false;
+  const auto host = request.header("host");
+  return !host ||
+         (*origin != "http://" + std::string(*host) && *origin != "https://" + std::string(*host));
+}
+
 }  // namespace
 
 std::span<const Service::Route> Service::routes() {
@@ -116,6 +140,8 @@ std::span<const Service::Route> Service::routes() {
       Route{"GET", "/readyz", &Service::ready, ""},
       Route{"GET", "/metrics", &Service::metrics_page, "metrics"},
       Route{"GET", "/openapi.yaml", &Service::contract, ""},
+      Route{"GET", "/docs", &Service::page, ""},
+      Route{"GET", "/docs/{file}", &Service::page, ""},
       Route{"POST", "/execute", &Service::secure_sandbox, "runs"},
       Route{"POST", "/run", &Service::safe_code_executor, "runs"},
       Route{"POST", "/pysandbox", &Service::pysandbox, "runs"},
@@ -144,8 +170,12 @@ Result<Caller> Service::identify(const Request& request) {
   caller.id = "ip:" + caller.address;
   std::string_view secret;
   if (const auto header = request.header("authorization")) {
-    constexpr std::string_view kBearer = "Bearer ";
-    if (!header->starts_with(kBearer)) {
+    // The scheme's case does not count (RFC 9110, section 11.1).
+    constexpr std::string_view kBearer = "bearer ";
+    const auto same = [](char a, char b) {
+      return (a >= 'A' && a <= 'Z' ? a - 'A' + 'a' : a) == b;
+    };
+    if (!std::ranges::equal(header->substr(0, kBearer.size()), kBearer, same)) {
       return fail(Code::kDenied, "authorization: must be \"Bearer \" and a key");
     }
     secret = header->substr(kBearer.size());
@@ -167,13 +197,9 @@ Result<Caller> Service::identify(const Request& request) {
 bool Service::knows_host(const Request& request) const {
   const auto host = request.header("host");
   if (!host || request.header("authorization") || settings_.require_key) return true;
-  std::string_view name = *host;
-  if (const std::size_t colon = name.rfind(':'); colon != std::string_view::npos && !name.ends_with(']')) {
-    name = name.substr(0, colon);
-  }
   const auto endpoint = parse_endpoint(settings_.listen);
   if (endpoint && !endpoint->loopback) return true;
-  return name == "localhost" || name == "[::1]" || name.starts_with("127.") || listed(settings_.hosts, name);
+  return names_loopback(*host) || listed(settings_.hosts, without_port(*host));
 }
 
 bool Service::admit(const Caller& caller, const Reply& reply) {
@@ -244,7 +270,8 @@ void Service::handle(const Request& request, const Reply& plain_reply) {
   Context context{.request = request, .caller = {}, .path = {}};
   std::string allowed;
   const Route* route = nullptr;
-  const std::string_view method = request.method == "HEAD" ? "GET" : std::string_view(request.method);
+  const std::string_view method =
+      request.method == "HEAD" ? "GET" : std::string_view(request.method);
   for (const Route& each : routes()) {
     std::map<std::string, std::string, std::less<>> values;
     if (!matches(each.pattern, request.path, values)) continue;
@@ -273,13 +300,11 @@ void Service::handle(const Request& request, const Reply& plain_reply) {
     return reply(std::move(response));
   }
   if (!route->scope.empty()) {
-    // A page of another site may make a browser send requests here, and loopback asks for no key.
-    if (const auto origin = request.header("origin"); origin && !listed(settings_.origins, *origin)) {
-      const auto host = request.header("host");
-      if (!host || (*origin != "http://" + std::string(*host) && *origin != "https://" + std::string(*host))) {
-        metrics_.count("belljar_refusals_total", "reason=\"origin\"");
-        return reply(problem(403, "Not allowed", "origin: pages of " + quote(*origin) + " may not ask"));
-      }
+    if (is_of_another_site(request, settings_.origins)) {
+      metrics_.count("belljar_refusals_total", "reason=\"origin\"");
+      return reply(
+          problem(403, "Not allowed",
+                  "origin: pages of " + quote(*request.header("origin")) + " may not ask"));
     }
     if (!knows_host(request)) {
       metrics_.count("belljar_refusals_total", "reason=\"host\"");
@@ -309,6 +334,11 @@ void Service::handle_executor(const Request& request, const Reply& plain_reply) 
     Response response = problem(405, "Method not allowed", "this port answers POST");
     response.headers.emplace_back("Allow", "POST");
     return reply(std::move(response));
+  }
+  if (const auto host = request.header("host");
+      is_of_another_site(request, "") || (host && !names_loopback(*host))) {
+    metrics_.count("belljar_refusals_total", "reason=\"origin\"");
+    return reply(problem(403, "Not allowed", "origin: pages may not ask here"));
   }
   Context context{.request = request, .caller = {}, .path = {}};
   context.caller.address = address_of(request.peer);

@@ -55,6 +55,9 @@ Result<std::vector<std::string>> read_environment(const json::value& value,
     if (!member.value().is_string()) {
       return fail(Code::kInvalid, path + "." + name + ": must be a string");
     }
+    if (member.value().get_string().find('\0') != json::string::npos) {
+      return fail(Code::kInvalid, path + "." + name + ": must not have a NUL byte");
+    }
     if (name.empty() || name.find('=') != std::string::npos) {
       return fail(Code::kInvalid, path + ": a name must not be empty or hold '='");
     }
@@ -82,7 +85,7 @@ Result<std::string> limit_text(const LimitField& field,
     // Microseconds are as fine as set_limit reads.
     return std::to_string(static_cast<std::uint64_t>(std::llround(seconds * 1e6))) + "us";
   }
-  if (field.kind == LimitField::Kind::kCpus) return std::to_string(number);
+  if (field.kind == LimitField::Kind::kCpus) return json_text(json::value(number));
   if (!whole) return fail(Code::kInvalid, path + ": must be a whole number");
   return std::to_string(static_cast<std::uint64_t>(number));
 }
@@ -102,12 +105,18 @@ Result<LimitOverrides> read_limits(const json::value& value, const std::string& 
       return fail(Code::kInvalid, reader.where(other) + ": the same limit stands there twice");
     }
     if (plain == nullptr && as_outcome == nullptr) continue;
-    const std::string where = reader.where(as_outcome != nullptr ? std::string_view(other) : field.name);
+    const std::string where =
+        reader.where(as_outcome != nullptr ? std::string_view(other) : field.name);
     TRY_ASSIGN(const std::string text,
                limit_text(field, as_outcome != nullptr ? *as_outcome : *plain,
                           as_outcome != nullptr, where));
     if (const Status set = set_limit(limits, field.name, text); !set) {
-      return std::unexpected(set.error().context(path));
+      // Where it stands here, in place of what the command line would call it.
+      const std::string& message = set.error().message;
+      const std::string prefix = "limit " + std::string(field.name) + ": ";
+      return fail(
+          set.error().code,
+          where + ": " + (message.starts_with(prefix) ? message.substr(prefix.size()) : message));
     }
   }
   TRY(reader.finish());
@@ -150,8 +159,8 @@ Result<RunRequest> read_run_request(const json::value& value, const std::string&
     }
     std::size_t index = 0;
     for (const json::value& each : files->get_array()) {
-      TRY_ASSIGN(File file, read_file_entry(each, reader.where("files") + "[" +
-                                                      std::to_string(index++) + "]"));
+      TRY_ASSIGN(File file, read_file_entry(
+                                each, reader.where("files") + "[" + std::to_string(index++) + "]"));
       submission.files.push_back(std::move(file));
     }
   }

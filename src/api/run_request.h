@@ -14,11 +14,11 @@ namespace belljar::api {
 
 struct RunRequest {
   Submission submission;
-  std::string input;    // the program's stdin
+  std::string input;  // the program's stdin
   // What its stdout is held against, if anything: the run then has a verdict.
   std::optional<std::string> expected;
   engine::Compare compare = engine::Compare::kLenient;
-  std::string policy;   // a policy's name; empty: the service's default
+  std::string policy;     // a policy's name; empty: the service's default
   std::string screening;  // a rule set's name, "none", or empty: the service's default
   // What stdout and stderr come back as: as they are; "plain": without what steers a terminal;
   // "base64": also exactly, whatever they hold.

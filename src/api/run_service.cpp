@@ -1,6 +1,5 @@
 #include "api/run_service.h"
 
-
 #include <algorithm>
 #include <array>
 #include <boost/json.hpp>
@@ -91,6 +90,19 @@ const std::map<std::string, screen::RuleSet, std::less<>>& rule_sets() {
   return sets;
 }
 
+// The fields of a request have other names than the command line's options.
+Error in_request_words(Error error) {
+  const std::string& text = error.message;
+  if (text.starts_with("limit ")) {
+    const std::size_t end = text.find_first_of(" :", 6);
+    error.message = "limits." + text.substr(6, end - 6) + ": " +
+                    text.substr(std::min(text.find_first_not_of(" :", end), text.size()));
+  } else if (text.starts_with("path ")) {
+    error.message = "files: " + text;
+  }
+  return error;
+}
+
 json::array to_value(const std::vector<screen::Finding>& findings) {
   json::array list;
   for (const screen::Finding& each : findings) {
@@ -109,10 +121,11 @@ std::string findings_json(const screen::Verdict& verdict) {
   if (verdict.findings.empty() && verdict.syntax_errors.empty() && verdict.not_analysed.empty()) {
     return {};
   }
-  return escape_json_for_terminal(json_text(json::object{{"refused", verdict.refused},
-                                                         {"findings", to_value(verdict.findings)},
-                                                         {"syntax_errors", to_value(verdict.syntax_errors)},
-                                                         {"not_analysed", to_value(verdict.not_analysed)}}));
+  return escape_json_for_terminal(
+      json_text(json::object{{"refused", verdict.refused},
+                             {"findings", to_value(verdict.findings)},
+                             {"syntax_errors", to_value(verdict.syntax_errors)},
+                             {"not_analysed", to_value(verdict.not_analysed)}}));
 }
 
 // Members of the outcome's object.
@@ -120,12 +133,13 @@ std::string judgement(const RunRequest& request, const Outcome& outcome) {
   std::string verdict(to_string(outcome.status));
   json::value difference;
   if (outcome.status == RunStatus::kOk) {
-    const auto found =
-        engine::first_difference(*request.expected, outcome.stages.back().out.data, request.compare);
+    const auto found = engine::first_difference(*request.expected, outcome.stages.back().out.data,
+                                                request.compare);
     verdict = found ? "wrong_answer" : "pass";
     if (found) difference = repair_utf8(engine::to_string(*found));
   }
-  return ",\"verdict\":" + json_text(json::value(verdict)) + ",\"difference\":" + json_text(difference);
+  return ",\"verdict\":" + json_text(json::value(verdict)) +
+         ",\"difference\":" + json_text(difference);
 }
 
 void make_plain(Outcome& outcome) {
@@ -172,7 +186,8 @@ Result<const Policy*> RunService::policy(const std::string& name) const {
   const auto found = builtin_policies().find(wanted);
   if (found == builtin_policies().end()) {
     std::string names;
-    for (const auto& [each, policy] : builtin_policies()) names += (names.empty() ? "" : ", ") + each;
+    for (const auto& [each, policy] : builtin_policies())
+      names += (names.empty() ? "" : ", ") + each;
     return fail(Code::kInvalid, "policy: there is no " + quote(wanted) + "; there are " + names);
   }
   return &found->second;
@@ -188,6 +203,10 @@ Result<RunService::Checked> RunService::check(const Caller& caller,
   TRY_ASSIGN(work.policy, policy(request.policy));
   request.policy = work.policy->name;
   Submission& submission = request.submission;
+  if (!submission.language.empty()) {
+    const auto known = catalog_.by_name(submission.language);
+    if (!known) return fail(Code::kInvalid, "language: " + known.error().message);
+  }
   if (submission.files.size() == 1 && submission.files.front().path.empty()) {
     TRY_ASSIGN(const runtime::Manifest manifest, catalog_.by_name(submission.language));
     submission.files.front().path =
@@ -202,7 +221,14 @@ Result<RunService::Checked> RunService::check(const Caller& caller,
     if (!url) return fail(Code::kInvalid, "webhook: " + url.error().message);
     work.record.webhook = url->text();
   }
-  TRY_ASSIGN(checked.plan, engine::plan_submission(catalog_, *work.policy, submission));
+  if (!submission.entry.empty()) {
+    if (const Status good = check_path(submission.entry); !good) {
+      return std::unexpected(good.error().context("entry"));
+    }
+  }
+  auto plan = engine::plan_submission(catalog_, *work.policy, submission);
+  if (!plan) return std::unexpected(in_request_words(std::move(plan).error()));
+  checked.plan = *std::move(plan);
   TRY_ASSIGN(checked.verdict, screen(request, checked.plan));
   work.findings = findings_json(checked.verdict);
   work.request = std::move(request);
@@ -254,10 +280,13 @@ void RunService::begin(Work& work) {
   live_[work.record.id] = work.live;
 }
 
-Result<Submitted> RunService::submit(const Caller& caller, RunRequest request, SubmitOptions options) {
+Result<Submitted> RunService::submit(const Caller& caller,
+                                     RunRequest request,
+                                     SubmitOptions options) {
   TRY_ASSIGN(const Checked checked, check(caller, std::move(request), options));
   const std::shared_ptr<Work> work = checked.work;
-  TRY_ASSIGN(const ledger::Accepted accepted, record(caller, {&work->record, 1}, options.idempotency_key));
+  TRY_ASSIGN(const ledger::Accepted accepted,
+             record(caller, {&work->record, 1}, options.idempotency_key));
   if (accepted.answer == ledger::Accepted::Answer::kReplayed) {
     const auto known = live(caller, accepted.id);
     return Submitted{.live = known ? *known : nullptr, .id = accepted.id, .replayed = true};
@@ -270,7 +299,7 @@ Result<Submitted> RunService::submit(const Caller& caller, RunRequest request, S
   }
   engine::Job job = job_for(caller, checked.plan, options);
   job.run = [this, work](engine::WardenAccess& access) { run(*work, access); };
-  job.give_up = [this, work](const Error& error) { fail_run(*work, error); };
+  job.give_up = [this, work](const Error& error) { give_up(*work, error); };
   if (const Status queued = dispatcher_.submit(std::move(job)); !queued) {
     fail_run(*work, queued.error());
     return std::unexpected(queued.error());
@@ -308,7 +337,7 @@ Result<std::vector<Submitted>> RunService::submit_all(const Caller& caller,
   engine::Job job = job_for(caller, first.plan, options);
   job.run = [this, works](engine::WardenAccess& access) { run_all(works, access); };
   job.give_up = [this, works](const Error& error) {
-    for (const auto& work : works) fail_run(*work, error);
+    for (const auto& work : works) give_up(*work, error);
   };
   if (const Status queued = dispatcher_.submit(std::move(job)); !queued) {
     for (const auto& work : works) fail_run(*work, queued.error());
@@ -368,7 +397,8 @@ Result<screen::Verdict> RunService::screen(const RunRequest& request,
     for (const auto& [each, set] : rule_sets()) names += ", " + each;
     return fail(Code::kInvalid, "screening: there is no " + quote(name) + "; there are " + names);
   }
-  return screen::screen(rules->second, plan.manifest.name, request.submission.files, plan.stages.entry);
+  return screen::screen(rules->second, plan.manifest.name, request.submission.files,
+                        plan.stages.entry);
 }
 
 // Refused before any cell was made: an outcome like another, with what was found.
@@ -461,7 +491,8 @@ void RunService::finish(Work& work, Outcome outcome) {
   const bool cancelled = outcome.status == RunStatus::kCancelled;
   const std::string verdict = work.request.expected ? judgement(work.request, outcome) : "";
   if (work.request.output == "plain") make_plain(outcome);
-  std::string text = to_json(outcome, work.request.output == "base64" ? Base64::kAlways : Base64::kWhereNeeded);
+  std::string text =
+      to_json(outcome, work.request.output == "base64" ? Base64::kAlways : Base64::kWhereNeeded);
   text.pop_back();
   if (!work.findings.empty()) text += ",\"screening\":" + work.findings;
   text += verdict + "}";
@@ -479,9 +510,16 @@ void RunService::finish(Work& work, Outcome outcome) {
         std::nullopt);
 }
 
+// It was accepted, and what stops is only this process: the next one finds it in the ledger.
+void RunService::give_up(Work& work, const Error& error) {
+  if (error.code != Code::kUnavailable) return fail_run(work, error);
+  work.live->end(to_json(work.record), error);
+}
+
 // Belljar could not do its part.
 void RunService::fail_run(Work& work, const Error& error) {
-  metrics_.count("belljar_refusals_total", error.code == Code::kExhausted ? "reason=\"queue\"" : "reason=\"error\"");
+  metrics_.count("belljar_refusals_total",
+                 error.code == Code::kExhausted ? "reason=\"queue\"" : "reason=\"error\"");
   close(work,
         {.state = work.live->is_cancelled() ? ledger::State::kCancelled : ledger::State::kLost,
          .status = "rejected",
@@ -590,12 +628,12 @@ Status RunService::recover() {
       TRY_ASSIGN(const json::value value, parse_json(run.submission));
       TRY_ASSIGN(work->request, read_run_request(value, ""));
       TRY_ASSIGN(work->policy, policy(run.policy));
-      TRY_ASSIGN(const engine::Plan plan, engine::plan_submission(catalog_, *work->policy,
-                                                                  work->request.submission));
+      TRY_ASSIGN(const engine::Plan plan,
+                 engine::plan_submission(catalog_, *work->policy, work->request.submission));
       begin(*work);
       engine::Job job = job_for({.id = run.caller, .address = {}, .key = std::nullopt}, plan, {});
       job.run = [this, work](engine::WardenAccess& access) { this->run(*work, access); };
-      job.give_up = [this, work](const Error& error) { fail_run(*work, error); };
+      job.give_up = [this, work](const Error& error) { give_up(*work, error); };
       return dispatcher_.submit(std::move(job));
     }();
     if (!again) {

@@ -118,6 +118,7 @@ class RunService {
   void run_all(std::span<const std::shared_ptr<Work>> works, engine::WardenAccess& access);
   Result<Outcome> execute(Work& work, engine::WardenAccess& access, bool& told);
   void finish(Work& work, Outcome outcome);
+  void give_up(Work& work, const Error& error);
   void fail_run(Work& work, const Error& error);
   void close(Work& work, const ledger::Ending& ending, std::optional<Error> error);
   void keep(const std::shared_ptr<LiveRun>& live);

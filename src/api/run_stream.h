@@ -18,7 +18,8 @@ class RunStream : public EventStream {
     // Asked before the events: what comes in between is seen the next time.
     const bool over = live_->is_over();
     for (const RunEvent& event : live_->events_after(after_)) {
-      text += "id: " + std::to_string(event.number) + "\nevent: " + event.name + "\ndata: " + event.data + "\n\n";
+      text += "id: " + std::to_string(event.number) + "\nevent: " + event.name +
+              "\ndata: " + event.data + "\n\n";
       after_ = event.number;
     }
     return !over;

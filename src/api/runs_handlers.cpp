@@ -17,6 +17,7 @@ namespace {
 namespace json = boost::json;
 
 constexpr std::size_t kMostInBatch = 1000;
+constexpr std::size_t kMostBatchBytes = 16 * kMiB;
 
 bool asked(const Request& request, std::string_view name) {
   const auto value = request.parameter(name);
@@ -49,11 +50,20 @@ Response stream_of(std::shared_ptr<LiveRun> live, std::uint64_t after) {
   return response;
 }
 
+Response refusal(const Error& error) {
+  if (error.code == Code::kDenied && error.message.starts_with("idempotency_key")) {
+    return problem(409, "Conflict", error.message);
+  }
+  if (error.code == Code::kExhausted)
+    return retry_later(429, error.message, std::chrono::seconds(1));
+  return problem(error);
+}
+
 // Answers when the run has ended.
 void answer_at_end(const std::shared_ptr<LiveRun>& live, bool replayed, const Reply& reply) {
   live->on_end([live, replayed, reply] {
     if (const auto error = live->error()) {
-      Response response = problem(*error);
+      Response response = refusal(*error);
       response.headers.emplace_back("Location", "/v1/runs/" + live->id());
       return reply(std::move(response));
     }
@@ -62,11 +72,6 @@ void answer_at_end(const std::shared_ptr<LiveRun>& live, bool replayed, const Re
     if (replayed) response.headers.emplace_back("Idempotency-Replayed", "true");
     reply(std::move(response));
   });
-}
-
-Response refusal(const Error& error) {
-  if (error.code == Code::kExhausted) return retry_later(429, error.message, std::chrono::seconds(1));
-  return problem(error);
 }
 
 Result<std::vector<RunService::BatchInput>> read_inputs(JsonReader& reader) {
@@ -93,8 +98,7 @@ Result<std::vector<RunService::BatchInput>> read_inputs(JsonReader& reader) {
 }
 
 Status check_media_type(const Request& request) {
-  const std::string_view type = request.header("content-type").value_or("application/json");
-  if (type.substr(0, type.find(';')) == "application/json") return {};
+  if (request.media_type().value_or("application/json") == "application/json") return {};
   return fail(Code::kInvalid, "content-type: must be application/json");
 }
 
@@ -105,7 +109,8 @@ void Service::create_run(const Context& context, const Reply& reply) {
   if (closing_) return reply(problem(503, "Not available now", "the service is shutting down"));
   const auto after = last_event(request);
   if (!after) return reply(problem(after.error()));
-  const Wish wish{.stream = asked(request, "stream"), .wait = asked(request, "wait"), .after = *after};
+  const Wish wish{
+      .stream = asked(request, "stream"), .wait = asked(request, "wait"), .after = *after};
   SubmitOptions options;
   options.idempotency_key = request.header("idempotency-key").value_or("");
   auto upload = read_upload(request);
@@ -120,14 +125,14 @@ void Service::create_run(const Context& context, const Reply& reply) {
     return submit_and_answer(context.caller, *run, options, wish, reply);
   }
   // Unpacked in a cell first; only then is it known what it is.
-  const Status queued = runs_.unpack(
-      context.caller, std::move((*upload)->archive),
-      [this, caller = context.caller, run = std::move((*upload)->request), options, wish,
-       reply](Result<std::vector<File>> files) mutable {
-        if (!files) return reply(problem(files.error().context("archive")));
-        run.submission.files = *std::move(files);
-        submit_and_answer(caller, std::move(run), options, wish, reply);
-      });
+  const Status queued =
+      runs_.unpack(context.caller, std::move((*upload)->archive),
+                   [this, caller = context.caller, run = std::move((*upload)->request), options,
+                    wish, reply](Result<std::vector<File>> files) mutable {
+                     if (!files) return reply(problem(files.error().context("archive")));
+                     run.submission.files = *std::move(files);
+                     submit_and_answer(caller, std::move(run), options, wish, reply);
+                   });
   if (!queued) reply(refusal(queued.error()));
 }
 
@@ -154,7 +159,8 @@ void Service::list_runs(const Context& context, const Reply& reply) {
   if (!context.caller.may("admin")) filter.caller = context.caller.id;
   if (const auto state = request.parameter("state")) {
     filter.state = ledger::parse_state(*state);
-    if (!filter.state) return reply(problem(fail(Code::kInvalid, "state: there is no such state").error()));
+    if (!filter.state)
+      return reply(problem(fail(Code::kInvalid, "state: there is no such state").error()));
   }
   filter.language = request.parameter("language").value_or("");
   filter.batch = request.parameter("batch").value_or("");
@@ -162,12 +168,16 @@ void Service::list_runs(const Context& context, const Reply& reply) {
   if (const auto text = request.parameter("limit")) {
     const auto number = parse_count(*text);
     if (!number || *number == 0 || *number > static_cast<std::uint64_t>(ledger::kMaxPage)) {
-      return reply(problem(fail(Code::kInvalid, "limit: must be 1 to " + std::to_string(ledger::kMaxPage)).error()));
+      return reply(problem(
+          fail(Code::kInvalid, "limit: must be 1 to " + std::to_string(ledger::kMaxPage)).error()));
     }
     limit = static_cast<int>(*number);
   }
   const auto page = store_.list(filter, request.parameter("cursor").value_or(""), limit);
-  if (!page) return reply(problem(page.error()));
+  if (!page) {
+    const bool wrong = page.error().code == Code::kInvalid;
+    return reply(problem(wrong ? page.error().context("cursor") : page.error()));
+  }
   std::string body = "{\"runs\":[";
   for (const ledger::Run& run : page->runs) {
     if (body.back() != '[') body += ',';
@@ -192,10 +202,12 @@ void Service::get_run(const Context& context, const Reply& reply) {
 void Service::cancel_run(const Context& context, const Reply& reply) {
   const Status done = runs_.cancel(context.caller, context.path.at("id"));
   if (!done) {
-    if (done.error().code == Code::kDenied) return reply(problem(409, "Too late", done.error().message));
+    if (done.error().code == Code::kDenied)
+      return reply(problem(409, "Too late", done.error().message));
     return reply(problem(done.error()));
   }
-  reply({.status = 202, .body = json_text(json::object{{"id", context.path.at("id")}, {"state", "cancelling"}})});
+  reply({.status = 202,
+         .body = json_text(json::object{{"id", context.path.at("id")}, {"state", "cancelling"}})});
 }
 
 void Service::run_events(const Context& context, const Reply& reply) {
@@ -218,7 +230,8 @@ void Service::list_artifacts(const Context& context, const Reply& reply) {
   if (!artifacts) return reply(problem(artifacts.error()));
   json::array list;
   for (const ledger::ArtifactInfo& each : *artifacts) {
-    list.push_back({{"path", repair_utf8(each.path)}, {"bytes", each.size}, {"executable", each.executable}});
+    list.push_back(
+        {{"path", repair_utf8(each.path)}, {"bytes", each.size}, {"executable", each.executable}});
   }
   reply({.body = json_text(json::object{{"artifacts", std::move(list)}})});
 }
@@ -257,7 +270,8 @@ void Service::create_batch(const Context& context, const Reply& reply) {
       TRY(reader.finish());
       TRY_ASSIGN(const RunRequest request, read_run_request(*program, "program"));
       TRY_ASSIGN(const auto submitted, runs_.submit_all(context.caller, request, inputs, options));
-      for (const Submitted& each : submitted) list.push_back({{"id", each.id}, {"state", "queued"}});
+      for (const Submitted& each : submitted)
+        list.push_back({{"id", each.id}, {"state", "queued"}});
     }
     return json_text(json::object{{"id", options.batch}, {"runs", std::move(list)}});
   }();
@@ -269,12 +283,14 @@ Result<json::array> Service::submit_runs(const Caller& caller,
                                          const json::value& runs,
                                          const SubmitOptions& options) {
   if (!runs.is_array() || runs.get_array().empty() || runs.get_array().size() > kMostInBatch) {
-    return fail(Code::kInvalid, "runs: must be an array of 1 to " + std::to_string(kMostInBatch) + " runs");
+    return fail(Code::kInvalid,
+                "runs: must be an array of 1 to " + std::to_string(kMostInBatch) + " runs");
   }
   // All are read before the first is taken: one that is wrong leaves nothing behind.
   std::vector<RunRequest> requests;
   for (const json::value& each : runs.get_array()) {
-    TRY_ASSIGN(RunRequest request, read_run_request(each, "runs[" + std::to_string(requests.size()) + "]"));
+    TRY_ASSIGN(RunRequest request,
+               read_run_request(each, "runs[" + std::to_string(requests.size()) + "]"));
     requests.push_back(std::move(request));
   }
   json::array list;
@@ -283,7 +299,9 @@ Result<json::array> Service::submit_runs(const Caller& caller,
     if (submitted) {
       list.push_back({{"id", submitted->id}, {"state", "queued"}});
     } else {
-      list.push_back({{"id", nullptr}, {"state", "rejected"}, {"reason", repair_utf8(submitted.error().message)}});
+      list.push_back({{"id", nullptr},
+                      {"state", "rejected"},
+                      {"reason", repair_utf8(submitted.error().message)}});
     }
   }
   return list;
@@ -295,16 +313,21 @@ void Service::get_batch(const Context& context, const Reply& reply) {
   if (!context.caller.may("admin")) filter.caller = context.caller.id;
   const auto page = store_.list(filter, "", ledger::kMaxPage);
   if (!page) return reply(problem(page.error()));
-  if (page->runs.empty()) return reply(problem(fail(Code::kNotFound, "there is no batch of this id").error()));
+  if (page->runs.empty())
+    return reply(problem(fail(Code::kNotFound, "there is no batch of this id").error()));
   std::string body = "{\"id\":" + json_text(json::value(filter.batch)) + ",\"runs\":[";
   std::size_t ended = 0;
   // The list is newest first; a batch is shown in the order it was sent.
   for (auto run = page->runs.rbegin(); run != page->runs.rend(); ++run) {
     if (body.back() != '[') body += ',';
-    body += to_json(*run);
     if (ledger::has_ended(run->state)) ++ended;
+    // With their outcomes as long as the answer stays readable; each run can be asked for by id.
+    const auto whole =
+        body.size() < kMostBatchBytes ? store_.find(run->id) : Result<ledger::Run>(*run);
+    body += to_json(whole ? *whole : *run);
   }
-  body += "],\"ended\":" + std::to_string(ended) + ",\"total\":" + std::to_string(page->runs.size()) + "}";
+  body += "],\"ended\":" + std::to_string(ended) +
+          ",\"total\":" + std::to_string(page->runs.size()) + "}";
   reply({.body = std::move(body)});
 }
 

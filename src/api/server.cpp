@@ -33,7 +33,7 @@ using Stream = beast::tcp_stream;
 using Parser = http::request_parser<http::string_body>;
 
 constexpr auto kAwait = asio::as_tuple(asio::use_awaitable);
-constexpr std::size_t kMostMessage = 2 * kMiB;   // of a WebSocket
+constexpr std::size_t kMostMessage = 2 * kMiB;  // of a WebSocket
 
 // Sleeps until somebody wakes it; a wake that comes first is not lost.
 class Bell {
@@ -74,13 +74,22 @@ std::string lower(std::string_view text) {
   return made;
 }
 
-// Two lengths, or a length and a coding, are how one request is made to look like two.
-bool is_smuggling(const http::request<http::string_body>& message) {
-  const auto lengths = message.equal_range(http::field::content_length);
-  const auto codings = message.equal_range(http::field::transfer_encoding);
-  const auto length_count = std::distance(lengths.first, lengths.second);
-  const auto coding_count = std::distance(codings.first, codings.second);
-  return length_count > 1 || coding_count > 1 || (length_count > 0 && coding_count > 0);
+// Whether another reader of the same bytes could find another end of this request, or another host
+// in it: two lengths, a length and a coding, a coding that is not read here, two hosts.
+bool is_ambiguous(const http::request<http::string_body>& message) {
+  const auto count = [&message](http::field name) {
+    const auto fields = message.equal_range(name);
+    return std::distance(fields.first, fields.second);
+  };
+  const auto lengths = count(http::field::content_length);
+  const auto codings = count(http::field::transfer_encoding);
+  const auto hosts = count(http::field::host);
+  const auto value = message[http::field::content_length];
+  const std::string_view length(value.data(), value.size());
+  return lengths > 1 || codings > 1 || lengths + codings > 1 ||
+         (lengths == 1 && length.find_first_not_of("0123456789") != std::string_view::npos) ||
+         (codings == 1 && !beast::iequals(message[http::field::transfer_encoding], "chunked")) ||
+         hosts > 1 || (hosts == 0 && message.version() >= 11);
 }
 
 Result<Request> read(const http::request<http::string_body>& message, const std::string& peer) {
@@ -88,7 +97,8 @@ Result<Request> read(const http::request<http::string_body>& message, const std:
   request.method = message.method_string();
   request.peer = peer;
   const std::string_view target(message.target().data(), message.target().size());
-  const auto url = boost::urls::parse_origin_form(boost::core::string_view(target.data(), target.size()));
+  const auto url =
+      boost::urls::parse_origin_form(boost::core::string_view(target.data(), target.size()));
   if (!url) return fail(Code::kInvalid, "the request's target is not a path");
   request.path = url->path();
   if (request.path.find('\0') != std::string::npos || !is_valid_utf8(request.path)) {
@@ -108,7 +118,10 @@ Result<Request> read(const http::request<http::string_body>& message, const std:
   return request;
 }
 
-http::response<http::string_body> to_message(Response response, unsigned version, bool keep_alive, bool head) {
+http::response<http::string_body> to_message(Response response,
+                                             unsigned version,
+                                             bool keep_alive,
+                                             bool head) {
   http::response<http::string_body> message(static_cast<http::status>(response.status), version);
   if (response.status != 204) message.set(http::field::content_type, response.type);
   for (const auto& [name, value] : response.headers) message.set(name, value);
@@ -137,9 +150,8 @@ struct Server::Implementation : std::enable_shared_from_this<Implementation> {
       }
       if (connections >= settings.max_connections) continue;  // closed at once
       ++connections;
-      asio::co_spawn(
-          context, serve(Stream(std::move(socket)), handler),
-          [self = shared_from_this()](const std::exception_ptr&) { self->closed(); });
+      asio::co_spawn(context, serve(Stream(std::move(socket)), handler),
+                     [self = shared_from_this()](const std::exception_ptr&) { self->closed(); });
     }
   }
 
@@ -173,11 +185,20 @@ struct Server::Implementation : std::enable_shared_from_this<Implementation> {
     stream.socket().set_option(tcp::no_delay(true), error);
     const auto remote = stream.socket().remote_endpoint(error);
     const std::string peer = error ? "" : remote.address().to_string();
+    // Chunk extensions mean nothing here; what is sent of them counts as a header does.
+    std::size_t extensions = 0;
+    auto count_extension = [&extensions, this](std::uint64_t, std::string_view text,
+                                               Error_code& failed) {
+      extensions += text.size();
+      if (extensions > settings.max_header) failed = http::error::header_limit;
+    };
     beast::flat_buffer buffer(settings.max_header + settings.max_body + 64 * kKiB);
     for (bool first = true; !stopping; first = false) {
       Parser parser;
+      extensions = 0;
       parser.header_limit(static_cast<std::uint32_t>(settings.max_header));
       parser.body_limit(settings.max_body);
+      parser.on_chunk_header(count_extension);
       stream.expires_after(first ? settings.header_time : settings.idle_time);
       // The first byte may take its time between two requests, the rest of the header may not.
       if (!first && buffer.size() == 0) {
@@ -188,8 +209,8 @@ struct Server::Implementation : std::enable_shared_from_this<Implementation> {
       }
       auto [failed, size] = co_await http::async_read_header(stream, buffer, parser, kAwait);
       if (!failed) {
-        if (is_smuggling(parser.get())) {
-          co_await refuse(stream, 400, "content-length: its length is said more than once");
+        if (is_ambiguous(parser.get())) {
+          co_await refuse(stream, 400, "its length or its host cannot be told for certain");
           co_return;
         }
         if (beast::iequals(parser.get()[http::field::expect], "100-continue")) {
@@ -205,7 +226,8 @@ struct Server::Implementation : std::enable_shared_from_this<Implementation> {
         } else if (failed == http::error::body_limit) {
           co_await refuse(stream, 413, "body: must be at most " + format_bytes(settings.max_body));
         } else if (failed == http::error::header_limit) {
-          co_await refuse(stream, 431, "header: must be at most " + format_bytes(settings.max_header));
+          co_await refuse(stream, 431,
+                          "header: must be at most " + format_bytes(settings.max_header));
         } else if (failed == beast::error::timeout) {
           co_await refuse(stream, 408, "the request took too long to come");
         } else if (failed.category() == make_error_code(http::error::bad_target).category()) {
@@ -226,11 +248,13 @@ struct Server::Implementation : std::enable_shared_from_this<Implementation> {
       bool open = false;
       if (response.socket != nullptr) {
         co_await converse(std::move(stream), message, response.socket);
-      } else if (response.events != nullptr) {
+      } else if (response.events != nullptr && !head) {
         co_await stream_events(stream, std::move(response));
       } else {
         const bool keep = message.keep_alive() && !stopping;
-        open = co_await write(stream, to_message(std::move(response), message.version(), keep, head), head) && keep;
+        open = co_await write(
+                   stream, to_message(std::move(response), message.version(), keep, head), head) &&
+               keep;
       }
       --busy;
       if (!open) {
@@ -240,7 +264,9 @@ struct Server::Implementation : std::enable_shared_from_this<Implementation> {
     }
   }
 
-  asio::awaitable<bool> write(Stream& stream, http::response<http::string_body> message, bool head) {
+  asio::awaitable<bool> write(Stream& stream,
+                              http::response<http::string_body> message,
+                              bool head) {
     stream.expires_after(settings.idle_time);
     http::response_serializer<http::string_body> serializer(message);
     if (head) {

@@ -20,7 +20,7 @@ struct ServerSettings {
   std::size_t handler_threads = 4;
   Nanoseconds header_time = std::chrono::seconds(10);  // for a request to come whole
   Nanoseconds body_time = std::chrono::seconds(60);
-  Nanoseconds idle_time = std::chrono::seconds(75);    // between two requests, and for a write
+  Nanoseconds idle_time = std::chrono::seconds(75);  // between two requests, and for a write
 };
 
 using RequestHandler = std::function<void(const Request&, const Reply&)>;

@@ -95,6 +95,7 @@ class Service {
   void system(const Context& context, const Reply& reply);
   void metrics_page(const Context& context, const Reply& reply);
   void contract(const Context& context, const Reply& reply);
+  void page(const Context& context, const Reply& reply);
 
   // api/dialects/
   void secure_sandbox(const Context& context, const Reply& reply);

@@ -139,7 +139,8 @@ Result<Endpoint> parse_endpoint(std::string_view text) {
 
 Status check(const Settings& settings) {
   TRY_ASSIGN(const Endpoint endpoint, parse_endpoint(settings.listen));
-  if (settings.executor_port > 65535) return fail(Code::kInvalid, "executor-port: must be at most 65535");
+  if (settings.executor_port > 65535)
+    return fail(Code::kInvalid, "executor-port: must be at most 65535");
   if (settings.on_restart != "rerun" && settings.on_restart != "lost") {
     return fail(Code::kInvalid, "on-restart: must be rerun or lost");
   }
@@ -147,7 +148,8 @@ Status check(const Settings& settings) {
     return fail(Code::kInvalid, "sync: must be full or normal");
   }
   TRY(webhook_rules(settings));
-  if (settings.webhook_retry < std::chrono::milliseconds(1) || settings.webhook_retry > std::chrono::hours(1)) {
+  if (settings.webhook_retry < std::chrono::milliseconds(1) ||
+      settings.webhook_retry > std::chrono::hours(1)) {
     return fail(Code::kInvalid, "webhook-retry: must be 1ms to 60m");
   }
   if (settings.max_body == 0 || settings.max_body > kGiB) {
@@ -155,7 +157,8 @@ Status check(const Settings& settings) {
   }
   if (settings.concurrent > 1000) return fail(Code::kInvalid, "concurrent: must be at most 1000");
   if (!parse_bytes(settings.memory_limit)) {
-    return fail(Code::kInvalid, "secure-sandbox-memory (MEMORY_LIMIT): must be a size such as 100m");
+    return fail(Code::kInvalid,
+                "secure-sandbox-memory (MEMORY_LIMIT): must be a size such as 100m");
   }
   LimitOverrides limits;
   if (const Status cpus = set_limit(limits, "cpus", settings.cpu_limit); !cpus) {

@@ -29,41 +29,41 @@ struct Settings {
 
   // Running.
   std::string policy = "default";
-  std::string screening = "default";   // rules where a request names none; "none": no screening
-  std::string runtimes;                // folder of manifests over the built-in ones
-  std::uint64_t concurrent = 0;        // runs at once; 0: twice the processors
+  std::string screening = "default";  // rules where a request names none; "none": no screening
+  std::string runtimes;               // folder of manifests over the built-in ones
+  std::uint64_t concurrent = 0;       // runs at once; 0: twice the processors
   std::uint64_t concurrent_per_caller = 0;  // 0: no limit of its own
-  std::uint64_t memory = 0;            // that runs at once may use together; 0: half of what is there
+  std::uint64_t memory = 0;  // that runs at once may use together; 0: half of what is there
   std::uint64_t queue = 1000;
   std::uint64_t queue_per_caller = 200;
   Nanoseconds queue_wait = std::chrono::seconds(60);
-  std::uint64_t rate = 0;              // requests a minute and caller; 0: no limit
+  std::uint64_t rate = 0;  // requests a minute and caller; 0: no limit
   Nanoseconds drain = std::chrono::seconds(30);
-  std::string on_restart = "rerun";    // or "lost": what becomes of runs that a crash cut off
+  std::string on_restart = "rerun";  // or "lost": what becomes of runs that a crash cut off
 
   // Recording.
-  std::string state_dir;               // where the ledger is
-  std::string sync = "full";           // or "normal": a power cut may lose the last moments
+  std::string state_dir;      // where the ledger is
+  std::string sync = "full";  // or "normal": a power cut may lose the last moments
   std::uint64_t keep_days = 30;
   std::uint64_t keep_bytes = 4 * kGiB;
 
   // Webhooks.
   std::string webhook_ports = "80,443,8080,8443";  // ports and ranges that they may go to
-  std::string webhook_allow;           // networks that they may go to besides the public internet
+  std::string webhook_allow;  // networks that they may go to besides the public internet
   Nanoseconds webhook_retry = std::chrono::seconds(10);  // before the second attempt
-  std::string webhook_dns;             // name servers; empty: the host's
-  std::string webhook_ca;              // certificates of authorities, PEM; empty: the host's
+  std::string webhook_dns;                               // name servers; empty: the host's
+  std::string webhook_ca;  // certificates of authorities, PEM; empty: the host's
 
   // The gateway's user, when the service is started by root.
   std::string user;
 
   // secure-sandbox's own, by the names it documents.
-  std::uint64_t rate_limit = 10;       // RATE_LIMIT: requests a minute and address
-  std::uint64_t execution_timeout = 3; // EXECUTION_TIMEOUT: seconds
-  std::string memory_limit = "100m";   // MEMORY_LIMIT
-  std::string cpu_limit = "1";         // CPU_LIMIT
-  std::uint64_t pids_limit = 64;       // PIDS_LIMIT
-  std::uint64_t max_concurrent = 2;    // MAX_CONCURRENT: runs at once and address
+  std::uint64_t rate_limit = 10;            // RATE_LIMIT: requests a minute and address
+  std::uint64_t execution_timeout = 3;      // EXECUTION_TIMEOUT: seconds
+  std::string memory_limit = "100m";        // MEMORY_LIMIT
+  std::string cpu_limit = "1";              // CPU_LIMIT
+  std::uint64_t pids_limit = 64;            // PIDS_LIMIT
+  std::uint64_t max_concurrent = 2;         // MAX_CONCURRENT: runs at once and address
   std::uint64_t max_code_size = 64 * kKiB;  // MAX_CODE_SIZE: bytes
 };
 

@@ -1,6 +1,7 @@
 // What the service says about itself.
 #include <boost/json.hpp>
 
+#include "api/pages.h"
 #include "api/problem.h"
 #include "api/service.h"
 #include "generated/contract.inc"
@@ -18,14 +19,15 @@ void Service::languages(const Context& /*context*/, const Reply& reply) {
     const auto manifest = catalog_.by_name(name);
     if (!manifest) continue;
     const auto toolchain = runtime::detect(*manifest);
-    json::object language{{"name", manifest->name},
-                          {"title", manifest->title},
-                          {"aliases", json::array(manifest->aliases.begin(), manifest->aliases.end())},
-                          {"extensions", json::array(manifest->extensions.begin(), manifest->extensions.end())},
-                          {"compiled", manifest->compile.has_value()},
-                          {"available", toolchain.has_value()},
-                          {"package", manifest->package},
-                          {"hello", {{"file", manifest->hello.file}, {"source", manifest->hello.source}}}};
+    json::object language{
+        {"name", manifest->name},
+        {"title", manifest->title},
+        {"aliases", json::array(manifest->aliases.begin(), manifest->aliases.end())},
+        {"extensions", json::array(manifest->extensions.begin(), manifest->extensions.end())},
+        {"compiled", manifest->compile.has_value()},
+        {"available", toolchain.has_value()},
+        {"package", manifest->package},
+        {"hello", {{"file", manifest->hello.file}, {"source", manifest->hello.source}}}};
     list.push_back(std::move(language));
   }
   reply({.body = json_text(json::object{{"languages", std::move(list)}})});
@@ -56,7 +58,11 @@ void Service::system(const Context& /*context*/, const Reply& reply) {
       {"rootless", host_.rootless},
       {"policies", std::move(policies)},
       {"default_policy", settings_.policy},
-      {"runs", {{"running", state.running}, {"waiting", state.waiting}, {"concurrent", state.threads}, {"queue", settings_.queue}}},
+      {"runs",
+       {{"running", state.running},
+        {"waiting", state.waiting},
+        {"concurrent", state.threads},
+        {"queue", settings_.queue}}},
   };
   reply({.body = json_text(object)});
 }
@@ -72,6 +78,22 @@ void Service::metrics_page(const Context& /*context*/, const Reply& reply) {
 
 void Service::contract(const Context& /*context*/, const Reply& reply) {
   reply({.type = "application/yaml", .body = std::string(kContract)});
+}
+
+void Service::page(const Context& context, const Reply& reply) {
+  const auto name = context.path.find("file");
+  for (const PageFile& file : documentation_files()) {
+    if (file.name != (name == context.path.end() ? "" : name->second)) continue;
+    Response response{.type = std::string(file.type), .body = std::string(file.content)};
+    response.headers.emplace_back("Cache-Control", "no-cache");
+    // The viewer sets styles on its elements.
+    response.headers.emplace_back("Content-Security-Policy",
+                                  "default-src 'none'; script-src 'self'; style-src 'self' "
+                                  "'unsafe-inline'; img-src 'self' data:; connect-src 'self'; "
+                                  "base-uri 'none'; form-action 'none'; frame-ancestors 'none'");
+    return reply(std::move(response));
+  }
+  reply(problem(404, "Not found", "there is nothing at this path"));
 }
 
 }  // namespace belljar::api

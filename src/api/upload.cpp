@@ -88,24 +88,28 @@ Result<RunRequest> read_query(const Request& request) {
     } else if (name == "arg") {
       submission.args.push_back(value);
     } else if (name == "env") {
-      if (value.find('=') == std::string::npos) return fail(Code::kInvalid, "env: must be NAME=VALUE");
+      if (value.find('=') == std::string::npos)
+        return fail(Code::kInvalid, "env: must be NAME=VALUE");
       submission.env.push_back(value);
     } else if (name == "artifact") {
       submission.artifacts.push_back(value);
     } else if (name == "limit") {
       limits += (limits.empty() ? "" : ",") + value;
     } else if (name != "wait" && name != "stream" && name != "last_event_id") {
-      return fail(Code::kInvalid, quote(name) + ": unknown parameter");
+      return fail(Code::kInvalid, escape_for_terminal(cut_utf8(name, 100)) + ": unknown parameter");
     }
   }
   if (!limits.empty()) {
-    TRY_ASSIGN(submission.limits, parse_limits(limits));
+    auto parsed = parse_limits(limits);
+    if (!parsed) return std::unexpected(parsed.error().context("limit"));
+    submission.limits = *parsed;
   }
   return run;
 }
 
 Result<Upload> read_form(const Request& request, std::string_view type) {
-  TRY_ASSIGN(const auto parts, split_form(request.body, parameter_of(type, "boundary").value_or("")));
+  TRY_ASSIGN(const auto parts,
+             split_form(request.body, parameter_of(type, "boundary").value_or("")));
   Upload upload;
   bool has_archive = false;
   TRY_ASSIGN(upload.request, read_query(request));
@@ -125,7 +129,8 @@ Result<Upload> read_form(const Request& request, std::string_view type) {
       TRY_ASSIGN(upload.request, read_run_request(value, "run"));
       upload.request.submission.files.clear();
     } else {
-      return fail(Code::kInvalid, quote(part.name) + ": unknown part of the form");
+      return fail(Code::kInvalid,
+                  escape_for_terminal(cut_utf8(part.name, 100)) + ": unknown part of the form");
     }
   }
   if (!has_archive) return fail(Code::kInvalid, "archive: the form has no such part");
@@ -136,12 +141,13 @@ Result<Upload> read_form(const Request& request, std::string_view type) {
 
 Result<std::optional<Upload>> read_upload(const Request& request) {
   const std::string_view type = request.header("content-type").value_or("");
-  const std::string_view plain = type.substr(0, type.find(';'));
+  const std::string plain = request.media_type().value_or("");
   if (plain == "multipart/form-data") {
     TRY_ASSIGN(Upload upload, read_form(request, type));
     return std::optional(std::move(upload));
   }
-  if (std::ranges::find(kArchiveTypes, plain) == kArchiveTypes.end()) return std::optional<Upload>();
+  if (std::ranges::find(kArchiveTypes, plain) == kArchiveTypes.end())
+    return std::optional<Upload>();
   Upload upload{.archive = request.body};
   TRY_ASSIGN(upload.request, read_query(request));
   return std::optional(std::move(upload));

@@ -9,7 +9,8 @@
 namespace belljar::app {
 
 Result<int> config_command(Invocation& invocation) {
-  if (invocation.arguments.operands().front() != "check") return fail(Code::kInvalid, "config: must be check");
+  if (invocation.arguments.operands().front() != "check")
+    return fail(Code::kInvalid, "config: must be check");
   TRY_ASSIGN(const api::Settings settings, read_settings(invocation.arguments));
   TRY(write_patiently(STDOUT_FILENO, api::describe(settings)));
   return kExitOk;

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/sysinfo.h>
@@ -39,7 +40,8 @@ class Supervisor {
     TRY(sys::send_message(control_, {reinterpret_cast<const char*>(&message), sizeof message}, {}));
     TRY_ASSIGN(sys::Message answer, sys::receive_message(control_, 256));
     if (answer.fds.size() != 1) {
-      return fail(Code::kUnavailable, answer.bytes.empty() ? "the supervisor is gone" : answer.bytes);
+      return fail(Code::kUnavailable,
+                  answer.bytes.empty() ? "the supervisor is gone" : answer.bytes);
     }
     return std::move(answer.fds.front());
   }
@@ -52,13 +54,15 @@ class Supervisor {
 // Where connections to a warden come from: one warden that all share, and another when it is gone.
 class Wardens {
  public:
-  explicit Wardens(Supervisor& supervisor) : supervisor_(supervisor) {}
+  Wardens(Supervisor& supervisor, api::Metrics& metrics)
+      : supervisor_(supervisor), metrics_(metrics) {}
 
   Result<warden::Client> connect() {
     const std::lock_guard lock(mutex_);
     if (first_) {
       if (auto client = first_->connect()) return client;
       first_.reset();
+      metrics_.count("belljar_warden_restarts_total", "");
     }
     TRY_ASSIGN(Fd socket, supervisor_.request(GatewayMessage::kWarden));
     first_ = warden::Client::adopt(std::move(socket));
@@ -68,6 +72,7 @@ class Wardens {
 
  private:
   Supervisor& supervisor_;
+  api::Metrics& metrics_;
   std::mutex mutex_;
   std::optional<warden::Client> first_;
 };
@@ -83,7 +88,8 @@ engine::DispatcherSettings dispatcher_settings(const api::Settings& settings) {
   ::sysinfo(&host);
   const std::uint64_t memory = host.totalram * host.mem_unit;
   engine::DispatcherSettings made;
-  made.threads = settings.concurrent > 0 ? settings.concurrent : static_cast<std::size_t>(2 * processors);
+  made.threads =
+      settings.concurrent > 0 ? settings.concurrent : static_cast<std::size_t>(2 * processors);
   made.queue = settings.queue;
   made.queue_per_caller = settings.queue_per_caller;
   made.memory = settings.memory > 0 ? settings.memory : memory / 2;
@@ -93,7 +99,9 @@ engine::DispatcherSettings dispatcher_settings(const api::Settings& settings) {
 }
 
 // Forgets old runs, now and then.
-void prune_for_ever(const api::Settings& settings, ledger::Store& store, const std::stop_token& stop) {
+void prune_for_ever(const api::Settings& settings,
+                    ledger::Store& store,
+                    const std::stop_token& stop) {
   const ledger::Retention retention{
       .max_age_ms = static_cast<std::int64_t>(settings.keep_days) * ledger::kDayMs,
       .max_bytes = static_cast<std::int64_t>(settings.keep_bytes)};
@@ -117,8 +125,9 @@ api::RequestHandler logged(api::RequestHandler handler) {
     handler(request, [id, since, trace, method = request.method, path = request.path,
                       peer = request.peer, reply](api::Response response) {
       const double ms = static_cast<double>((sys::now() - since).count()) / 1e6;
-      boost::json::object event{{"request", id}, {"method", repair_utf8(method)}, {"path", path},
-                                {"status", response.status}, {"ms", ms}, {"peer", peer}};
+      boost::json::object event{{"request", id}, {"method", repair_utf8(method)},
+                                {"path", path},  {"status", response.status},
+                                {"ms", ms},      {"peer", peer}};
       for (const auto& [name, value] : response.headers) {
         if (name == "Location") event["location"] = value;
       }
@@ -131,7 +140,8 @@ api::RequestHandler logged(api::RequestHandler handler) {
 }
 
 Status tell_supervisor(GatewayMessage message) {
-  return sys::send_message(kGatewayControlFd, {reinterpret_cast<const char*>(&message), sizeof message}, {});
+  return sys::send_message(kGatewayControlFd,
+                           {reinterpret_cast<const char*>(&message), sizeof message}, {});
 }
 
 Status serve(const api::Settings& settings, Sockets sockets) {
@@ -143,47 +153,59 @@ Status serve(const api::Settings& settings, Sockets sockets) {
   TRY_ASSIGN(const runtime::Catalog catalog, runtime::Catalog::open(settings.runtimes));
   const auto sync = settings.sync == "normal" ? ledger::SqliteOptions::Sync::kNormal
                                               : ledger::SqliteOptions::Sync::kFull;
-  TRY_ASSIGN(const auto store, ledger::SqliteStore::open(settings.state_dir + "/ledger.db", {.sync = sync}));
+  TRY_ASSIGN(const auto store,
+             ledger::SqliteStore::open(settings.state_dir + "/ledger.db", {.sync = sync}));
+  api::Metrics metrics;
   Supervisor supervisor(kGatewayControlFd);
-  Wardens wardens(supervisor);
+  Wardens wardens(supervisor, metrics);
   TRY_ASSIGN(warden::Client first, wardens.connect());
   TRY_ASSIGN(const HostFacts host, first.host());
 
-  api::Metrics metrics;
   const engine::DispatcherSettings limits = dispatcher_settings(settings);
-  std::optional<engine::Dispatcher> dispatcher(std::in_place, limits, [&wardens] { return wardens.connect(); });
+  std::optional<engine::Dispatcher> dispatcher(std::in_place, limits,
+                                               [&wardens] { return wardens.connect(); });
   api::RunService runs(settings, catalog, *store, *dispatcher, metrics);
   TRY(runs.recover());
   api::Service service(settings, catalog, *store, *dispatcher, metrics, runs, host);
   api::Server server({.max_body = settings.max_body, .max_connections = settings.max_connections});
-  TRY(server.listen(std::move(sockets.listener), logged([&service](const api::Request& request, const api::Reply& reply) {
-    service.handle(request, reply);
-  })));
+  TRY(server.listen(std::move(sockets.listener),
+                    logged([&service](const api::Request& request, const api::Reply& reply) {
+                      service.handle(request, reply);
+                    })));
   if (sockets.executor.valid()) {
-    TRY(server.listen(std::move(sockets.executor), logged([&service](const api::Request& request, const api::Reply& reply) {
-      service.handle_executor(request, reply);
-    })));
+    TRY(server.listen(std::move(sockets.executor),
+                      logged([&service](const api::Request& request, const api::Reply& reply) {
+                        service.handle_executor(request, reply);
+                      })));
   }
-  const std::jthread pruner([&settings, &store](const std::stop_token& stop) {
-    prune_for_ever(settings, *store, stop);
-  });
+  const std::jthread pruner(
+      [&settings, &store](const std::stop_token& stop) { prune_for_ever(settings, *store, stop); });
   TRY_ASSIGN(api::WebhookRules webhook_rules, api::webhook_rules(settings));
   TRY_ASSIGN(std::vector<std::string> secrets, api::webhook_secrets(settings.state_dir));
-  api::WebhookOutbox outbox(settings, *store, metrics, std::move(webhook_rules), std::move(secrets),
-                            [&supervisor] { return supervisor.request(GatewayMessage::kSender); }, log_event);
+  api::WebhookOutbox outbox(
+      settings, *store, metrics, std::move(webhook_rules), std::move(secrets),
+      [&supervisor] { return supervisor.request(GatewayMessage::kSender); }, log_event);
   const std::jthread webhooks([&outbox](const std::stop_token& stop) { outbox.run(stop); });
+  std::atomic<bool> drained = true;
   const std::jthread stopper([&] {
     int signal = 0;
     ::sigwait(&signals, &signal);
     log_event("stopping", {{"signal", signal_name(signal)}});
     service.close();
     // What was taken is finished first, so that who waits for it still gets its answer.
-    (void)dispatcher->drain(settings.drain);
-    server.stop(std::chrono::seconds(5));
+    drained = dispatcher->drain(settings.drain);
+    server.stop(drained ? std::chrono::seconds(5) : std::chrono::seconds(0));
   });
   TRY(tell_supervisor(GatewayMessage::kReady));
-  log_event("ready", {{"kernel", host.kernel}, {"cgroup_mode", host.cgroup_mode}, {"concurrent", limits.threads}});
+  log_event(
+      "ready",
+      {{"kernel", host.kernel}, {"cgroup_mode", host.cgroup_mode}, {"concurrent", limits.threads}});
   server.serve();
+  if (!drained) {
+    // What still runs is in the ledger, and the next start runs it again; its cells end with us.
+    log_event("stopped", {{"unfinished", dispatcher->state().running}});
+    ::_exit(0);
+  }
   // Before what its jobs use goes away.
   dispatcher.reset();
   return {};
@@ -214,6 +236,9 @@ Status run(uid_t uid, Sockets sockets) {
     ::setrlimit(RLIMIT_NOFILE, &files);
   }
   TRY(confine_gateway(uid, settings.state_dir));
+  // A gateway that nobody looks after would keep the port and the ledger from the next one. Set
+  // after the change of uid, which clears it; a supervisor that has gone before gives no warden.
+  if (::prctl(PR_SET_PDEATHSIG, SIGKILL) != 0) return fail_errno("PR_SET_PDEATHSIG");
   return serve(settings, std::move(sockets));
 }
 
@@ -222,8 +247,8 @@ Status run(uid_t uid, Sockets sockets) {
 int gateway_main(int argc, char** argv) {
   ::signal(SIGPIPE, SIG_IGN);
   const auto uid = argc > 2 ? parse_count(argv[2]) : fail(Code::kInvalid, "no uid");
-  const Status status = uid ? run(static_cast<uid_t>(*uid), inherit())
-                            : Status(std::unexpected(uid.error()));
+  const Status status =
+      uid ? run(static_cast<uid_t>(*uid), inherit()) : Status(std::unexpected(uid.error()));
   if (status) return 0;
   log_event("gateway_failed", {{"reason", status.error().message}});
   return 1;

@@ -46,8 +46,11 @@ Result<int> history_command(Invocation& invocation) {
       if (!filter.state) return fail(Code::kInvalid, "--state: there is no such state");
     }
     TRY_ASSIGN(const ledger::Page found, store->list(filter, "", limit));
-    if (!json) page = fmt::format("{:<31} {:<25} {:<10} {:<14} {:<11} {}\n", "id", "created", "state", "status", "language", "caller");
-    for (const ledger::Run& run : found.runs) page += json ? escape_json_for_terminal(api::to_json(run)) + "\n" : row(run);
+    if (!json)
+      page = fmt::format("{:<31} {:<25} {:<10} {:<14} {:<11} {}\n", "id", "created", "state",
+                         "status", "language", "caller");
+    for (const ledger::Run& run : found.runs)
+      page += json ? escape_json_for_terminal(api::to_json(run)) + "\n" : row(run);
   }
   TRY(write_patiently(STDOUT_FILENO, page));
   return kExitOk;

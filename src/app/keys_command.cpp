@@ -27,7 +27,8 @@ Result<std::int64_t> number(const Arguments& arguments, std::string_view option)
 Result<std::string> create(ledger::Store& store, const Arguments& arguments) {
   const auto user = arguments.value("for");
   if (!user) return fail(Code::kInvalid, "--for USER says whose key it is");
-  ledger::NewKey key{.user = std::string(*user), .name = std::string(arguments.value("name").value_or("default"))};
+  ledger::NewKey key{.user = std::string(*user),
+                     .name = std::string(arguments.value("name").value_or("default"))};
   for (const std::string_view scope : arguments.values("scope")) key.scopes.emplace_back(scope);
   if (key.scopes.empty()) key.scopes.emplace_back("runs");
   TRY_ASSIGN(key.limits.requests_per_minute, number(arguments, "per-minute"));
@@ -48,7 +49,8 @@ std::string state_of(const ledger::Key& key) {
 
 Result<std::string> list(ledger::Store& store) {
   TRY_ASSIGN(const auto keys, store.list_keys());
-  std::string page = fmt::format("{:<32} {:<8} {:<16} {:<16} {:<16} {}\n", "id", "state", "user", "name", "scopes", "last used");
+  std::string page = fmt::format("{:<32} {:<8} {:<16} {:<16} {:<16} {}\n", "id", "state", "user",
+                                 "name", "scopes", "last used");
   for (const ledger::Key& key : keys) {
     std::string scopes;
     for (const std::string& scope : key.scopes) scopes += (scopes.empty() ? "" : ",") + scope;

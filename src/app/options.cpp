@@ -59,9 +59,9 @@ constexpr std::array kLanguagesOptions{kJson, kRuntimes, kHelp};
 constexpr std::array kReportOptions{kJson, kHelp};
 constexpr std::array kPlainOptions{kHelp};
 
-constexpr OptionSpec kConfig{
-    "config", "FILE", "read settings from FILE; /etc/belljar/belljar.toml where it is there",
-    Completes::kFile};
+constexpr OptionSpec kConfig{"config", "FILE",
+                             "read settings from FILE; /etc/belljar/belljar.toml where it is there",
+                             Completes::kFile};
 constexpr OptionSpec kStateDir{"state-dir", "DIR", "folder of the ledger", Completes::kDirectory};
 
 constexpr Completes completion_of(const api::SettingField& field) {

@@ -6,6 +6,7 @@
 #include <pwd.h>
 #include <signal.h>
 #include <spawn.h>
+#include <sys/file.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -77,19 +78,36 @@ Result<uid_t> gateway_uid(const api::Settings& settings) {
   line = line.substr(0, line.find('\n'));
   for (int i = 0; i < 2; ++i) line = line.substr(line.find(':') + 1);
   const auto number = parse_count(line.substr(0, line.find(':')));
-  if (!number || *number == 0) return fail(Code::kInvalid, "user: " + quote(wanted) + " has no uid of its own");
+  if (!number || *number == 0)
+    return fail(Code::kInvalid, "user: " + quote(wanted) + " has no uid of its own");
   return static_cast<uid_t>(*number);
+}
+
+// Two services on one ledger would each run again what the other one runs.
+Result<Fd> lock_state(const api::Settings& settings) {
+  std::error_code error;
+  std::filesystem::create_directories(settings.state_dir, error);
+  if (error) {
+    return fail(Code::kInvalid, "state-dir: " + quote(settings.state_dir) + ": " + error.message());
+  }
+  TRY_ASSIGN(Fd folder, sys::open_file(settings.state_dir.c_str(), O_RDONLY | O_DIRECTORY));
+  if (::flock(folder.get(), LOCK_EX | LOCK_NB) != 0) {
+    return fail(Code::kUnavailable,
+                "state-dir: another service is using " + quote(settings.state_dir));
+  }
+  return folder;
 }
 
 // Opened and migrated once before the gateway gives up its rights, so that what is wrong with it is
 // told where a person sees it.
 Status prepare_state(const api::Settings& settings, uid_t uid) {
   std::error_code error;
-  std::filesystem::create_directories(settings.state_dir, error);
-  if (error) return fail(Code::kInvalid, "state-dir: " + quote(settings.state_dir) + ": " + error.message());
-  TRY_ASSIGN(const Fd folder, sys::open_file(settings.state_dir.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW));
+  TRY_ASSIGN(const Fd folder,
+             sys::open_file(settings.state_dir.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW));
   if (::fchmod(folder.get(), 0700) != 0) return fail_errno("state-dir: chmod");
-  { TRY_ASSIGN(const auto store, ledger::SqliteStore::open(settings.state_dir + "/ledger.db")); }
+  {
+    TRY_ASSIGN(const auto store, ledger::SqliteStore::open(settings.state_dir + "/ledger.db"));
+  }
   if (::geteuid() != 0) return {};
   if (::fchown(folder.get(), uid, uid) != 0) return fail_errno("state-dir: chown");
   for (const auto& entry : std::filesystem::directory_iterator(settings.state_dir, error)) {
@@ -116,7 +134,10 @@ void notify_systemd(std::string_view state) {
 class Supervisor {
  public:
   Supervisor(const api::Settings& settings, uid_t uid, Fd listener, Fd executor)
-      : settings_(settings), uid_(uid), listener_(std::move(listener)), executor_(std::move(executor)) {}
+      : settings_(settings),
+        uid_(uid),
+        listener_(std::move(listener)),
+        executor_(std::move(executor)) {}
 
   Result<int> run() {
     sigset_t signals;
@@ -184,7 +205,8 @@ class Supervisor {
     for (const char* const word : words) argv.push_back(const_cast<char*>(word));
     argv.push_back(nullptr);
     pid_t child = -1;
-    const int error = ::posix_spawn(&child, "/proc/self/exe", &actions, &attributes, argv.data(), environ);
+    const int error =
+        ::posix_spawn(&child, "/proc/self/exe", &actions, &attributes, argv.data(), environ);
     ::posix_spawnattr_destroy(&attributes);
     ::posix_spawn_file_actions_destroy(&actions);
     if (error != 0) return fail_errno("start " + std::string(*(words.begin() + 1)), error);
@@ -211,7 +233,8 @@ class Supervisor {
   // Each answers with the gateway's end of a socket to what was started.
   Result<Fd> start_warden() {
     TRY_ASSIGN(auto sockets, sys::make_seqpacket());
-    TRY_ASSIGN(const pid_t child, start({"belljar", "warden"}, {{sockets[1].get(), warden::kClientFd}}));
+    TRY_ASSIGN(const pid_t child,
+               start({"belljar", "warden"}, {{sockets[1].get(), warden::kClientFd}}));
     helpers_.emplace(child, "warden_ended");
     return std::move(sockets[0]);
   }
@@ -247,7 +270,8 @@ class Supervisor {
   // Whether all is over.
   Result<bool> reap() {
     int status = 0;
-    for (pid_t pid = ::waitpid(-1, &status, WNOHANG); pid > 0; pid = ::waitpid(-1, &status, WNOHANG)) {
+    for (pid_t pid = ::waitpid(-1, &status, WNOHANG); pid > 0;
+         pid = ::waitpid(-1, &status, WNOHANG)) {
       if (const auto helper = helpers_.extract(pid)) {
         if (status != 0) log_event(helper.mapped(), {{"status", status}});
         continue;
@@ -259,7 +283,8 @@ class Supervisor {
       log_event("gateway_ended", {{"status", status}});
       // One that cannot start is not started for ever.
       constexpr std::size_t kMost = 5;
-      while (!started_.empty() && started_.front() + std::chrono::seconds(30) < sys::now()) started_.pop_front();
+      while (!started_.empty() && started_.front() + std::chrono::seconds(30) < sys::now())
+        started_.pop_front();
       if (started_.size() >= kMost) return true;
       TRY(start_gateway());
     }
@@ -281,6 +306,7 @@ Result<int> serve_command(Invocation& invocation) {
   TRY_ASSIGN(const api::Settings settings, read_settings(invocation.arguments));
   TRY_ASSIGN(const api::Endpoint endpoint, api::parse_endpoint(settings.listen));
   TRY_ASSIGN(const uid_t uid, gateway_uid(settings));
+  TRY_ASSIGN(const Fd lock, lock_state(settings));
   TRY(prepare_state(settings, uid));
   if (!endpoint.loopback && !settings.open_to_all) {
     TRY_ASSIGN(const auto store, ledger::SqliteStore::open(settings.state_dir + "/ledger.db"));
@@ -298,7 +324,9 @@ Result<int> serve_command(Invocation& invocation) {
                                     .port = static_cast<std::uint16_t>(settings.executor_port),
                                     .loopback = true}));
   }
-  const std::string host = endpoint.address.find(':') == std::string::npos ? endpoint.address : "[" + endpoint.address + "]";
+  const std::string host = endpoint.address.find(':') == std::string::npos
+                               ? endpoint.address
+                               : "[" + endpoint.address + "]";
   say("listening on http://" + host + ":" + std::to_string(port_of(listener.get())));
   return Supervisor(settings, uid, std::move(listener), std::move(executor)).run();
 }

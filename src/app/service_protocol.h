@@ -1,4 +1,5 @@
-// What `belljar serve`, the small process that starts the others, and its gateway say to each other.
+// What `belljar serve`, the small process that starts the others, and its gateway say to each
+// other.
 #pragma once
 
 #include <sys/types.h>
@@ -14,7 +15,8 @@ inline constexpr int kGatewayListenFd = 5;
 inline constexpr int kGatewayExecutorFd = 6;  // or closed
 
 // Descriptors of a sender of webhooks when it is executed.
-inline constexpr int kSenderGatewayFd = 3;   // SOCK_SEQPACKET to the gateway, see api/webhook_protocol.h
+inline constexpr int kSenderGatewayFd =
+    3;  // SOCK_SEQPACKET to the gateway, see api/webhook_protocol.h
 inline constexpr int kSenderSettingsFd = 4;  // as the gateway's
 
 enum class GatewayMessage : std::uint8_t {

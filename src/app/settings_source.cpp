@@ -22,8 +22,10 @@ std::string variable(const char* name) {
 
 Result<std::string> usual_state_dir() {
   if (::geteuid() == 0) return "/var/lib/belljar";
-  if (const std::string state = variable("XDG_STATE_HOME"); state.starts_with('/')) return state + "/belljar";
-  if (const std::string home = variable("HOME"); home.starts_with('/')) return home + "/.local/state/belljar";
+  if (const std::string state = variable("XDG_STATE_HOME"); state.starts_with('/'))
+    return state + "/belljar";
+  if (const std::string home = variable("HOME"); home.starts_with('/'))
+    return home + "/.local/state/belljar";
   return fail(Code::kInvalid, "state-dir: neither XDG_STATE_HOME nor HOME says where");
 }
 

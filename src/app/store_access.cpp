@@ -14,7 +14,8 @@ Result<std::unique_ptr<ledger::SqliteStore>> open_store(const Arguments& argumen
   TRY_ASSIGN(const api::Settings settings, read_settings(arguments));
   std::error_code error;
   const bool made = std::filesystem::create_directories(settings.state_dir, error);
-  if (error) return fail(Code::kInvalid, "state-dir: " + quote(settings.state_dir) + ": " + error.message());
+  if (error)
+    return fail(Code::kInvalid, "state-dir: " + quote(settings.state_dir) + ": " + error.message());
   if (made && ::chmod(settings.state_dir.c_str(), 0700) != 0) return fail_errno("state-dir: chmod");
   auto store = ledger::SqliteStore::open(settings.state_dir + "/ledger.db");
   struct stat folder{};

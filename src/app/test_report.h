@@ -14,7 +14,8 @@ namespace belljar::app {
 struct TestResult {
   std::string name;
   Outcome outcome;
-  std::optional<engine::OutputDifference> difference;  // looked for only where the program ended well
+  std::optional<engine::OutputDifference>
+      difference;  // looked for only where the program ended well
 };
 
 bool passed(const TestResult& result);

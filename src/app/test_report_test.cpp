@@ -58,7 +58,8 @@ TEST(TestReport, ColoursOnlyWhenAsked) {
 TEST(TestReport, JsonIsOneObjectWithEveryOutcome) {
   std::vector<TestResult> results{result_of("1", RunStatus::kOk),
                                   result_of("\xff", RunStatus::kTimeout)};
-  results[0].difference = engine::OutputDifference{.line = 2, .expected = "\xfe", .got = std::nullopt};
+  results[0].difference =
+      engine::OutputDifference{.line = 2, .expected = "\xfe", .got = std::nullopt};
   const boost::json::object all = boost::json::parse(tests_json(Outcome{}, results)).as_object();
   EXPECT_EQ(all.at("passed"), 0);
   EXPECT_EQ(all.at("total"), 2);

@@ -51,7 +51,8 @@ Result<TestResult> judge_case(engine::Engine& engine,
   TRY_ASSIGN(Outcome outcome, run_case(engine, prepared, test, signal_fd));
   TestResult result{.name = test.name, .outcome = std::move(outcome), .difference = {}};
   if (result.outcome.status == RunStatus::kOk) {
-    result.difference = engine::first_difference(expected, result.outcome.stages.back().out.data, how);
+    result.difference =
+        engine::first_difference(expected, result.outcome.stages.back().out.data, how);
   }
   return result;
 }
@@ -62,7 +63,8 @@ Result<std::vector<TestResult>> judge_all(const Arguments& arguments,
                                           const engine::Prepared& prepared,
                                           const std::vector<TestCase>& cases,
                                           int signal_fd) {
-  const engine::Compare how = arguments.has("exact") ? engine::Compare::kExact : engine::Compare::kLenient;
+  const engine::Compare how =
+      arguments.has("exact") ? engine::Compare::kExact : engine::Compare::kLenient;
   std::vector<TestResult> results;
   Progress progress(cases.size());
   for (const TestCase& test : cases) {

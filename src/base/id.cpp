@@ -3,8 +3,8 @@
 #include <sys/random.h>
 
 #include <array>
-#include <ctime>
 #include <cstdlib>
+#include <ctime>
 
 namespace belljar {
 

@@ -187,6 +187,11 @@ TEST(Base64, EncodesTheVectorsOfRfc4648) {
       {"\0\0"sv, "AAA="},
   };
   for (const auto& c : cases) EXPECT_EQ(base64_encode(c.bytes), c.text);
+  for (const auto& c : cases) EXPECT_EQ(base64_decode(c.text), c.bytes);
+  for (const std::string_view wrong :
+       {"A", "AA", "AAA", "A===", "AA=A", "AB==", "AAB=", "A\nAA", "AA==AA==", "-_-_"}) {
+    EXPECT_FALSE(base64_decode(wrong)) << wrong;
+  }
 }
 
 TEST(EscapeForTerminal, ShowsWhatWouldAct) {

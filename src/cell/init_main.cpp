@@ -365,8 +365,7 @@ class Init {
     if (got == kEintr || got == kEagain) return;
     // The warden is gone: with pid 1 the whole namespace ends.
     if (got != sizeof command) exit_now(0);
-    const auto number =
-        static_cast<long>(command) - static_cast<long>(InitCommand::kSignal);
+    const auto number = static_cast<long>(command) - static_cast<long>(InitCommand::kSignal);
     if (number > 0 && number <= 64) {
       const AsUser user(arguments_.user);
       if (!main_ended_) call(SYS_kill, kMainPid, number);

@@ -16,6 +16,7 @@ Dispatcher::Dispatcher(const DispatcherSettings& settings, const WardenAccess::C
   for (std::size_t i = 0; i < settings_.threads; ++i) {
     threads_.emplace_back([this, connect] { work(connect); });
   }
+  threads_.emplace_back([this] { watch(); });
 }
 
 Dispatcher::~Dispatcher() {
@@ -122,29 +123,36 @@ void Dispatcher::forget_empty() {
   });
 }
 
-void Dispatcher::work(const WardenAccess::Connect& connect) {
-  // How often the queue is looked through for jobs whose deadline has passed.
+// Gives up what has waited too long, also while every worker is busy.
+void Dispatcher::watch() {
   constexpr auto kLook = std::chrono::milliseconds(100);
-  WardenAccess access(connect);
   std::unique_lock lock(mutex_);
   while (!stopped_) {
     std::vector<Job> late;
     expire(sys::now(), late);
-    std::optional<Job> job = late.empty() ? next() : std::nullopt;
     if (!late.empty()) {
       lock.unlock();
       for (const Job& each : late) {
         each.give_up({.code = Code::kExhausted, .message = "waited too long in the queue"});
       }
+      late.clear();
       lock.lock();
-      continue;
     }
+    if (waiting_ > 0) {
+      changed_.wait_for(lock, kLook);
+    } else {
+      changed_.wait(lock);
+    }
+  }
+}
+
+void Dispatcher::work(const WardenAccess::Connect& connect) {
+  WardenAccess access(connect);
+  std::unique_lock lock(mutex_);
+  while (!stopped_) {
+    std::optional<Job> job = next();
     if (!job) {
-      if (waiting_ > 0) {
-        changed_.wait_for(lock, kLook);
-      } else {
-        changed_.wait(lock);
-      }
+      changed_.wait(lock);
       continue;
     }
     lock.unlock();

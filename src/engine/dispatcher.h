@@ -51,11 +51,11 @@ struct Job {
 };
 
 struct DispatcherSettings {
-  std::size_t threads = 4;           // most jobs at once
-  std::size_t queue = 1000;          // most jobs that wait
+  std::size_t threads = 4;   // most jobs at once
+  std::size_t queue = 1000;  // most jobs that wait
   std::size_t queue_per_caller = 100;
-  std::uint64_t memory = 4 * kGiB;   // that running jobs hold together
-  std::uint64_t cpus_milli = 8000;   // that running jobs hold together
+  std::uint64_t memory = 4 * kGiB;  // that running jobs hold together
+  std::uint64_t cpus_milli = 8000;  // that running jobs hold together
 };
 
 struct DispatcherState {
@@ -82,6 +82,7 @@ class Dispatcher {
 
  private:
   void work(const WardenAccess::Connect& connect);
+  void watch();
   void expire(Nanoseconds now, std::vector<Job>& late);
   std::optional<Job> next();
   void forget_empty();

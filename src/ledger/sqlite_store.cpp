@@ -89,8 +89,9 @@ Status check_new_key(const NewKey& key) {
   return {};
 }
 
-std::unexpected<Error> no_such_run(std::string_view id) {
-  return fail(Code::kNotFound, "there is no run " + quote(id));
+std::unexpected<Error> no_such_run() {
+  // The words that are said of somebody else's run too.
+  return fail(Code::kNotFound, "there is no run of this id");
 }
 
 std::string_view as_text(const Digest& digest) {
@@ -225,7 +226,7 @@ auto SqliteStore::change(const Body& body) -> decltype(body()) {
 Result<std::int64_t> SqliteStore::sequence_of(std::string_view run) {
   TRY_ASSIGN(Query query, connection_.query("SELECT seq FROM runs WHERE id = ?"));
   TRY_ASSIGN(const bool found, query.bind(run).step());
-  if (!found) return no_such_run(run);
+  if (!found) return no_such_run();
   return query.integer(0);
 }
 
@@ -353,7 +354,7 @@ Result<Run> SqliteStore::find(std::string_view id) {
                         "LEFT JOIN submissions ON submissions.run = seq "
                         "LEFT JOIN outcomes ON outcomes.run = seq WHERE runs.id = ?"));
   TRY_ASSIGN(const bool found, query.bind(id).step());
-  if (!found) return no_such_run(id);
+  if (!found) return no_such_run();
   TRY_ASSIGN(Run run, read_run(query));
   run.submission = query.text(13);
   run.outcome = query.text(14);

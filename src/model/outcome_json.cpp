@@ -30,7 +30,8 @@ json::object to_value(const Stream& stream, Base64 base64) {
   const std::string_view whole =
       stream.truncated ? drop_incomplete_end(stream.data) : std::string_view(stream.data);
   json::object object{{"text", text(whole)}};
-  if (base64 == Base64::kAlways || !is_valid_utf8(whole)) object["base64"] = base64_encode(stream.data);
+  if (base64 == Base64::kAlways || !is_valid_utf8(whole))
+    object["base64"] = base64_encode(stream.data);
   object["total_bytes"] = stream.total_bytes;
   object["truncated"] = stream.truncated;
   return object;

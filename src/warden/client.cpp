@@ -11,6 +11,15 @@
 #include "base/sys.h"
 
 namespace belljar::warden {
+namespace {
+
+// A socket whose other end is gone says so in several ways; to a caller they are one.
+Error without_warden(Error error) {
+  if (error.sys != EPIPE && error.sys != ECONNRESET) return error;
+  return {.code = Code::kUnavailable, .sys = error.sys, .message = "the warden has ended"};
+}
+
+}  // namespace
 
 Result<Client> Client::spawn() {
   TRY_ASSIGN(auto sockets, sys::make_seqpacket());
@@ -40,7 +49,9 @@ Client::~Client() {
 }
 
 Result<Reply> Client::receive() {
-  TRY_ASSIGN(const sys::Message message, sys::receive_message(socket_.get(), sizeof(Reply)));
+  const Result<sys::Message> received = sys::receive_message(socket_.get(), sizeof(Reply));
+  if (!received) return std::unexpected(without_warden(received.error()));
+  const sys::Message& message = *received;
   Reply reply;
   if (message.bytes.empty()) return fail(Code::kUnavailable, "the warden has ended");
   if (message.bytes.size() != sizeof reply)
@@ -93,8 +104,10 @@ Result<Client> Client::connect() {
 }
 
 Status Client::send(const Request& request, std::span<const int> fds) {
-  return sys::send_message(socket_.get(), {reinterpret_cast<const char*>(&request), sizeof request},
-                           fds);
+  const Status sent = sys::send_message(
+      socket_.get(), {reinterpret_cast<const char*>(&request), sizeof request}, fds);
+  if (!sent) return std::unexpected(without_warden(sent.error()));
+  return {};
 }
 
 Status Client::end(std::uint64_t id, EndReason reason) {

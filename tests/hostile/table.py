@@ -246,7 +246,7 @@ class Catalogue:
         return sorted(
             identifier
             for identifier in [*self.covered, *self.elsewhere, *self.uncovered]
-            if class_of(identifier) in OURS
+            if class_of(identifier) in OURS and "suite" not in self.elsewhere.get(identifier, {})
         )
 
 

@@ -20,13 +20,15 @@ try:
     code = marshal.loads(data)
     if not isinstance(code, types.CodeType):
         raise TypeError("not a code object")
-except (EOFError, ValueError, TypeError, MemoryError) as error:
-    print(error, file=sys.stderr, flush=True)
+except (EOFError, ValueError, TypeError):
+    print("belljar: the code cannot be read", file=sys.stderr, flush=True)
     os._exit(65)
 del data
 exec(code, {"__name__": "__main__", "__builtins__": __builtins__})
 )";
 constexpr int kUnreadable = 65;
+// With the exit code alone, a program that ends with 65 would be taken for one that was not read.
+constexpr std::string_view kUnreadableWords = "belljar: the code cannot be read\n";
 
 Response result(unsigned status, json::value value) {
   Response response{.status = status};
@@ -42,10 +44,11 @@ bool looks_like_code(std::string_view bytes) {
 Response unreadable(std::string_view bytes) {
   Response response = result(400, "FAIL");
   if (looks_like_code(bytes)) {
-    response.body = json_text(json::object{
-        {"result", "FAIL"},
-        {"msg", "the code object was not made by the version of CPython that runs it; see "
-                "GET /v1/languages for what that is"}});
+    response.body = json_text(
+        json::object{{"result", "FAIL"},
+                     {"msg",
+                      "the code object was not made by the version of CPython that runs it; see "
+                      "GET /v1/languages for what that is"}});
   }
   return response;
 }
@@ -76,7 +79,8 @@ void Service::pysandbox(const Context& context, const Reply& reply) {
     if (outcome->status == RunStatus::kOk) {
       return reply(result(200, json::object{{"out", outcome->out}, {"err", outcome->err}}));
     }
-    if (outcome->exit_code == kUnreadable) return reply(unreadable(bytes));
+    if (outcome->exit_code == kUnreadable && outcome->err == kUnreadableWords)
+      return reply(unreadable(bytes));
     reply(result(500, "FAIL"));
   });
 }

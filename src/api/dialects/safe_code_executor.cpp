@@ -11,10 +11,12 @@ namespace {
 
 namespace json = boost::json;
 
-Response answer(unsigned http, std::string_view status, std::string_view output, std::string_view error) {
+Response answer(unsigned http,
+                std::string_view status,
+                std::string_view output,
+                std::string_view error) {
   Response response{.status = http};
-  response.body =
-      json_text(json::object{{"status", status}, {"output", output}, {"error", error}});
+  response.body = json_text(json::object{{"status", status}, {"output", output}, {"error", error}});
   return response;
 }
 
@@ -61,7 +63,8 @@ void Service::safe_code_executor(const Context& context, const Reply& reply) {
       return reply(answer(503, "rejected", "", error ? error->message : "the run was lost"));
     }
     const bool said = outcome->status == RunStatus::kOk || !outcome->err.empty();
-    reply(answer(200, word_for(outcome->status), outcome->out, said ? outcome->err : outcome->reason));
+    reply(answer(200, word_for(outcome->status), outcome->out,
+                 said ? outcome->err : outcome->reason));
   });
 }
 

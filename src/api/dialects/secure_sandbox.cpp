@@ -6,8 +6,8 @@
 #include "api/problem.h"
 #include "api/service.h"
 #include "base/sys.h"
-#include "screen/sanitizer.h"
 #include "model/json_text.h"
+#include "screen/sanitizer.h"
 
 namespace belljar::api {
 namespace {
@@ -15,16 +15,21 @@ namespace {
 namespace json = boost::json;
 
 // The shape of its framework's validation errors (FastAPI with pydantic 2).
-Response invalid(json::object detail) {
+Response invalid(json::array list) {
   Response response{.status = 422};
-  json::array list;
-  list.push_back(std::move(detail));
   response.body = json_text(json::object{{"detail", std::move(list)}});
   return response;
 }
 
-Response missing(json::array place, const json::value& input) {
-  return invalid({{"type", "missing"}, {"loc", std::move(place)}, {"msg", "Field required"}, {"input", input}});
+json::object missing(json::array place, const json::value& input) {
+  return {
+      {"type", "missing"}, {"loc", std::move(place)}, {"msg", "Field required"}, {"input", input}};
+}
+
+Response invalid(json::object only) {
+  json::array list;
+  list.push_back(std::move(only));
+  return invalid(std::move(list));
 }
 
 Response detail(unsigned status, std::string_view text) {
@@ -35,8 +40,10 @@ Response detail(unsigned status, std::string_view text) {
 
 Response answer(std::string_view out, std::string_view err, int code, Nanoseconds wall) {
   Response response;
-  response.body = json_text(json::object{
-      {"stdout", out}, {"stderr", err}, {"returncode", code}, {"execution_time", round_seconds(wall)}});
+  response.body = json_text(json::object{{"stdout", out},
+                                         {"stderr", err},
+                                         {"returncode", code},
+                                         {"execution_time", round_seconds(wall)}});
   return response;
 }
 
@@ -48,42 +55,46 @@ struct Asked {
 // Nothing where `refusal` says why.
 std::optional<Asked> read(const Request& request, Response& refusal) {
   if (request.body.empty()) {
-    refusal = missing({"body"}, nullptr);
+    refusal = invalid(missing({"body"}, nullptr));
     return std::nullopt;
   }
   const auto value = parse_json(request.body);
   if (!value) {
-    refusal = invalid({{"type", "json_invalid"},
-                       {"loc", {"body", 0}},
-                       {"msg", "JSON decode error"},
-                       {"input", json::object()},
-                       {"ctx", {{"error", value.error().message}}}});
+    refusal = invalid(json::object{{"type", "json_invalid"},
+                                   {"loc", {"body", 0}},
+                                   {"msg", "JSON decode error"},
+                                   {"input", json::object()},
+                                   {"ctx", {{"error", value.error().message}}}});
     return std::nullopt;
   }
   const json::object* const object = value->if_object();
   if (object == nullptr) {
-    refusal = invalid({{"type", "model_attributes_type"},
-                       {"loc", {"body"}},
-                       {"msg", "Input should be a valid dictionary or object to extract fields from"},
-                       {"input", *value}});
+    refusal = invalid(
+        json::object{{"type", "model_attributes_type"},
+                     {"loc", {"body"}},
+                     {"msg", "Input should be a valid dictionary or object to extract fields from"},
+                     {"input", *value}});
     return std::nullopt;
   }
   Asked asked;
-  for (const auto& [name, place] : {std::pair{"code", &asked.code}, std::pair{"input", &asked.input}}) {
+  json::array wrong;  // every member that is, as its framework tells
+  for (const auto& [name, place] :
+       {std::pair{"code", &asked.code}, std::pair{"input", &asked.input}}) {
     const json::value* const field = object->if_contains(name);
     if (field == nullptr) {
-      if (place == &asked.input) continue;
-      refusal = missing({"body", name}, *value);
-      return std::nullopt;
+      if (place == &asked.code) wrong.push_back(missing({"body", name}, *value));
+    } else if (!field->is_string()) {
+      wrong.push_back(json::object{{"type", "string_type"},
+                                   {"loc", {"body", name}},
+                                   {"msg", "Input should be a valid string"},
+                                   {"input", *field}});
+    } else {
+      *place = std::string(field->get_string());
     }
-    if (!field->is_string()) {
-      refusal = invalid({{"type", "string_type"},
-                         {"loc", {"body", name}},
-                         {"msg", "Input should be a valid string"},
-                         {"input", *field}});
-      return std::nullopt;
-    }
-    *place = std::string(field->get_string());
+  }
+  if (!wrong.empty()) {
+    refusal = invalid(std::move(wrong));
+    return std::nullopt;
   }
   return asked;
 }
@@ -106,7 +117,8 @@ void Service::secure_sandbox(const Context& context, const Reply& reply) {
   const std::optional<Asked> asked = read(context.request, refusal);
   if (!asked) return reply(std::move(refusal));
   if (asked->code.size() > settings_.max_code_size) {
-    return reply(detail(413, "Code size exceeds " + std::to_string(settings_.max_code_size) + " bytes"));
+    return reply(
+        detail(413, "Code size exceeds " + std::to_string(settings_.max_code_size) + " bytes"));
   }
   RunRequest request;
   request.policy = "secure-sandbox";
@@ -130,7 +142,8 @@ void Service::secure_sandbox(const Context& context, const Reply& reply) {
   options.concurrent = settings_.max_concurrent;
   const auto submitted = runs_.submit(caller, std::move(request), std::move(options));
   if (!submitted) {
-    const bool busy = submitted.error().code == Code::kExhausted || submitted.error().code == Code::kUnavailable;
+    const bool busy =
+        submitted.error().code == Code::kExhausted || submitted.error().code == Code::kUnavailable;
     return reply(detail(busy ? 503 : 400, submitted.error().message));
   }
   const std::shared_ptr<LiveRun> live = submitted->live;

@@ -1,0 +1,17 @@
+// Pages: the files of /docs, which are part of the program; nothing of them comes from elsewhere.
+#pragma once
+
+#include <span>
+#include <string_view>
+
+namespace belljar::api {
+
+struct PageFile {
+  std::string_view name;  // "" is the page itself
+  std::string_view type;
+  std::string_view content;
+};
+
+std::span<const PageFile> documentation_files();
+
+}  // namespace belljar::api

@@ -1,0 +1,40 @@
+"""What the deployment's tests share: one live service that has seen a bit of everything."""
+
+import pathlib
+import sys
+
+import pytest
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+
+from support.live_service import live_service  # noqa: E402
+
+# What makes a series of each kind appear: runs of both stages and several ends, a refused system
+# call, a request that is turned away.
+PTRACE = "import ctypes; ctypes.CDLL(None).ptrace(0, 0, 0, 0)"
+REQUESTS = (
+    {"language": "python", "source": "print(1)"},
+    {"language": "python", "source": PTRACE},
+    {"language": "python", "source": "while True: pass", "limits": {"wall": "300ms"}},
+    {"language": "c", "source": "int main(void) { return 3; }"},
+)
+
+
+@pytest.fixture(scope="session")
+def service():
+    with live_service() as live:
+        for request in REQUESTS:
+            answer = live.call("POST", "/v1/runs?wait=1", request)
+            assert answer.status == 200, answer
+        answer = live.call("GET", "/v1/runs", headers={"Authorization": "Bearer bj_wrong"})
+        assert answer.status == 401, answer
+        assert live.call("GET", "/nowhere").status == 404
+        yield live
+
+
+@pytest.fixture(scope="session")
+def metrics_page(service):
+    answer = service.call("GET", "/metrics")
+    assert answer.status == 200
+    assert answer.headers["Content-Type"].startswith("text/plain; version=0.0.4")
+    return answer.body.decode()

@@ -1,0 +1,101 @@
+"""The service in a container that has what deploy/compose.yaml gives it, and nothing more."""
+
+import json
+import pathlib
+import sys
+import time
+
+import pytest
+import yaml
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path.append(str(ROOT / "tests/containers"))
+
+import daemon  # noqa: E402
+
+# As the Containerfile makes them.
+FILES = {
+    "etc/passwd": "root:x:0:0::/:/bin/sh\nbelljar:x:1000:1000::/var/lib/belljar:/bin/sh\n",
+    "etc/group": "root:x:0:\nbelljar:x:1000:\n",
+    "etc/subuid": "belljar:100000:65536\n",
+    "etc/subgid": "belljar:100000:65536\n",
+}
+ASK = """
+import json, sys, urllib.request
+request = urllib.request.Request("http://127.0.0.1:8000/v1/runs?wait=1", sys.argv[1].encode(),
+                                 {"Content-Type": "application/json", "Authorization": "Bearer " + sys.argv[2]})
+print(urllib.request.urlopen(request).read().decode())
+"""
+
+
+@pytest.fixture(scope="module")
+def docker(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("files")
+    for name, text in FILES.items():
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_text(text)
+    try:
+        with daemon.docker() as engine, engine.with_image({name: folder / name for name in FILES}):
+            yield engine
+    except daemon.Unavailable as why:
+        pytest.skip(str(why))
+
+
+def flags_of(compose):
+    flags = ["--user", "1000:1000", "--network", "none", "--tmpfs", "/var/lib/belljar:uid=1000,gid=1000"]
+    for option in compose["security_opt"]:
+        name, _, value = option.partition("=")
+        if name == "apparmor" and not pathlib.Path("/sys/kernel/security/apparmor/profiles").exists():
+            continue
+        flags += ["--security-opt", f"{name}={ROOT / 'deploy' / value if name == 'seccomp' else value}"]
+    flags += [word for each in compose["cap_drop"] for word in ("--cap-drop", each)]
+    flags += [word for each in compose["cap_add"] for word in ("--cap-add", each)]
+    environment = {**compose["environment"], "BELLJAR_LISTEN": "0.0.0.0:8000", "BELLJAR_STATE_DIR": "/var/lib/belljar"}
+    flags += [word for name, value in environment.items() for word in ("--env", f"{name}={value}")]
+    return flags
+
+
+@pytest.fixture(scope="module")
+def container(docker):
+    """Its id and a key. The key is made inside: what starts first waits for it."""
+    compose = yaml.safe_load((ROOT / "deploy/compose.yaml").read_text())["services"]["belljar"]
+    script = "belljar keys create --for test > /tmp/key && exec belljar serve"
+    started = docker.call("run", "--detach", *flags_of(compose), docker.image, "sh", "-c", script)
+    assert started.returncode == 0, started.stderr
+    name = started.stdout.strip()
+    try:
+        deadline = time.monotonic() + 60
+        while '"event":"ready"' not in docker.call("logs", name).stderr:
+            assert time.monotonic() < deadline, docker.call("logs", name).stderr
+            time.sleep(0.1)
+        yield name, docker.call("exec", name, "cat", "/tmp/key").stdout.split()[1]
+    finally:
+        docker.call("rm", "--force", name)
+
+
+def run(docker, container, request):
+    name, key = container
+    done = docker.call("exec", name, "python3", "-c", ASK, json.dumps(request), key)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def test_a_run_has_the_walls_that_the_document_promises(docker, container):
+    answer = run(docker, container, {"language": "python", "source": "print(6 * 7)"})
+    stage = answer["outcome"]["stages"][-1]
+    assert stage["stdout"]["text"] == "42\n"
+    assert set(stage["missing_walls"]) == {
+        "private-devices", "memory-limit", "process-limit", "cpu-limit", "cpu-bill"
+    }  # fmt: skip
+
+
+def test_the_clock_holds(docker, container):
+    request = {"language": "python", "source": "while True: pass", "limits": {"wall": "500ms"}}
+    assert run(docker, container, request)["status"] == "timeout"
+
+
+def test_without_a_key_it_does_not_start(docker):
+    compose = yaml.safe_load((ROOT / "deploy/compose.yaml").read_text())["services"]["belljar"]
+    done = docker.call("run", "--rm", *flags_of(compose), docker.image, "belljar", "serve")
+    assert done.returncode != 0
+    assert "belljar keys create" in done.stderr.replace("\n", " ")
