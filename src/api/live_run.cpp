@@ -9,11 +9,31 @@
 #include "model/json_text.h"
 
 namespace belljar::api {
+namespace {
 
-void LiveRun::add_locked(std::string_view name, std::string data) {
-  bytes_ += data.size();
-  events_.push_back(
-      {.number = events_.size() + 1, .name = std::string(name), .data = std::move(data)});
+std::string output_json(std::string_view bytes) {
+  boost::json::object object;
+  if (is_valid_utf8(bytes)) {
+    object["text"] = bytes;
+  } else {
+    object["base64"] = base64_encode(bytes);
+  }
+  return json_text(object);
+}
+
+}  // namespace
+
+void LiveRun::add_locked(std::string_view name, std::string bytes, bool is_output) {
+  // What a program writes in small pieces is one event as long as nobody has its beginning.
+  constexpr std::size_t kMostJoined = 64 * kKiB;
+  if (is_output && events_.size() > taken_ && events_.back().name == name &&
+      events_.back().bytes.size() + bytes.size() <= kMostJoined) {
+    bytes_ += bytes.size();
+    events_.back().bytes += bytes;
+    return;
+  }
+  bytes_ += sizeof(Stored) + bytes.size();
+  events_.push_back({.name = std::string(name), .bytes = std::move(bytes), .is_output = is_output});
 }
 
 void LiveRun::wake(std::vector<std::function<void()>>& sleepers) {
@@ -24,7 +44,7 @@ void LiveRun::add(std::string_view name, std::string data) {
   std::vector<std::function<void()>> sleepers;
   {
     const std::lock_guard lock(mutex_);
-    add_locked(name, std::move(data));
+    add_locked(name, std::move(data), false);
     sleepers.swap(on_more_);
   }
   wake(sleepers);
@@ -33,14 +53,8 @@ void LiveRun::add(std::string_view name, std::string data) {
 void LiveRun::flush_output(engine::OutputStream stream, std::string& held, bool all) {
   const std::string_view ready = all ? std::string_view(held) : drop_incomplete_end(held);
   if (ready.empty()) return;
-  boost::json::object object;
-  if (is_valid_utf8(ready)) {
-    object["text"] = ready;
-  } else {
-    object["base64"] = base64_encode(ready);
-  }
   const std::size_t taken = ready.size();
-  add_locked(stream == engine::OutputStream::kOut ? "stdout" : "stderr", json_text(object));
+  add_locked(stream == engine::OutputStream::kOut ? "stdout" : "stderr", std::string(ready), true);
   held.erase(0, taken);
 }
 
@@ -64,7 +78,7 @@ void LiveRun::end(std::string run_json, std::optional<Error> error) {
     if (over_) return;
     flush_output(engine::OutputStream::kOut, held_out_, true);
     flush_output(engine::OutputStream::kErr, held_err_, true);
-    add_locked("outcome", run_json);
+    add_locked("outcome", run_json, false);
     over_ = true;
     run_json_ = std::move(run_json);
     error_ = std::move(error);
@@ -78,10 +92,17 @@ void LiveRun::end(std::string run_json, std::optional<Error> error) {
   wake(ended);
 }
 
-std::vector<RunEvent> LiveRun::events_after(std::uint64_t after) const {
+std::vector<RunEvent> LiveRun::events_after(std::uint64_t after) {
   const std::lock_guard lock(mutex_);
-  if (after >= events_.size()) return {};
-  return {events_.begin() + static_cast<std::ptrdiff_t>(after), events_.end()};
+  std::vector<RunEvent> events;
+  for (std::uint64_t at = after; at < events_.size(); ++at) {
+    const Stored& stored = events_[at];
+    events.push_back({.number = at + 1,
+                      .name = stored.name,
+                      .data = stored.is_output ? output_json(stored.bytes) : stored.bytes});
+  }
+  taken_ = std::max<std::uint64_t>(taken_, events_.size());
+  return events;
 }
 
 bool LiveRun::is_over() const {

@@ -38,7 +38,7 @@ class LiveRun {
   void end(std::string run_json, std::optional<Error> error);
 
   // Events after number `after`; more come as long as is_over() is false.
-  [[nodiscard]] std::vector<RunEvent> events_after(std::uint64_t after) const;
+  [[nodiscard]] std::vector<RunEvent> events_after(std::uint64_t after);
   [[nodiscard]] bool is_over() const;
   [[nodiscard]] std::string run_json() const;  // when over
   [[nodiscard]] std::optional<Error> error() const;
@@ -58,15 +58,22 @@ class LiveRun {
   Result<Fd> open_control();
 
  private:
+  // Output is kept as it was written, and becomes JSON when somebody takes it.
+  struct Stored {
+    std::string name;
+    std::string bytes;
+    bool is_output = false;
+  };
   void flush_output(engine::OutputStream stream, std::string& held, bool all);
-  void add_locked(std::string_view name, std::string data);
+  void add_locked(std::string_view name, std::string bytes, bool is_output);
   void send(const engine::InputControl& message);
   static void wake(std::vector<std::function<void()>>& sleepers);
 
   const std::string id_;
   const std::string caller_;
   mutable std::mutex mutex_;
-  std::vector<RunEvent> events_;
+  std::vector<Stored> events_;
+  std::uint64_t taken_ = 0;  // the last that somebody has
   std::size_t bytes_ = 0;
   std::string held_out_, held_err_;  // the start of a character whose rest has not come yet
   bool over_ = false;

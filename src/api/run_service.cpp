@@ -285,13 +285,18 @@ Result<Submitted> RunService::submit(const Caller& caller,
                                      SubmitOptions options) {
   TRY_ASSIGN(const Checked checked, check(caller, std::move(request), options));
   const std::shared_ptr<Work> work = checked.work;
-  TRY_ASSIGN(const ledger::Accepted accepted,
-             record(caller, {&work->record, 1}, options.idempotency_key));
-  if (accepted.answer == ledger::Accepted::Answer::kReplayed) {
-    const auto known = live(caller, accepted.id);
-    return Submitted{.live = known ? *known : nullptr, .id = accepted.id, .replayed = true};
-  }
+  // Before the ledger has it: a replay that comes at once must find a run to wait for.
   begin(*work);
+  const auto accepted = record(caller, {&work->record, 1}, options.idempotency_key);
+  if (!accepted || accepted->answer == ledger::Accepted::Answer::kReplayed) {
+    {
+      const std::lock_guard lock(mutex_);
+      live_.erase(work->record.id);
+    }
+    if (!accepted) return std::unexpected(accepted.error());
+    const auto known = live(caller, accepted->id);
+    return Submitted{.live = known ? *known : nullptr, .id = accepted->id, .replayed = true};
+  }
   const Submitted submitted{.live = work->live, .id = work->record.id};
   if (checked.verdict.refused) {
     reject(*work, checked.verdict);

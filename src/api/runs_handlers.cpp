@@ -129,7 +129,7 @@ void Service::create_run(const Context& context, const Reply& reply) {
       runs_.unpack(context.caller, std::move((*upload)->archive),
                    [this, caller = context.caller, run = std::move((*upload)->request), options,
                     wish, reply](Result<std::vector<File>> files) mutable {
-                     if (!files) return reply(problem(files.error().context("archive")));
+                     if (!files) return reply(refusal(files.error()));
                      run.submission.files = *std::move(files);
                      submit_and_answer(caller, std::move(run), options, wish, reply);
                    });

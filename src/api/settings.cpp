@@ -8,6 +8,7 @@
 #include "api/webhook_url.h"
 #include "base/text.h"
 #include "base/toml.h"
+#include "model/builtin_policies.h"
 
 namespace belljar::api {
 namespace {
@@ -166,6 +167,15 @@ Status check(const Settings& settings) {
   }
   if (settings.execution_timeout == 0) {
     return fail(Code::kInvalid, "secure-sandbox-timeout (EXECUTION_TIMEOUT): must be at least 1");
+  }
+  // What no run of POST /execute could have would make each of them fail.
+  TRY_ASSIGN(const Policy policy, builtin_policy("secure-sandbox"));
+  limits.wall = std::chrono::seconds(settings.execution_timeout);
+  limits.memory = *parse_bytes(settings.memory_limit);
+  limits.processes = settings.pids_limit;
+  if (const Status within = check_within(apply(policy.defaults, limits), policy.maximum); !within) {
+    return std::unexpected(
+        within.error().context("secure-sandbox (EXECUTION_TIMEOUT, MEMORY_LIMIT, PIDS_LIMIT)"));
   }
   return {};
 }

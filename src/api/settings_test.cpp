@@ -77,6 +77,9 @@ TEST(Settings, WhatNoSingleOneCanTell) {
   settings.cpu_limit = "fast";
   EXPECT_FALSE(check(settings));
   settings = Settings();
+  settings.pids_limit = 100'000;
+  EXPECT_THAT(check(settings).error().message, HasSubstr("PIDS_LIMIT"));
+  settings = Settings();
   settings.max_body = 0;
   EXPECT_FALSE(check(settings));
 }

@@ -186,12 +186,12 @@ Status restrict_calls() {
 
 Status confine_gateway(uid_t uid, const std::string& state_dir) {
   TRY(drop_identity(uid));
-  // Pseudo-terminals for interactive runs.
+  // Pseudo-terminals are for interactive runs.
   constexpr std::uint64_t kUse = LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_WRITE_FILE;
   return restrict_files({{.path = "/", .access = kRead},
                          {.path = state_dir, .access = kRead | kWrite},
-                         {.path = "/dev/ptmx", .access = kUse},
-                         {.path = "/dev/pts", .access = kUse}});
+                         {.path = "/dev/ptmx", .access = kUse, .needed = false},
+                         {.path = "/dev/pts", .access = kUse, .needed = false}});
 }
 
 Status confine_sender(uid_t uid) {

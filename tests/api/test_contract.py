@@ -176,7 +176,7 @@ SUCCESSES = {
     ("GET", "/v1/batches/{id}", 200), ("GET", "/v1/runs/interactive", 426),
     ("GET", "/v1/languages", 200), ("GET", "/v1/system", 200), ("GET", "/healthz", 200),
     ("GET", "/readyz", 200), ("GET", "/metrics", 200), ("GET", "/openapi.yaml", 200),
-    ("POST", "/execute", 200), ("POST", "/run", 200), ("POST", "/pysandbox", 200),
+    ("GET", "/docs", 200), ("GET", "/docs/{file}", 200), ("POST", "/execute", 200), ("POST", "/run", 200), ("POST", "/pysandbox", 200),
 }  # fmt: skip
 
 
@@ -195,7 +195,7 @@ def test_every_route_answers_as_the_contract_says(service):
     service.look(slept, wait=True)
     batch = service.post("/v1/batches", {"runs": [{"language": "bash", "source": ""}, {"language": "bash", "source": ""}]})
     service.get(f"/v1/batches/{batch.json['id']}")
-    for path in ("/v1/runs/interactive", "/v1/languages", "/v1/system", "/healthz", "/readyz", "/metrics", "/openapi.yaml"):
+    for path in ("/v1/runs/interactive", "/v1/languages", "/v1/system", "/healthz", "/readyz", "/metrics", "/openapi.yaml", "/docs", "/docs/viewer.js"):
         service.get(path)
     service.post("/execute", {"code": "print(input())", "input": "x"})
     service.post("/run", {"code": "print(1)"})
