@@ -477,6 +477,7 @@ def test_tls_is_verified(serve, certificates, authority, host, reason):
             assert receiver.count == 0
 
 
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_old_tls_is_refused(serve, certificates):
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificates / "server.pem", certificates / "server.key")
