@@ -88,7 +88,7 @@ TEST(RunRequest, EachErrorNamesItsField) {
       {R"({"language":"c","source":"","args":"x"})", "args: must be an array of strings"},
       {R"({"language":"c","source":"","env":[]})", "env: must be an object"},
       {R"({"language":"c","source":"","env":{"A=":""}})", "env: a name"},
-      {R"({"language":"c","source":"","limits":{"memory":"lots"}})", "limits: limit memory"},
+      {R"({"language":"c","source":"","limits":{"memory":"lots"}})", "limits.memory: 'lots'"},
       {R"({"language":"c","source":"","limits":{"memory":-1}})", "limits.memory: must be"},
       {R"({"language":"c","source":"","limits":{"memory":1.5}})", "limits.memory: must be a whole"},
       {R"({"language":"c","source":"","limits":{"wall":1,"wall_ms":1}})", "limits.wall_ms"},
