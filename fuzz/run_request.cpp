@@ -11,11 +11,14 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   using namespace belljar;
   const auto value = api::parse_json({reinterpret_cast<const char*>(data), size});
   if (!value) return 0;
-  const auto request = api::read_run_request(*value, "");
+  auto request = api::read_run_request(*value, "");
   if (!request) {
     if (request.error().message.empty()) std::abort();
     return 0;
   }
+  // What the service does with a source: its language says what the file is called.
+  File& first = request->submission.files.front();
+  if (first.path.empty()) first.path = "main";
   const std::string text = api::to_json(*request);
   const auto stored = api::parse_json(text);
   if (!stored) std::abort();

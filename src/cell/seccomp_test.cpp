@@ -402,7 +402,10 @@ std::vector<Row> init_rows() {
   std::vector<Row> rows = {
       {"kill", SYS_kill, {kMinusOne, SIGKILL}, kAllowed},
       {"kill", SYS_kill, {kMinusOne, SIGTERM}, denied},
-      {"kill", SYS_kill, {2, SIGKILL}, denied},
+      {"kill", SYS_kill, {2, SIGINT}, kAllowed},
+      {"kill", SYS_kill, {1, SIGTERM}, denied},
+      {"kill", SYS_kill, {3, SIGTERM}, denied},
+      {"kill", SYS_kill, {0xfffffffe, SIGTERM}, denied},
       {"openat", SYS_openat, {0, 0, O_RDONLY | O_DIRECTORY | O_CLOEXEC}, kAllowed},
       {"openat", SYS_openat, {0, 0, O_WRONLY}, denied},
       {"openat", SYS_openat, {0, 0, O_RDWR}, denied},
