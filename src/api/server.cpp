@@ -8,12 +8,15 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/post.hpp>
+#include <boost/asio/ssl/context.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/thread_pool.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/beast/core.hpp>
 #include <boost/beast/http.hpp>
+#include <boost/beast/ssl.hpp>
 #include <boost/beast/websocket.hpp>
+#include <boost/beast/websocket/ssl.hpp>
 #include <boost/url/parse.hpp>
 #include <boost/url/url_view.hpp>
 
@@ -29,11 +32,18 @@ namespace http = beast::http;
 namespace websocket = beast::websocket;
 using asio::ip::tcp;
 using Error_code = boost::system::error_code;
-using Stream = beast::tcp_stream;
+using Plain = beast::tcp_stream;
+using Secure = beast::ssl_stream<Plain>;
 using Parser = http::request_parser<http::string_body>;
 
 constexpr auto kAwait = asio::as_tuple(asio::use_awaitable);
 constexpr std::size_t kMostMessage = 2 * kMiB;  // of a WebSocket
+
+// What has the clock and the socket, with or without TLS above it.
+template <typename Stream>
+Plain& lowest(Stream& stream) {
+  return beast::get_lowest_layer(stream);
+}
 
 // Sleeps until somebody wakes it; a wake that comes first is not lost.
 class Bell {
@@ -150,7 +160,7 @@ struct Server::Implementation : std::enable_shared_from_this<Implementation> {
       }
       if (connections >= settings.max_connections) continue;  // closed at once
       ++connections;
-      asio::co_spawn(context, serve(Stream(std::move(socket)), handler),
+      asio::co_spawn(context, begin(Plain(std::move(socket)), handler),
                      [self = shared_from_this()](const std::exception_ptr&) { self->closed(); });
     }
   }
@@ -180,10 +190,34 @@ struct Server::Implementation : std::enable_shared_from_this<Implementation> {
     co_return std::move(waiting->response);
   }
 
+  asio::awaitable<void> begin(Plain stream, RequestHandler handler) {
+    if (!tls) {
+      co_await serve(std::move(stream), std::move(handler));
+      co_return;
+    }
+    Secure secure(std::move(stream), *tls);
+    lowest(secure).expires_after(settings.header_time);
+    const auto [failed] = co_await secure.async_handshake(asio::ssl::stream_base::server, kAwait);
+    if (failed) co_return;
+    co_await serve(std::move(secure), std::move(handler));
+  }
+
+  // Says that nothing more comes.
+  template <typename Stream>
+  asio::awaitable<void> finish(Stream& stream) {
+    Error_code error;
+    if constexpr (std::is_same_v<Stream, Secure>) {
+      lowest(stream).expires_after(std::chrono::seconds(1));
+      co_await stream.async_shutdown(kAwait);
+    }
+    lowest(stream).socket().shutdown(tcp::socket::shutdown_send, error);
+  }
+
+  template <typename Stream>
   asio::awaitable<void> serve(Stream stream, RequestHandler handler) {
     Error_code error;
-    stream.socket().set_option(tcp::no_delay(true), error);
-    const auto remote = stream.socket().remote_endpoint(error);
+    lowest(stream).socket().set_option(tcp::no_delay(true), error);
+    const auto remote = lowest(stream).socket().remote_endpoint(error);
     const std::string peer = error ? "" : remote.address().to_string();
     // Chunk extensions mean nothing here; what is sent of them counts as a header does.
     std::size_t extensions = 0;
@@ -199,13 +233,13 @@ struct Server::Implementation : std::enable_shared_from_this<Implementation> {
       parser.header_limit(static_cast<std::uint32_t>(settings.max_header));
       parser.body_limit(settings.max_body);
       parser.on_chunk_header(count_extension);
-      stream.expires_after(first ? settings.header_time : settings.idle_time);
+      lowest(stream).expires_after(first ? settings.header_time : settings.idle_time);
       // The first byte may take its time between two requests, the rest of the header may not.
       if (!first && buffer.size() == 0) {
         const auto [failed, size] = co_await stream.async_read_some(buffer.prepare(4096), kAwait);
         if (failed) co_return;
         buffer.commit(size);
-        stream.expires_after(settings.header_time);
+        lowest(stream).expires_after(settings.header_time);
       }
       auto [failed, size] = co_await http::async_read_header(stream, buffer, parser, kAwait);
       if (!failed) {
@@ -217,12 +251,12 @@ struct Server::Implementation : std::enable_shared_from_this<Implementation> {
           http::response<http::empty_body> go_on(http::status::continue_, 11);
           co_await http::async_write(stream, go_on, kAwait);
         }
-        stream.expires_after(settings.body_time);
+        lowest(stream).expires_after(settings.body_time);
         std::tie(failed, size) = co_await http::async_read(stream, buffer, parser, kAwait);
       }
       if (failed) {
         if (failed == http::error::end_of_stream) {
-          stream.socket().shutdown(tcp::socket::shutdown_send, error);
+          co_await finish(stream);
         } else if (failed == http::error::body_limit) {
           co_await refuse(stream, 413, "body: must be at most " + format_bytes(settings.max_body));
         } else if (failed == http::error::header_limit) {
@@ -242,7 +276,7 @@ struct Server::Implementation : std::enable_shared_from_this<Implementation> {
         co_return;
       }
       ++busy;
-      stream.expires_never();
+      lowest(stream).expires_never();
       const bool head = request->method == "HEAD";
       Response response = co_await answer(handler, *std::move(request));
       bool open = false;
@@ -258,16 +292,17 @@ struct Server::Implementation : std::enable_shared_from_this<Implementation> {
       }
       --busy;
       if (!open) {
-        if (response.socket == nullptr) stream.socket().shutdown(tcp::socket::shutdown_send, error);
+        if (response.socket == nullptr) co_await finish(stream);
         co_return;
       }
     }
   }
 
+  template <typename Stream>
   asio::awaitable<bool> write(Stream& stream,
                               http::response<http::string_body> message,
                               bool head) {
-    stream.expires_after(settings.idle_time);
+    lowest(stream).expires_after(settings.idle_time);
     http::response_serializer<http::string_body> serializer(message);
     if (head) {
       const auto [error, size] = co_await http::async_write_header(stream, serializer, kAwait);
@@ -278,15 +313,15 @@ struct Server::Implementation : std::enable_shared_from_this<Implementation> {
   }
 
   // The connection is closed afterwards: where the next request begins is not known.
+  template <typename Stream>
   asio::awaitable<void> refuse(Stream& stream, unsigned status, std::string detail) {
     Response response = problem(status, "The request is not valid", detail);
-    Error_code error;
     if (co_await write(stream, to_message(std::move(response), 11, false, false), false)) {
       // What still comes in is read and dropped for a moment: closed on unread bytes, the answer
       // would be lost to a reset.
-      stream.socket().shutdown(tcp::socket::shutdown_send, error);
+      co_await finish(stream);
       std::array<char, 16 * kKiB> dropped{};
-      stream.expires_after(std::chrono::seconds(1));
+      lowest(stream).expires_after(std::chrono::seconds(1));
       for (int i = 0; i < 1024; ++i) {
         const auto [failed, size] = co_await stream.async_read_some(asio::buffer(dropped), kAwait);
         if (failed) break;
@@ -294,6 +329,7 @@ struct Server::Implementation : std::enable_shared_from_this<Implementation> {
     }
   }
 
+  template <typename Stream>
   asio::awaitable<void> stream_events(Stream& stream, Response response) {
     http::response<http::empty_body> head(http::status::ok, 11);
     head.set(http::field::content_type, response.type);
@@ -301,7 +337,7 @@ struct Server::Implementation : std::enable_shared_from_this<Implementation> {
     head.keep_alive(false);
     head.chunked(true);
     http::response_serializer<http::empty_body> serializer(head);
-    stream.expires_after(settings.idle_time);
+    lowest(stream).expires_after(settings.idle_time);
     const auto [failed, size] = co_await http::async_write_header(stream, serializer, kAwait);
     if (failed) co_return;
     const auto bell = std::make_shared<Bell>(context.get_executor());
@@ -326,21 +362,20 @@ struct Server::Implementation : std::enable_shared_from_this<Implementation> {
         text = ": still here\n\n";
       }
       if (text.empty()) continue;
-      stream.expires_after(settings.idle_time);
+      lowest(stream).expires_after(settings.idle_time);
       const auto [error, sent] =
           co_await asio::async_write(stream, http::make_chunk(asio::buffer(text)), kAwait);
       if (error) co_return;
     }
-    stream.expires_after(settings.idle_time);
+    lowest(stream).expires_after(settings.idle_time);
     co_await asio::async_write(stream, http::make_chunk_last(), kAwait);
   }
 
-  using Socket = websocket::stream<Stream>;
-
+  template <typename Stream>
   asio::awaitable<void> converse(Stream stream,
                                  const http::request<http::string_body>& message,
                                  std::shared_ptr<SocketPeer> peer) {
-    const auto socket = std::make_shared<Socket>(std::move(stream));
+    const auto socket = std::make_shared<websocket::stream<Stream>>(std::move(stream));
     socket->set_option(websocket::stream_base::timeout::suggested(beast::role_type::server));
     socket->read_message_max(kMostMessage);
     const auto [failed] = co_await socket->async_accept(message, kAwait);
@@ -364,6 +399,7 @@ struct Server::Implementation : std::enable_shared_from_this<Implementation> {
     peer->on_close();
   }
 
+  template <typename Socket>
   asio::awaitable<void> speak(std::shared_ptr<Socket> socket, std::shared_ptr<SocketPeer> peer) {
     const auto bell = std::make_shared<Bell>(context.get_executor());
     for (bool more = true; more;) {
@@ -384,6 +420,7 @@ struct Server::Implementation : std::enable_shared_from_this<Implementation> {
   }
 
   const ServerSettings settings;
+  std::optional<asio::ssl::context> tls;
   asio::io_context context{1};
   asio::thread_pool handlers;
   asio::steady_timer patience;
@@ -399,6 +436,21 @@ Server::Server(const ServerSettings& settings)
 
 Server::~Server() {
   implementation_->handlers.join();
+}
+
+Status Server::use_tls(std::string_view certificates, std::string_view key) {
+  asio::ssl::context context(asio::ssl::context::tls_server);
+  Error_code error;
+  ::SSL_CTX_set_min_proto_version(context.native_handle(), TLS1_2_VERSION);
+  context.use_certificate_chain(asio::buffer(certificates.data(), certificates.size()), error);
+  if (error) return fail(Code::kInvalid, "tls-certificate: " + error.message());
+  context.use_private_key(asio::buffer(key.data(), key.size()), asio::ssl::context::pem, error);
+  if (error) return fail(Code::kInvalid, "tls-key: " + error.message());
+  if (::SSL_CTX_check_private_key(context.native_handle()) != 1) {
+    return fail(Code::kInvalid, "tls-key: is not the key of the certificate");
+  }
+  implementation_->tls.emplace(std::move(context));
+  return {};
 }
 
 Status Server::listen(Fd socket, RequestHandler handler) {

@@ -32,6 +32,8 @@ class Server {
   Server(const Server&) = delete;
   Server& operator=(const Server&) = delete;
 
+  // From here on every connection is TLS 1.2 or 1.3. Both in PEM; the certificate's chain with it.
+  Status use_tls(std::string_view certificates, std::string_view key);
   // Takes a listening stream socket over.
   Status listen(Fd socket, RequestHandler handler);
   // Serves until stop(), then until the requests that are being answered are done or `patience` is

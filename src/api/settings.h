@@ -20,6 +20,8 @@ struct Settings {
   std::string listen = "127.0.0.1:8000";  // ADDRESS:PORT; an IPv6 address in brackets
   std::uint64_t executor_port = 0;        // pysandbox's executor on loopback; 0: none
   bool open_to_all = false;               // another address than loopback without keys
+  std::string tls_certificate;            // PEM file, with its chain; empty: no TLS
+  std::string tls_key;                    // PEM file
   bool require_key = false;               // on loopback too
   std::string proxies;                    // addresses whose X-Forwarded-For is believed
   std::string hosts;                      // more names that this service may be asked by

@@ -19,6 +19,7 @@
 #include "app/confinement.h"
 #include "app/log.h"
 #include "app/service_protocol.h"
+#include "app/submission_files.h"
 #include "base/id.h"
 #include "base/sys.h"
 #include "base/text.h"
@@ -79,7 +80,9 @@ class Wardens {
 
 struct Sockets {
   Fd listener;
-  Fd executor;  // or none
+  Fd executor;     // or none
+  Fd certificate;  // or none, with the key
+  Fd key;
 };
 
 engine::DispatcherSettings dispatcher_settings(const api::Settings& settings) {
@@ -168,6 +171,12 @@ Status serve(const api::Settings& settings, Sockets sockets) {
   TRY(runs.recover());
   api::Service service(settings, catalog, *store, *dispatcher, metrics, runs, host);
   api::Server server({.max_body = settings.max_body, .max_connections = settings.max_connections});
+  if (sockets.key.valid()) {
+    TRY_ASSIGN(const std::string certificates,
+               read_whole(sockets.certificate.get(), "tls-certificate", kMiB));
+    TRY_ASSIGN(const std::string key, read_whole(sockets.key.get(), "tls-key", kMiB));
+    TRY(server.use_tls(certificates, key));
+  }
   TRY(server.listen(std::move(sockets.listener),
                     logged([&service](const api::Request& request, const api::Reply& reply) {
                       service.handle(request, reply);
@@ -215,9 +224,11 @@ Status serve(const api::Settings& settings, Sockets sockets) {
 Sockets inherit() {
   Sockets sockets{.listener = Fd::adopt(kGatewayListenFd)};
   if (::fcntl(kGatewayExecutorFd, F_GETFD) >= 0) sockets.executor = Fd::adopt(kGatewayExecutorFd);
-  for (const int fd : {kGatewayControlFd, kGatewayListenFd, kGatewayExecutorFd}) {
-    ::fcntl(fd, F_SETFD, FD_CLOEXEC);
+  if (::fcntl(kGatewayKeyFd, F_GETFD) >= 0) {
+    sockets.certificate = Fd::adopt(kGatewayCertificateFd);
+    sockets.key = Fd::adopt(kGatewayKeyFd);
   }
+  for (int fd = kGatewayControlFd; fd <= kGatewayKeyFd; ++fd) ::fcntl(fd, F_SETFD, FD_CLOEXEC);
   return sockets;
 }
 

@@ -165,10 +165,17 @@ class Supervisor {
   Status start_gateway() {
     TRY_ASSIGN(auto sockets, sys::make_seqpacket());
     TRY_ASSIGN(const Fd text, sys::sealed_memfd("belljar-settings", api::describe(settings_)));
-    const std::vector<std::pair<int, int>> fds{{sockets[1].get(), kGatewayControlFd},
-                                               {text.get(), kGatewaySettingsFd},
-                                               {listener_.get(), kGatewayListenFd},
-                                               {executor_.get(), kGatewayExecutorFd}};
+    Fd certificate;
+    Fd key;
+    // Opened anew each time, so that a new certificate comes with a new gateway.
+    if (!settings_.tls_certificate.empty()) {
+      TRY_ASSIGN(certificate, sys::open_file(settings_.tls_certificate.c_str(), O_RDONLY));
+      TRY_ASSIGN(key, sys::open_file(settings_.tls_key.c_str(), O_RDONLY));
+    }
+    const std::vector<std::pair<int, int>> fds{
+        {sockets[1].get(), kGatewayControlFd},      {text.get(), kGatewaySettingsFd},
+        {listener_.get(), kGatewayListenFd},        {executor_.get(), kGatewayExecutorFd},
+        {certificate.get(), kGatewayCertificateFd}, {key.get(), kGatewayKeyFd}};
     const std::string uid = std::to_string(uid_);
     TRY_ASSIGN(gateway_, start({"belljar", "gateway", uid.c_str()}, fds));
     control_ = std::move(sockets[0]);
@@ -327,7 +334,8 @@ Result<int> serve_command(Invocation& invocation) {
   const std::string host = endpoint.address.find(':') == std::string::npos
                                ? endpoint.address
                                : "[" + endpoint.address + "]";
-  say("listening on http://" + host + ":" + std::to_string(port_of(listener.get())));
+  say((settings.tls_certificate.empty() ? "listening on http://" : "listening on https://") + host +
+      ":" + std::to_string(port_of(listener.get())));
   return Supervisor(settings, uid, std::move(listener), std::move(executor)).run();
 }
 

@@ -17,7 +17,7 @@ from contract import CONTRACT
 from support.command import binary, environment, wait_until
 
 PATIENCE = 60.0  # seconds, for a machine that is busy with something else
-LISTENING = re.compile(rb"listening on (http://\S+)\n")
+LISTENING = re.compile(rb"listening on (https?://\S+)\n")
 
 
 class Answer:
