@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <boost/json.hpp>
+#include <thread>
 
 #include "api/json_reader.h"
 #include "api/webhook_url.h"
@@ -147,6 +148,21 @@ void make_plain(Outcome& outcome) {
     for (Stream* const stream : {&stage.out, &stage.err}) {
       stream->data = screen::sanitize(stream->data, {});
     }
+  }
+}
+
+// A warden that goes away takes what it had begun with it: the next one gets it from the start,
+// unless somebody has seen of it. More than once, because a dying warden's sockets close one after
+// the other, and the last of them still takes a request.
+template <typename Body>
+Result<Outcome> with_warden(engine::WardenAccess& access, const bool& told, const Body& body) {
+  constexpr int kMostAttempts = 5;
+  for (int attempt = 1;; ++attempt) {
+    Result<Outcome> outcome = body();
+    if (outcome || outcome.error().code != Code::kUnavailable) return outcome;
+    access.drop();
+    if (told || attempt == kMostAttempts) return outcome;
+    std::this_thread::sleep_for(attempt * std::chrono::milliseconds(20));
   }
 }
 
@@ -430,18 +446,12 @@ bool RunService::start(Work& work) {
 void RunService::run(Work& work, engine::WardenAccess& access) {
   if (!start(work)) return;
   bool told = false;
-  Result<Outcome> outcome = execute(work, access, told);
-  if (!outcome && outcome.error().code == Code::kUnavailable && !told) {
-    // The warden went away, and what it had begun with it: the next one gets it from the start.
-    access.drop();
-    outcome = execute(work, access, told);
-  }
-  if (!outcome) {
-    if (outcome.error().code == Code::kUnavailable) access.drop();
+  Result<Outcome> outcome = with_warden(access, told, [&] { return execute(work, access, told); });
+  if (outcome) {
+    finish(work, *std::move(outcome));
+  } else {
     fail_run(work, outcome.error());
-    return;
   }
-  finish(work, *std::move(outcome));
 }
 
 // Compiled once, for the first that has not been cancelled.
@@ -451,7 +461,8 @@ void RunService::run_all(std::span<const std::shared_ptr<Work>> works,
   for (const auto& each : works) {
     Work& work = *each;
     if (!start(work)) continue;
-    const auto outcome = [&]() -> Result<Outcome> {
+    bool told = false;
+    const auto outcome = with_warden(access, told, [&]() -> Result<Outcome> {
       TRY_ASSIGN(warden::Client* const client, access.client());
       TRY_ASSIGN(const Fd control, work.live->open_control());
       engine::Engine engine(*client, catalog_, *work.policy);
@@ -467,12 +478,13 @@ void RunService::run_all(std::span<const std::shared_ptr<Work>> works,
         if (compiled.status == RunStatus::kCancelled) prepared.reset();
         return compiled;
       }
-      return engine.run(*prepared, input, recorder);
-    }();
+      Result<Outcome> ran = engine.run(*prepared, input, recorder);
+      told = recorder.told();
+      return ran;
+    });
     if (outcome) {
       finish(work, *outcome);
     } else {
-      if (outcome.error().code == Code::kUnavailable) access.drop();
       fail_run(work, outcome.error());
     }
   }
