@@ -1,5 +1,7 @@
 #include "api/http.h"
 
+#include "base/text.h"
+
 namespace belljar::api {
 namespace {
 
@@ -19,11 +21,8 @@ std::optional<std::string_view> Request::header(std::string_view name) const {
 std::optional<std::string> Request::media_type() const {
   const auto value = header("content-type");
   if (!value) return std::nullopt;
-  std::string type(value->substr(0, value->find(';')));
+  std::string type = ascii_lower(value->substr(0, value->find(';')));
   while (type.ends_with(' ') || type.ends_with('\t')) type.pop_back();
-  for (char& c : type) {
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  }
   return type;
 }
 

@@ -50,12 +50,8 @@ bool matches(std::string_view pattern,
 }
 
 bool listed(std::string_view list, std::string_view value) {
-  const auto words = split(list, ',');
-  return std::ranges::any_of(words, [value](std::string_view word) {
-    while (word.starts_with(' ')) word.remove_prefix(1);
-    while (word.ends_with(' ')) word.remove_suffix(1);
-    return !word.empty() && word == value;
-  });
+  const auto words = comma_list(list);
+  return std::ranges::find(words, value) != words.end();
 }
 
 // An IPv6 address by its /64: one host has as many addresses there as it likes.
@@ -81,9 +77,7 @@ std::string client_address(const Request& request, std::string_view proxies) {
   auto hops = split(*forwarded, ',');
   std::ranges::reverse(hops);
   for (std::string_view hop : hops) {
-    while (hop.starts_with(' ')) hop.remove_prefix(1);
-    while (hop.ends_with(' ')) hop.remove_suffix(1);
-    const std::string text(hop);
+    const std::string text(trim_blanks(hop));
     in_addr four{};
     in6_addr six{};
     if (::inet_pton(AF_INET, text.c_str(), &four) != 1 &&
@@ -172,10 +166,7 @@ Result<Caller> Service::identify(const Request& request) {
   if (const auto header = request.header("authorization")) {
     // The scheme's case does not count (RFC 9110, section 11.1).
     constexpr std::string_view kBearer = "bearer ";
-    const auto same = [](char a, char b) {
-      return (a >= 'A' && a <= 'Z' ? a - 'A' + 'a' : a) == b;
-    };
-    if (!std::ranges::equal(header->substr(0, kBearer.size()), kBearer, same)) {
+    if (ascii_lower(header->substr(0, kBearer.size())) != kBearer) {
       return fail(Code::kDenied, "authorization: must be \"Bearer \" and a key");
     }
     secret = header->substr(kBearer.size());

@@ -151,6 +151,23 @@ void make_plain(Outcome& outcome) {
   }
 }
 
+// Somebody else's run is not told apart from none.
+std::unexpected<Error> no_such_run() {
+  return fail(Code::kNotFound, "there is no run of this id");
+}
+
+bool is_of(const Caller& caller, const std::string& owner) {
+  return owner == caller.id || caller.may("admin");
+}
+
+void apply(const ledger::Ending& ending, ledger::Run& run) {
+  run.state = ending.state;
+  run.status = ending.status;
+  run.reason = ending.reason;
+  run.outcome = ending.outcome;
+  run.finished_ms = ending.at_ms;
+}
+
 // A warden that goes away takes what it had begun with it: the next one gets it from the start,
 // unless somebody has seen of it. More than once, because a dying warden's sockets close one after
 // the other, and the last of them still takes a request.
@@ -549,11 +566,7 @@ void RunService::fail_run(Work& work, const Error& error) {
 
 void RunService::close(Work& work, const ledger::Ending& ending, std::optional<Error> error) {
   ledger::Run& record = work.record;
-  record.state = ending.state;
-  record.status = ending.status;
-  record.reason = ending.reason;
-  record.outcome = ending.outcome;
-  record.finished_ms = ending.at_ms;
+  apply(ending, record);
   const std::string text = to_json(record);
   ledger::Ending recorded = ending;
   if (!record.webhook.empty()) recorded.notice = text;
@@ -578,26 +591,23 @@ void RunService::keep(const std::shared_ptr<LiveRun>& live) {
 Result<std::shared_ptr<LiveRun>> RunService::live(const Caller& caller, const std::string& id) {
   const std::lock_guard lock(mutex_);
   const auto found = live_.find(id);
-  // Somebody else's run is not told apart from none.
-  if (found == live_.end() || (found->second->caller() != caller.id && !caller.may("admin"))) {
-    return fail(Code::kNotFound, "there is no run of this id");
-  }
+  if (found == live_.end() || !is_of(caller, found->second->caller())) return no_such_run();
   return found->second;
 }
 
+Result<ledger::Run> RunService::find(const Caller& caller, const std::string& id) {
+  TRY_ASSIGN(ledger::Run run, store_.find(id));
+  if (!is_of(caller, run.caller)) return no_such_run();
+  return run;
+}
+
 Result<std::string> RunService::run_json(const Caller& caller, const std::string& id) {
-  TRY_ASSIGN(const ledger::Run run, store_.find(id));
-  if (run.caller != caller.id && !caller.may("admin")) {
-    return fail(Code::kNotFound, "there is no run of this id");
-  }
+  TRY_ASSIGN(const ledger::Run run, find(caller, id));
   return to_json(run);
 }
 
 Status RunService::cancel(const Caller& caller, const std::string& id) {
-  TRY_ASSIGN(const ledger::Run run, store_.find(id));
-  if (run.caller != caller.id && !caller.may("admin")) {
-    return fail(Code::kNotFound, "there is no run of this id");
-  }
+  TRY_ASSIGN(const ledger::Run run, find(caller, id));
   if (ledger::has_ended(run.state)) return fail(Code::kDenied, "the run has ended");
   const auto found = live(caller, id);
   if (!found) return {};
@@ -610,10 +620,7 @@ Status RunService::cancel(const Caller& caller, const std::string& id) {
                         .notice = {},
                         .at_ms = unix_ms()};
   ledger::Run ended = run;
-  ended.state = ending.state;
-  ended.status = ending.status;
-  ended.reason = ending.reason;
-  ended.finished_ms = ending.at_ms;
+  apply(ending, ended);
   const std::string text = to_json(ended);
   if (!run.webhook.empty()) ending.notice = text;
   TRY_ASSIGN(const ledger::Change change, store_.finished(id, ending));

@@ -73,7 +73,9 @@ class RunService {
                 std::string archive,
                 std::function<void(Result<std::vector<File>>)> done);
 
-  // The run as its owner sees it, JSON. kNotFound also for somebody else's.
+  // A run of the caller's, from the ledger. kNotFound also for somebody else's.
+  Result<ledger::Run> find(const Caller& caller, const std::string& id);
+  // The same as JSON.
   Result<std::string> run_json(const Caller& caller, const std::string& id);
   Result<std::shared_ptr<LiveRun>> live(const Caller& caller, const std::string& id);
   // Ends it if it has not ended. kDenied when it has.

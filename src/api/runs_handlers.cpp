@@ -225,7 +225,7 @@ void Service::run_events(const Context& context, const Reply& reply) {
 
 void Service::list_artifacts(const Context& context, const Reply& reply) {
   const std::string& id = context.path.at("id");
-  if (const auto run = runs_.run_json(context.caller, id); !run) return reply(problem(run.error()));
+  if (const auto run = runs_.find(context.caller, id); !run) return reply(problem(run.error()));
   const auto artifacts = store_.artifacts(id);
   if (!artifacts) return reply(problem(artifacts.error()));
   json::array list;
@@ -238,7 +238,7 @@ void Service::list_artifacts(const Context& context, const Reply& reply) {
 
 void Service::get_artifact(const Context& context, const Reply& reply) {
   const std::string& id = context.path.at("id");
-  if (const auto run = runs_.run_json(context.caller, id); !run) return reply(problem(run.error()));
+  if (const auto run = runs_.find(context.caller, id); !run) return reply(problem(run.error()));
   const auto file = store_.artifact(id, context.path.at("path"));
   if (!file) return reply(problem(file.error()));
   // Never anything that a browser would render or run as a page of this service.

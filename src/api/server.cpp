@@ -76,14 +76,6 @@ std::function<void()> ringer(const std::shared_ptr<Bell>& bell) {
   };
 }
 
-std::string lower(std::string_view text) {
-  std::string made(text);
-  for (char& c : made) {
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  }
-  return made;
-}
-
 // Whether another reader of the same bytes could find another end of this request, or another host
 // in it: two lengths, a length and a coding, a coding that is not read here, two hosts.
 bool is_ambiguous(const http::request<http::string_body>& message) {
@@ -120,7 +112,7 @@ Result<Request> read(const http::request<http::string_body>& message, const std:
   for (const auto& field : message) {
     const auto name = field.name_string();
     const auto value = field.value();
-    request.headers.emplace_back(lower({name.data(), name.size()}),
+    request.headers.emplace_back(ascii_lower({name.data(), name.size()}),
                                  std::string(value.data(), value.size()));
   }
   request.body = message.body();

@@ -114,7 +114,6 @@ class Service {
   std::mutex mutex_;
   engine::RateWindow rate_{std::chrono::minutes(1)};
   engine::RateWindow dialect_rate_{std::chrono::minutes(1)};
-  std::map<std::string, std::size_t> dialect_running_;
 };
 
 }  // namespace belljar::api

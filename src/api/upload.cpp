@@ -54,10 +54,7 @@ Result<std::vector<Part>> split_form(std::string_view body, std::string_view bou
     body.remove_prefix(head_end + 4);
     const std::size_t end = body.find(line);
     if (end == std::string_view::npos) return wrong();
-    std::string lower(head);
-    std::ranges::transform(lower, lower.begin(), [](char c) {
-      return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-    });
+    const std::string lower = ascii_lower(head);
     const std::size_t disposition = lower.find("\r\ncontent-disposition:");
     if (disposition == std::string::npos) return wrong();
     std::string_view value = head.substr(disposition + 2);

@@ -145,19 +145,6 @@ Result<PortRange> parse_port_range(std::string_view text) {
   return PortRange{first, last};
 }
 
-// The parts between commas, without blanks; nothing for an empty text.
-std::vector<std::string_view> parts_of(std::string_view text) {
-  std::vector<std::string_view> parts;
-  while (!text.empty()) {
-    std::string_view part = text.substr(0, text.find(','));
-    text.remove_prefix(std::min(text.size(), part.size() + 1));
-    while (part.starts_with(' ')) part.remove_prefix(1);
-    while (part.ends_with(' ')) part.remove_suffix(1);
-    if (!part.empty()) parts.push_back(part);
-  }
-  return parts;
-}
-
 std::uint16_t usual_port(bool tls) {
   return tls ? 443 : 80;
 }
@@ -246,12 +233,12 @@ Status check_address(const WebhookRules& rules,
 
 Result<WebhookRules> webhook_rules(const Settings& settings) {
   WebhookRules rules;
-  for (const std::string_view part : parts_of(settings.webhook_ports)) {
+  for (const std::string_view part : comma_list(settings.webhook_ports)) {
     auto range = parse_port_range(part);
     if (!range) return std::unexpected(range.error().context("webhook-ports"));
     rules.ports.push_back(*range);
   }
-  for (const std::string_view part : parts_of(settings.webhook_allow)) {
+  for (const std::string_view part : comma_list(settings.webhook_allow)) {
     auto network = parse_ip_network(part);
     if (!network) return std::unexpected(network.error().context("webhook-allow"));
     rules.allowed.push_back(*network);
@@ -282,10 +269,7 @@ Result<WebhookUrl> parse_webhook_url(std::string_view text) {
     return wrong("must be a URL of printable ASCII, without blanks or any of \"<>\\^`{|}");
   }
   WebhookUrl url;
-  std::string lower(text);
-  std::ranges::transform(lower, lower.begin(), [](char c) {
-    return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
-  });
+  const std::string lower = ascii_lower(text);
   url.tls = lower.starts_with("https://");
   if (!url.tls && !lower.starts_with("http://"))
     return wrong("must begin with https:// or http://");

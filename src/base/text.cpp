@@ -298,6 +298,30 @@ std::string quote(std::string_view bytes) {
   return out += shown.size() < bytes.size() ? "…'" : "'";
 }
 
+std::string ascii_lower(std::string_view text) {
+  std::string lower(text);
+  for (char& c : lower) {
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  }
+  return lower;
+}
+
+std::string_view trim_blanks(std::string_view text) {
+  while (text.starts_with(' ')) text.remove_prefix(1);
+  while (text.ends_with(' ')) text.remove_suffix(1);
+  return text;
+}
+
+std::vector<std::string_view> comma_list(std::string_view text) {
+  std::vector<std::string_view> parts;
+  while (!text.empty()) {
+    const std::string_view part = text.substr(0, text.find(','));
+    text.remove_prefix(std::min(text.size(), part.size() + 1));
+    if (const std::string_view word = trim_blanks(part); !word.empty()) parts.push_back(word);
+  }
+  return parts;
+}
+
 std::string_view cut_utf8(std::string_view bytes, std::size_t limit) {
   if (bytes.size() <= limit) return bytes;
   for (std::size_t back = 1; back <= std::min<std::size_t>(3, limit); ++back) {

@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace belljar {
 
@@ -52,6 +53,13 @@ std::string escape_json_for_terminal(std::string_view json);
 // Untrusted text as part of a one-line message: in single quotes, everything escaped, newline too,
 // and cut where it is long.
 std::string quote(std::string_view bytes);
+
+// ASCII letters in lower case, every other byte as it is.
+std::string ascii_lower(std::string_view text);
+// Without the blanks (U+0020) at both ends.
+std::string_view trim_blanks(std::string_view text);
+// The parts between commas, each without blanks around it, those that are empty left out.
+std::vector<std::string_view> comma_list(std::string_view text);
 
 // Cuts to at most `limit` bytes without splitting a UTF-8 character.
 std::string_view cut_utf8(std::string_view bytes, std::size_t limit);

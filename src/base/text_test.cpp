@@ -415,5 +415,16 @@ TEST(DropIncompleteEnd, EveryCutOfValidTextBecomesValid) {
   }
 }
 
+TEST(Words, LowerCaseIsOfAsciiOnly) {
+  EXPECT_EQ(ascii_lower("AZaz@[\xc3\x84"), "azaz@[\xc3\x84");
+}
+
+TEST(Words, ACommaListHasNoBlanksAndNoEmptyParts) {
+  EXPECT_EQ(comma_list(" a,b ,, c d ,"), (std::vector<std::string_view>{"a", "b", "c d"}));
+  EXPECT_TRUE(comma_list("").empty());
+  EXPECT_TRUE(comma_list(" , ").empty());
+  EXPECT_EQ(trim_blanks("\ta "), "\ta");
+}
+
 }  // namespace
 }  // namespace belljar

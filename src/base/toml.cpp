@@ -35,4 +35,27 @@ Result<toml::table> parse_toml(std::string_view text) {
   return wrong_line(error.source().begin.line, error.description());
 }
 
+std::unexpected<Error> fail_at(const TomlEntry& entry, std::string_view message) {
+  return fail(Code::kInvalid, entry.path + " (line " +
+                                  std::to_string(entry.node.source().begin.line) +
+                                  "): " + std::string(message));
+}
+
+Result<std::string> read_string(const TomlEntry& entry) {
+  const auto* const value = entry.node.as_string();
+  if (value == nullptr) return fail_at(entry, "must be a string");
+  return value->get();
+}
+
+Result<std::string> read_name(const TomlEntry& entry) {
+  constexpr std::size_t kMaxBytes = 64;
+  constexpr std::string_view kAllowed = "abcdefghijklmnopqrstuvwxyz0123456789-";
+  TRY_ASSIGN(std::string name, read_string(entry));
+  if (name.empty() || name.size() > kMaxBytes ||
+      name.find_first_not_of(kAllowed) != std::string::npos) {
+    return fail_at(entry, "must be 1 to 64 lower-case letters, digits and hyphens");
+  }
+  return name;
+}
+
 }  // namespace belljar

@@ -31,4 +31,16 @@ namespace belljar {
 // characters, which never reach the parser.
 Result<toml::table> parse_toml(std::string_view text);
 
+// One key of a file: where it stands, for messages, and what it holds.
+struct TomlEntry {
+  std::string path;
+  const toml::node& node;
+};
+
+// kInvalid that names the key and its line.
+std::unexpected<Error> fail_at(const TomlEntry& entry, std::string_view message);
+Result<std::string> read_string(const TomlEntry& entry);
+// What a policy, a set of rules or a rule is called.
+Result<std::string> read_name(const TomlEntry& entry);
+
 }  // namespace belljar

@@ -6,19 +6,7 @@
 namespace belljar {
 namespace {
 
-constexpr std::size_t kMaxPolicyName = 64;
-
-// One key of the file: where it stands, for messages, and what it holds.
-struct Entry {
-  std::string path;
-  const toml::node& node;
-};
-
-std::unexpected<Error> fail_at(const Entry& entry, std::string_view message) {
-  return fail(Code::kInvalid, entry.path + " (line " +
-                                  std::to_string(entry.node.source().begin.line) +
-                                  "): " + std::string(message));
-}
+using Entry = TomlEntry;
 
 std::unexpected<Error> unknown_key(const Entry& entry, std::string_view known) {
   return fail_at(entry, "unknown key; there are " + std::string(known));
@@ -28,12 +16,6 @@ Result<const toml::table*> read_table(const Entry& entry) {
   const toml::table* const table = entry.node.as_table();
   if (table == nullptr) return fail_at(entry, "must be a table");
   return table;
-}
-
-Result<std::string> read_string(const Entry& entry) {
-  const auto* const value = entry.node.as_string();
-  if (value == nullptr) return fail_at(entry, "must be a string");
-  return value->get();
 }
 
 Status read_bool(const Entry& entry, bool& out) {
@@ -47,16 +29,6 @@ Status read_why(const Entry& entry) {
   TRY_ASSIGN(const std::string why, read_string(entry));
   if (why.find_first_not_of(" \t\n") == std::string::npos) {
     return fail_at(entry, "must say why in a sentence");
-  }
-  return {};
-}
-
-Status read_name(const Entry& entry, std::string& out) {
-  constexpr std::string_view kAllowed = "abcdefghijklmnopqrstuvwxyz0123456789-";
-  TRY_ASSIGN(out, read_string(entry));
-  if (out.empty() || out.size() > kMaxPolicyName ||
-      out.find_first_not_of(kAllowed) != std::string::npos) {
-    return fail_at(entry, "must be 1 to 64 lower-case letters, digits and hyphens");
   }
   return {};
 }
@@ -176,7 +148,10 @@ Status read_section(const Entry& entry, const Section& section, Policy& policy) 
 
 Status read_key(const Entry& entry, Policy& policy) {
   if (entry.path == "why") return read_why(entry);
-  if (entry.path == "name") return read_name(entry, policy.name);
+  if (entry.path == "name") {
+    TRY_ASSIGN(policy.name, read_name(entry));
+    return {};
+  }
   for (const Section& section : kSections) {
     if (section.name == entry.path) return read_section(entry, section, policy);
   }

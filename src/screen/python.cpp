@@ -5,6 +5,7 @@
 #include <array>
 #include <cstdlib>
 
+#include "base/text.h"
 #include "screen/reader.h"
 
 namespace belljar::screen {
@@ -386,13 +387,7 @@ class PythonReader final : public Reader {
     auto object = constant(field(function, "object"), depth + 1);
     if (!object) return std::nullopt;
     if (name == "decode" || name == "strip") return object;
-    if (name == "lower") {
-      std::string lower = *object;
-      for (char& c : lower) {
-        if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-      }
-      return lower;
-    }
+    if (name == "lower") return ascii_lower(*object);
     if (name == "join" && (is(first, "list") || is(first, "tuple"))) {
       return joined(first, *object, depth);
     }

@@ -17,23 +17,7 @@ constexpr std::size_t kMaxRules = 1000;
 constexpr std::size_t kMaxNames = 1000;
 constexpr std::size_t kMaxNameBytes = 256;
 
-// One key of the file: where it stands, for messages, and what it holds.
-struct Entry {
-  std::string path;
-  const toml::node& node;
-};
-
-std::unexpected<Error> fail_at(const Entry& entry, std::string_view message) {
-  return fail(Code::kInvalid, entry.path + " (line " +
-                                  std::to_string(entry.node.source().begin.line) +
-                                  "): " + std::string(message));
-}
-
-Result<std::string> read_string(const Entry& entry) {
-  const auto* const value = entry.node.as_string();
-  if (value == nullptr) return fail_at(entry, "must be a string");
-  return value->get();
-}
+using Entry = TomlEntry;
 
 Result<std::string> read_sentence(const Entry& entry) {
   TRY_ASSIGN(std::string text, read_string(entry));
@@ -41,15 +25,6 @@ Result<std::string> read_sentence(const Entry& entry) {
     return fail_at(entry, "must say something");
   }
   return text;
-}
-
-Result<std::string> read_id(const Entry& entry) {
-  constexpr std::string_view kAllowed = "abcdefghijklmnopqrstuvwxyz0123456789-";
-  TRY_ASSIGN(std::string id, read_string(entry));
-  if (id.empty() || id.size() > 64 || id.find_first_not_of(kAllowed) != std::string::npos) {
-    return fail_at(entry, "must be 1 to 64 lower-case letters, digits and hyphens");
-  }
-  return id;
 }
 
 Result<std::vector<std::string>> read_strings(const Entry& entry) {
@@ -146,7 +121,7 @@ Status check_names(const Entry& entry, const Rule& rule) {
 
 Status read_rule_key(const Entry& entry, std::string_view key, Rule& rule) {
   if (key == "id") {
-    TRY_ASSIGN(rule.id, read_id(entry));
+    TRY_ASSIGN(rule.id, read_name(entry));
   } else if (key == "languages") {
     TRY_ASSIGN(rule.languages, read_strings(entry));
     for (const std::string& name : rule.languages) TRY(check_language(entry, name));
@@ -242,7 +217,7 @@ Status read_rules(const Entry& entry, Action usual, RuleSet& set) {
 
 Status read_key(const Entry& entry, RuleSet& set) {
   if (entry.path == "name") {
-    TRY_ASSIGN(set.name, read_id(entry));
+    TRY_ASSIGN(set.name, read_name(entry));
   } else if (entry.path == "why") {
     TRY(read_sentence(entry));
   } else if (entry.path == "message") {

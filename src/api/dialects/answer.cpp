@@ -25,6 +25,21 @@ RunStatus status_of(std::string_view name) {
 
 }  // namespace
 
+std::optional<std::string> text_member(const json::value& body, std::string_view name) {
+  const json::object* const object = body.if_object();
+  const json::value* const member = object != nullptr ? object->if_contains(name) : nullptr;
+  if (member == nullptr || !member->is_string()) return std::nullopt;
+  return std::string(member->get_string());
+}
+
+RunRequest python_program(std::string source) {
+  RunRequest request;
+  request.submission.language = "python";
+  request.submission.entry = "main.py";
+  request.submission.files.push_back({.path = "main.py", .content = std::move(source)});
+  return request;
+}
+
 std::optional<DialectOutcome> read_outcome(std::string_view run_json) {
   json::error_code error;
   const json::value value = json::parse(run_json, error);
@@ -39,9 +54,6 @@ std::optional<DialectOutcome> read_outcome(std::string_view run_json) {
   const json::object& stage = stages.back().as_object();
   made.out = text_of(stage, "stdout");
   made.err = text_of(stage, "stderr");
-  for (const char* const stream : {"stdout", "stderr"}) {
-    if (stage.at(stream).as_object().at("truncated").as_bool()) made.truncated = true;
-  }
   const json::value& wall = stage.at("usage").as_object().at("wall_ms");
   made.wall = Nanoseconds(static_cast<std::int64_t>(wall.to_number<double>() * 1e6));
   if (const json::value* const code = stage.if_contains("exit_code")) {

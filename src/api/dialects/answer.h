@@ -1,7 +1,8 @@
 // What the dialects share: one Python program, run as a submission, with the answer in their words.
 #pragma once
 
-#include <functional>
+#include <boost/json/value.hpp>
+#include <optional>
 #include <string>
 
 #include "api/run_service.h"
@@ -14,9 +15,14 @@ struct DialectOutcome {
   std::string reason;
   int exit_code = 0;  // 128 and the signal's number where there is none, as a shell has it
   std::string out, err;
-  bool truncated = false;  // more was written than was kept
   Nanoseconds wall{};
 };
+
+// The text of a body's member, or nothing where the body is not an object with such a text.
+std::optional<std::string> text_member(const boost::json::value& body, std::string_view name);
+
+// A Python program as a request, whose language, file and entry are set and nothing else.
+RunRequest python_program(std::string source);
 
 // From the JSON of a run (RunService::run_json). Nothing where the run has no outcome.
 std::optional<DialectOutcome> read_outcome(std::string_view run_json);

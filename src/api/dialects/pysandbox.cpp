@@ -57,19 +57,14 @@ Response unreadable(std::string_view bytes) {
 
 void Service::pysandbox(const Context& context, const Reply& reply) {
   const auto value = parse_json(context.request.body);
-  const json::object* const object = value ? value->if_object() : nullptr;
-  const json::value* const code = object != nullptr ? object->if_contains("code") : nullptr;
-  if (code == nullptr || !code->is_string()) return reply(result(400, "FAIL"));
-  const auto bytes = base64_decode(code->get_string());
+  const auto code = value ? text_member(*value, "code") : std::nullopt;
+  if (!code) return reply(result(400, "FAIL"));
+  const auto bytes = base64_decode(*code);
   if (!bytes) return reply(result(400, "FAIL"));
 
-  RunRequest request;
+  RunRequest request = python_program(std::string(kDriver));
   request.screening = "none";  // its client screens the source; bytecode has none
-  Submission& submission = request.submission;
-  submission.language = "python";
-  submission.entry = "main.py";
-  submission.files.push_back({.path = "main.py", .content = std::string(kDriver)});
-  submission.files.push_back({.path = "code.bin", .content = *bytes});
+  request.submission.files.push_back({.path = "code.bin", .content = *bytes});
   const auto submitted = runs_.submit(context.caller, std::move(request), {});
   if (!submitted) return reply(result(500, "FAIL"));
   const std::shared_ptr<LiveRun> live = submitted->live;

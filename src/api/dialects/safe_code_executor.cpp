@@ -38,18 +38,11 @@ std::string_view word_for(RunStatus status) {
 void Service::safe_code_executor(const Context& context, const Reply& reply) {
   const auto value = parse_json(context.request.body);
   if (!value) return reply(answer(400, "rejected", "", value.error().message));
-  const json::object* const object = value->if_object();
-  const json::value* const code = object != nullptr ? object->if_contains("code") : nullptr;
-  if (code == nullptr || !code->is_string()) {
-    return reply(answer(400, "rejected", "", "code: must be a string"));
-  }
-  RunRequest request;
+  const auto code = text_member(*value, "code");
+  if (!code) return reply(answer(400, "rejected", "", "code: must be a string"));
+  RunRequest request = python_program(*code);
   request.policy = "safe-code-executor";
   request.screening = "none";
-  Submission& submission = request.submission;
-  submission.language = "python";
-  submission.entry = "main.py";
-  submission.files.push_back({.path = "main.py", .content = std::string(code->get_string())});
   const auto submitted = runs_.submit(context.caller, std::move(request), {});
   if (!submitted) {
     const bool busy = submitted.error().code == Code::kExhausted;

@@ -120,14 +120,11 @@ void Service::secure_sandbox(const Context& context, const Reply& reply) {
     return reply(
         detail(413, "Code size exceeds " + std::to_string(settings_.max_code_size) + " bytes"));
   }
-  RunRequest request;
+  RunRequest request = python_program(asked->code);
   request.policy = "secure-sandbox";
   request.screening = "secure-sandbox";
   request.input = asked->input;
   Submission& submission = request.submission;
-  submission.language = "python";
-  submission.entry = "main.py";
-  submission.files.push_back({.path = "main.py", .content = asked->code});
   submission.limits.wall = std::chrono::seconds(settings_.execution_timeout);
   submission.limits.cpu = submission.limits.wall;
   submission.limits.processes = settings_.pids_limit;
@@ -137,10 +134,9 @@ void Service::secure_sandbox(const Context& context, const Reply& reply) {
   if (const auto memory = parse_bytes(settings_.memory_limit)) submission.limits.memory = *memory;
   (void)set_limit(submission.limits, "cpus", settings_.cpu_limit).has_value();
 
-  Caller caller = context.caller;
   SubmitOptions options;
   options.concurrent = settings_.max_concurrent;
-  const auto submitted = runs_.submit(caller, std::move(request), std::move(options));
+  const auto submitted = runs_.submit(context.caller, std::move(request), std::move(options));
   if (!submitted) {
     const bool busy =
         submitted.error().code == Code::kExhausted || submitted.error().code == Code::kUnavailable;
