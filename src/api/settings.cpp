@@ -159,6 +159,7 @@ Status check(const Settings& settings) {
   if (settings.max_body == 0 || settings.max_body > kGiB) {
     return fail(Code::kInvalid, "max-body: must be 1 byte to 1 GiB");
   }
+  if (settings.pool > 256) return fail(Code::kInvalid, "pool: must be at most 256");
   if (settings.concurrent > 1000) return fail(Code::kInvalid, "concurrent: must be at most 1000");
   if (!parse_bytes(settings.memory_limit)) {
     return fail(Code::kInvalid,

@@ -55,8 +55,8 @@ class Supervisor {
 // Where connections to a warden come from: one warden that all share, and another when it is gone.
 class Wardens {
  public:
-  Wardens(Supervisor& supervisor, api::Metrics& metrics)
-      : supervisor_(supervisor), metrics_(metrics) {}
+  Wardens(Supervisor& supervisor, api::Metrics& metrics, std::uint64_t pool)
+      : supervisor_(supervisor), metrics_(metrics), pool_(pool) {}
 
   Result<warden::Client> connect() {
     const std::lock_guard lock(mutex_);
@@ -68,12 +68,14 @@ class Wardens {
     TRY_ASSIGN(Fd socket, supervisor_.request(GatewayMessage::kWarden));
     first_ = warden::Client::adopt(std::move(socket));
     TRY(first_->host());
+    TRY(first_->keep(static_cast<std::uint32_t>(pool_)));
     return first_->connect();
   }
 
  private:
   Supervisor& supervisor_;
   api::Metrics& metrics_;
+  std::uint64_t pool_;
   std::mutex mutex_;
   std::optional<warden::Client> first_;
 };
@@ -160,7 +162,7 @@ Status serve(const api::Settings& settings, Sockets sockets) {
              ledger::SqliteStore::open(settings.state_dir + "/ledger.db", {.sync = sync}));
   api::Metrics metrics;
   Supervisor supervisor(kGatewayControlFd);
-  Wardens wardens(supervisor, metrics);
+  Wardens wardens(supervisor, metrics, settings.pool);
   TRY_ASSIGN(warden::Client first, wardens.connect());
   TRY_ASSIGN(const HostFacts host, first.host());
 

@@ -13,6 +13,7 @@
 #include "cell/enter_locks.h"
 #include "cell/enter_mounts.h"
 #include "cell/enter_processes.h"
+#include "cell/handover.h"
 #include "cell/init_protocol.h"
 
 namespace belljar::cell {
@@ -34,6 +35,28 @@ class Steps {
   int report_;
 };
 
+// The program's process of a parked cell: waits, takes its files and streams, and runs. From here on
+// the heap is allowed; this process is single-threaded and behind every lock.
+[[noreturn]] void run_when_told(const LaunchPlan& plan,
+                                const Steps& steps,
+                                const Channels& channels) {
+  if (plan.interpreter != nullptr) plan.interpreter->rehearse();
+  const EnterReport parked{.kind = EnterReport::Kind::kParked};
+  steps.done(EnterStep::kHandover,
+             ::send(plan.fds.report, &parked, sizeof parked, MSG_NOSIGNAL) == sizeof parked);
+  Handover handover;
+  steps.done(EnterStep::kHandover, receive_handover(plan.fds.park, handover));
+  steps.done(EnterStep::kFiles, write_late_files(handover.bundle.files, channels.box));
+  steps.done(EnterStep::kStdio, handover.install_stdio());
+  if (plan.interpreter != nullptr && handover.program < 0) {
+    steps.done(EnterStep::kSpareDescriptors, close_all_but(plan.fds.report));
+    plan.interpreter->run(handover.spec, plan.fds.report);
+  }
+  execute_handover(handover);
+  steps.done(EnterStep::kExec, false);
+  ::_exit(125);
+}
+
 // The program's process: pid 2.
 [[noreturn]] void become_program(const LaunchPlan& plan,
                                  const Steps& steps,
@@ -54,6 +77,7 @@ class Steps {
   // Last of the locks: everything above needs calls that the filter denies.
   steps.done(EnterStep::kSeccomp, filter_calls(plan));
   steps.done(EnterStep::kGo, wait_for_init(channels.go_read));
+  if (plan.fds.park >= 0) run_when_told(plan, steps, channels);
   execute_program(plan);
   steps.done(EnterStep::kExec, false);
   ::_exit(125);
@@ -84,7 +108,7 @@ void enter(const LaunchPlan& plan) {
   steps.done(EnterStep::kFiles, write_files(plan));
   // From here on no path leads to the host, and after the next step nothing can be mounted over.
   steps.done(EnterStep::kPivot, pivot());
-  steps.done(EnterStep::kReadOnly, make_read_only(plan));
+  steps.done(EnterStep::kReadOnly, make_read_only(plan, channels));
   steps.done(EnterStep::kVerifyMounts, verify_mounts(plan, channels));
   steps.done(EnterStep::kHostname, set_hostname(plan));
 
@@ -179,6 +203,8 @@ std::string_view to_string(EnterStep step) {
       return "install the seccomp filter";
     case EnterStep::kGo:
       return "wait for init";
+    case EnterStep::kHandover:
+      return "receive the run";
     case EnterStep::kExec:
       return "execute the program";
     case EnterStep::kInitIdentity:

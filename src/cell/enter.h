@@ -49,6 +49,7 @@ enum class EnterStep : std::uint32_t {
   kRlimits,
   kSeccomp,
   kGo,
+  kHandover,
   kExec,
 
   kInitIdentity,
@@ -64,6 +65,7 @@ struct EnterReport {
   enum class Kind : std::uint32_t {
     kFailed = 1,  // `step` failed with `error`
     kListener,    // one descriptor comes along: the seccomp listener
+    kParked,      // every lock is on and the program's process waits for its run
   } kind{};
   EnterStep step{};
   std::int32_t error = 0;

@@ -86,6 +86,19 @@ bool write_file(int directory, const char* path, const char* bytes, std::size_t 
   return ::close(fd) == 0;
 }
 
+bool write_files_here(const std::vector<BundleFile>& files, const std::vector<std::string>& paths) {
+  std::array<char, 1200> parent{};
+  for (std::size_t i = 0; i < files.size(); ++i) {
+    const BundleFile& file = files[i];
+    if (!make_parents(paths[i].c_str(), parent) ||
+        !write_file(AT_FDCWD, paths[i].c_str(), file.content.data(), file.content.size(),
+                    file.executable ? 0755 : 0644)) {
+      return false;
+    }
+  }
+  return true;
+}
+
 bool remount_read_only(const char* path, unsigned long keep) {
   return ::mount(nullptr, path, nullptr, MS_REMOUNT | MS_BIND | MS_RDONLY | keep, nullptr) == 0;
 }
@@ -202,15 +215,7 @@ bool write_files(const LaunchPlan& plan) {
     ::setfsuid(plan.identity.user);
   }
   const int box = ::open("box", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  bool ok = box >= 0 && ::fchdir(box) == 0;
-  std::array<char, 1200> parent{};
-  for (std::size_t i = 0; ok && i < plan.files.size(); ++i) {
-    const BundleFile& file = plan.files[i];
-    const char* const path = plan.file_paths[i].c_str();
-    ok = make_parents(path, parent) &&
-         write_file(AT_FDCWD, path, file.content.data(), file.content.size(),
-                    file.executable ? 0755 : 0644);
-  }
+  const bool ok = box >= 0 && ::fchdir(box) == 0 && write_files_here(plan.files, plan.file_paths);
   const int error = errno;
   if (box >= 0) ::close(box);
   if (other_user) {
@@ -223,13 +228,29 @@ bool write_files(const LaunchPlan& plan) {
   return ok;
 }
 
+bool write_late_files(const std::vector<BundleFile>& files, int box) {
+  std::vector<std::string> paths;
+  paths.reserve(files.size());
+  for (const BundleFile& file : files) paths.emplace_back(file.path);
+  if (box < 0) return write_files_here(files, paths);
+  return ::fchdir(box) == 0 && write_files_here(files, paths) && ::chdir("/box") == 0 &&
+         ::close(box) == 0;
+}
+
 bool pivot() {
   // pivot_root(".", "."): the old root lands on top of the new one and is taken off, pivot_root(2).
   return ::syscall(SYS_pivot_root, ".", ".") == 0 && ::umount2(".", MNT_DETACH) == 0 &&
          ::chdir("/") == 0;
 }
 
-bool make_read_only(const LaunchPlan& plan) {
+bool make_read_only(const LaunchPlan& plan, Channels& channels) {
+  const bool late_box = plan.fds.park >= 0 && !plan.scratches.front().writable;
+  if (late_box) {
+    // Read-only is the mount in the cell; this is another one of the same files, without a name.
+    channels.box = static_cast<int>(
+        ::syscall(SYS_open_tree, AT_FDCWD, "/box", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC));
+    if (channels.box < 0) return false;
+  }
   if (!remount_read_only("/", MS_NOSUID | MS_NODEV)) return false;
   if (!remount_read_only("/dev", MS_NOSUID | MS_NOEXEC)) return false;
   for (const Scratch& scratch : plan.scratches) {

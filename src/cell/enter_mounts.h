@@ -17,8 +17,11 @@ bool mount_scratch(const LaunchPlan& plan);
 bool mount_proc(const LaunchPlan& plan);
 bool write_small_files(const LaunchPlan& plan, Channels& channels);
 bool write_files(const LaunchPlan& plan);
+// The files of a parked cell's run, written by the program's process itself. `box` leads to /box
+// where its mount is read-only, and is closed; -1: the working directory is /box.
+bool write_late_files(const std::vector<BundleFile>& files, int box);
 bool pivot();
-bool make_read_only(const LaunchPlan& plan);
+bool make_read_only(const LaunchPlan& plan, Channels& channels);
 // Compares type and flags of every mount with what was asked (statfs(2)), and that `..` of the root
 // is the root.
 bool verify_mounts(const LaunchPlan& plan, const Channels& channels);

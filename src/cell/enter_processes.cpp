@@ -71,14 +71,6 @@ bool move_up(int& fd) {
   return fd >= 0;
 }
 
-// The program must be able to open /dev/stdout again. Only anonymous pipes are given away: a
-// descriptor of anything else comes from a client that is not trusted with other inodes.
-bool give_pipe(int fd, uid_t user) {
-  struct statfs status{};
-  if (::fstatfs(fd, &status) != 0) return false;
-  return status.f_type != PIPEFS_MAGIC || ::fchown(fd, user, user) == 0;
-}
-
 }  // namespace
 
 bool map_user(const LaunchPlan& plan) {
@@ -199,6 +191,12 @@ bool own_session(const LaunchPlan& plan) {
   return !plan.terminal || ::ioctl(plan.fds.in, TIOCSCTTY, 0) == 0;
 }
 
+bool give_pipe(int fd, uid_t user) {
+  struct statfs status{};
+  if (::fstatfs(fd, &status) != 0) return false;
+  return status.f_type != PIPEFS_MAGIC || ::fchown(fd, user, user) == 0;
+}
+
 bool install_stdio(const LaunchPlan& plan) {
   int in = plan.fds.in;
   int out = plan.fds.out;
@@ -214,7 +212,8 @@ bool install_stdio(const LaunchPlan& plan) {
 }
 
 bool close_spare_descriptors(const LaunchPlan& plan, const Channels& channels) {
-  std::array<int, 3> kept{plan.fds.report, channels.go_read, plan.fds.program};
+  std::array<int, 5> kept{plan.fds.report, channels.go_read, plan.fds.program, plan.fds.park,
+                          channels.box};
   std::ranges::sort(kept);
   unsigned from = STDERR_FILENO + 1;
   for (const int fd : kept) {
@@ -250,18 +249,13 @@ void execute_program(const LaunchPlan& plan) {
 
 bool arrange_for_init(const LaunchPlan& plan, const Channels& channels) {
   int control = plan.fds.control;
-  int artifacts = plan.fds.artifacts;
   int go = channels.go_write;
   int image = plan.fds.init_image;
   int report = plan.fds.report;
-  for (int* const fd : {&control, &artifacts, &go, &image, &report}) {
+  for (int* const fd : {&control, &go, &image, &report}) {
     if (!move_up(*fd)) return false;
   }
   if (::dup2(control, kInitControlFd) < 0 || ::dup2(go, kInitGoFd) < 0) return false;
-  if (artifacts >= 0 ? ::dup2(artifacts, kInitArtifactsFd) < 0
-                     : ::syscall(SYS_close_range, kInitArtifactsFd, kInitArtifactsFd, 0U) != 0) {
-    return false;
-  }
   if (::dup3(image, kInitImageFd, O_CLOEXEC) < 0) return false;
   if (::dup3(report, kInitReportFd, O_CLOEXEC) < 0) return false;
   return ::syscall(SYS_close_range, 0U, 2U, 0U) == 0 &&

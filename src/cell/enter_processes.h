@@ -16,6 +16,7 @@ struct Channels {
   int go_write = -1;  // … for init's word
   int probe = -1;     // O_PATH, see landlock()
   dev_t root = 0;     // the file system that is to become the root
+  int box = -1;       // a parked cell's way to write to a /box that is mounted read-only
 };
 
 bool map_user(const LaunchPlan& plan);
@@ -36,9 +37,12 @@ long fork_program(const LaunchPlan& plan);
 bool verify_groups(const LaunchPlan& plan);
 bool own_cgroup_namespace(const LaunchPlan& plan);
 bool own_session(const LaunchPlan& plan);
+// The program must be able to open /dev/stdout again. Only anonymous pipes are given away: a
+// descriptor of anything else comes from a client that is not trusted with other inodes.
+bool give_pipe(int fd, uid_t user);
 bool install_stdio(const LaunchPlan& plan);
-// Leaves open stdio and what the last steps of the program's process need: three at most, so that
-// the next to be opened has a number below kLeastOpenFiles.
+// Leaves open stdio and what the last steps of the program's process need: three at most where no
+// run is waited for, so that the next to be opened has a number below kLeastOpenFiles.
 bool close_spare_descriptors(const LaunchPlan& plan, const Channels& channels);
 bool wait_for_init(int go_read);
 void execute_program(const LaunchPlan& plan);

@@ -77,6 +77,29 @@ struct KernelUsage {
   int64_t rest[13];
 };
 
+// Of recvmsg(2): the C library's names for them do not go with the kernel's headers.
+constexpr int kCloseOnExec = 0x40000000;  // MSG_CMSG_CLOEXEC
+struct KernelVector {
+  void* base;
+  size_t size;
+};
+struct KernelMessage {
+  void* name;
+  int name_size;
+  KernelVector* vectors;
+  size_t vector_count;
+  void* control;
+  size_t control_size;
+  unsigned flags;
+};
+struct Rights {
+  size_t size;
+  int level;
+  int type;
+  int descriptor;
+  int padding;
+};
+
 struct Arguments {
   unsigned user = 0;
   uint64_t bytes = 0;
@@ -130,10 +153,10 @@ void kill_all(const Arguments& arguments) {
 }
 
 // Writes everything or gives up: a reader that went away is the warden's business.
-bool write_all(const void* data, size_t size) {
+bool write_all(int to, const void* data, size_t size) {
   const auto* bytes = static_cast<const char*>(data);
   while (size > 0) {
-    const long done = call(SYS_write, kInitArtifactsFd, address(bytes), static_cast<long>(size));
+    const long done = call(SYS_write, to, address(bytes), static_cast<long>(size));
     if (done == kEintr) continue;
     if (done <= 0) return false;
     bytes += done;
@@ -149,7 +172,8 @@ class Collector {
   explicit Collector(const Arguments& arguments)
       : arguments_(arguments), bytes_left_(arguments.bytes), files_left_(arguments.files) {}
 
-  bool run() {
+  bool run(int to) {
+    to_ = to;
     const long box =
         call(SYS_openat, AT_FDCWD, address("/box"), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (box >= 0) {
@@ -157,7 +181,7 @@ class Collector {
       call(SYS_close, box);
     }
     const BundleEnd end{.flags = more_ ? kBundleMore : 0};
-    write_all(&end, sizeof end);
+    write_all(to_, &end, sizeof end);
     return more_;
   }
 
@@ -243,7 +267,7 @@ class Collector {
     const BundleFileHeader header{.flags = (status.st_mode & 0111) != 0 ? kBundleExecutable : 0,
                                   .path_bytes = static_cast<uint32_t>(path_size),
                                   .content_bytes = size};
-    if (!write_all(&header, sizeof header) || !write_all(path_, path_size)) return;
+    if (!write_all(to_, &header, sizeof header) || !write_all(to_, path_, path_size)) return;
     uint64_t left = size;
     while (left > 0) {
       const uint64_t most = left < sizeof buffer_ ? left : sizeof buffer_;
@@ -253,12 +277,13 @@ class Collector {
         memset(buffer_, 0, most);
         got = static_cast<long>(most);
       }
-      if (!write_all(buffer_, static_cast<size_t>(got))) return;
+      if (!write_all(to_, buffer_, static_cast<size_t>(got))) return;
       left -= static_cast<uint64_t>(got);
     }
   }
 
   const Arguments& arguments_;
+  int to_ = -1;
   uint64_t bytes_left_;
   uint64_t files_left_;
   bool more_ = false;
@@ -361,7 +386,8 @@ class Init {
 
   void obey() {
     InitCommand command{};
-    const long got = call(SYS_read, kInitControlFd, address(&command), sizeof command);
+    int descriptor = -1;
+    const long got = receive(command, descriptor);
     if (got == kEintr || got == kEagain) return;
     // The warden is gone: with pid 1 the whole namespace ends.
     if (got != sizeof command) exit_now(0);
@@ -381,9 +407,9 @@ class Init {
         {
           const AsUser user(arguments_.user);
           static Collector collector(arguments_);
-          more = collector.run();
+          more = collector.run(descriptor);
         }
-        call(SYS_close, kInitArtifactsFd);
+        call(SYS_close, descriptor);
         send({.event = InitEvent::kCollected, .more = more ? 1U : 0U});
         return;
       }
@@ -393,6 +419,20 @@ class Init {
         break;  // no number: not a command
     }
     exit_now(1);
+  }
+
+  // One command, and the descriptor that came along or -1.
+  static long receive(InitCommand& command, int& descriptor) {
+    KernelVector vector = {.base = &command, .size = sizeof command};
+    Rights rights = {};
+    KernelMessage message = {};
+    message.vectors = &vector;
+    message.vector_count = 1;
+    message.control = &rights;
+    message.control_size = sizeof rights;
+    const long got = call(SYS_recvmsg, kInitControlFd, address(&message), kCloseOnExec);
+    if (got > 0 && message.control_size == sizeof rights) descriptor = rights.descriptor;
+    return got;
   }
 
   const Arguments& arguments_;

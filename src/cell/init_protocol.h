@@ -7,13 +7,12 @@
 namespace belljar::cell {
 
 // Descriptors of init when it is executed; nothing else is open.
-inline constexpr int kInitControlFd = 3;    // the socket
-inline constexpr int kInitArtifactsFd = 4;  // where collected files go, or closed
-inline constexpr int kInitGoFd = 5;         // one byte here lets the program start
+inline constexpr int kInitControlFd = 3;  // the socket
+inline constexpr int kInitGoFd = 4;       // one byte here lets the program start
 
 // Open until the execution of init: its image, and the report of cell::enter.
-inline constexpr int kInitImageFd = 6;
-inline constexpr int kInitReportFd = 7;
+inline constexpr int kInitImageFd = 5;
+inline constexpr int kInitReportFd = 6;
 
 // argv of init: name, user uid, artifact bytes, artifact files, globs…
 inline constexpr int kInitArgUser = 1;
@@ -23,7 +22,8 @@ inline constexpr int kInitArgGlobs = 4;
 
 enum class InitCommand : std::uint32_t {
   kKill = 1,  // end every process of the cell but init
-  kCollect,   // only after kEmpty: write the bundle of the wanted files
+  kCollect,   // only after kEmpty: write the bundle of the wanted files to the descriptor that
+              // comes along
   kExit,
   kSignal = 0x100,  // plus the signal's number: to the program alone
 };

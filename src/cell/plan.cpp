@@ -118,6 +118,8 @@ void plan_rlimits(LaunchPlan& plan, const Host& host, const Limits& limits) {
   if (plan.walls.has(Wall::kOwnUid)) set(RLIMIT_NPROC, limits.processes + 8);
 }
 
+// The files of a parked cell come after its locks. A read-only /box is then read-only by its mount
+// alone: the one descriptor that leads around the mount is closed before the program.
 void plan_landlock(LaunchPlan& plan, const Host& host, const CellSpec& spec) {
   const std::uint64_t handled = handled_rights(host.landlock_abi);
   const std::uint64_t no_devices =
@@ -135,7 +137,8 @@ void plan_landlock(LaunchPlan& plan, const Host& host, const CellSpec& spec) {
   rule("/dev", LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_WRITE_FILE |
                    (handled & (kTruncate | kIoctlDev)));
   for (const OverlayMount& overlay : plan.overlays) rule(overlay.source, kReadAndRun);
-  const std::uint64_t box = spec.writable_box ? no_devices : kReadAndRun;
+  const bool parked = plan.fds.park >= 0;
+  const std::uint64_t box = spec.writable_box || parked ? no_devices : kReadAndRun;
   const std::uint64_t tmp = spec.writable_tmp ? no_devices : kReadAndRun;
   rule("/box", box);
   rule("/tmp", tmp);

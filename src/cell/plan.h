@@ -54,14 +54,15 @@ struct Identity {
   uid_t user = 0;
   uid_t init = 0;
   bool nested_user_namespace = false;  // one uid only: the cell gets a user namespace of its own
+  uid_t outside = 0;                   // what `user` is to the warden
 };
 
 // Descriptors of the warden's that the child inherits; all close-on-exec, none owned here.
 struct LaunchFds {
   int report = -1;   // to the warden: what failed, and the seccomp listener
   int control = -1;  // init's end of its socket
+  int park = -1;     // where a parked cell's program process waits for its run; -1: run at once
   int in = -1, out = -1, err = -1;
-  int artifacts = -1;  // -1: none wanted
   int program = -1;    // -1: by path
   int init_image = -1;
   int net = -1;  // -1: a fresh network namespace is cloned
@@ -69,6 +70,18 @@ struct LaunchFds {
   int user_birthplace = -1;
   std::vector<int> init_tasks;
   std::vector<int> user_tasks;
+};
+
+// What the program's process of a parked cell becomes when its run comes, if not by execution: an
+// interpreter that is already up. Runs in: the cell, as pid 2, behind every lock.
+class Interpreter {
+ public:
+  virtual ~Interpreter() = default;
+  // Just before the wait: what the run would otherwise have to do first.
+  virtual void rehearse() = 0;
+  // Runs the program and ends the process. Returns only when this run is not for it: then the
+  // program is executed. `report` is to be closed when the program's first instruction comes.
+  virtual void run(const CellSpec& spec, int report) = 0;
 };
 
 // The cgroups that wait for the cell.
@@ -102,6 +115,7 @@ struct LaunchPlan {
   unsigned cgroup_count = 0;  // … the program's process must find it
   bool loopback = true;
   bool terminal = false;
+  Interpreter* interpreter = nullptr;  // of a parked cell; null: its program is executed
   std::vector<std::string> texts;  // backing of the vectors below
   std::vector<char*> argv, envp, init_argv;
 };

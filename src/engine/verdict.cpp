@@ -61,6 +61,7 @@ StageOutcome judge(StageKind kind, const StageResult& result, const Limits& limi
   const warden::CellReport& report = result.report;
   StageOutcome stage;
   stage.kind = kind;
+  stage.start = report.start;
   stage.out = result.out;
   stage.err = result.err;
   stage.limits = limits;

@@ -63,6 +63,18 @@ std::string_view to_string(Clock clock) {
   std::unreachable();
 }
 
+std::string_view to_string(Start start) {
+  switch (start) {
+    case Start::kCold:
+      return "cold";
+    case Start::kCell:
+      return "cell";
+    case Start::kInterpreter:
+      return "interpreter";
+  }
+  std::unreachable();
+}
+
 std::string signal_name(int signal) {
   if (const char* const name = sigabbrev_np(signal); name != nullptr) {
     return std::string("SIG") + name;

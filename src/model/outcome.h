@@ -31,6 +31,13 @@ enum class RunStatus : std::uint8_t {
 
 enum class Clock : std::uint8_t { kWall, kCpu };
 
+// What was there already when a stage began.
+enum class Start : std::uint8_t {
+  kCold,         // nothing: the cell was made for it
+  kCell,         // a finished cell
+  kInterpreter,  // a finished cell with the interpreter up in it
+};
+
 struct Stream {
   std::string data;               // at most limits.output bytes, raw
   std::uint64_t total_bytes = 0;  // what was produced before the end
@@ -68,11 +75,12 @@ struct Phases {
   Nanoseconds build{};  // making the cell, until the program's first instruction
   Nanoseconds run{};
   Nanoseconds collect{};  // bringing files back
-  Nanoseconds teardown{};
+  Nanoseconds teardown{};  // 0 where it comes after the answer
 };
 
 struct StageOutcome {
   StageKind kind = StageKind::kRun;
+  Start start = Start::kCold;
   RunStatus status = RunStatus::kSetupError;
   std::string reason;          // one line for people: names the limit or the control
   std::optional<Clock> clock;  // for kTimeout
@@ -111,6 +119,7 @@ struct Outcome {
 std::string_view to_string(RunStatus status);  // "ok", "runtime_error", ...
 std::string_view to_string(StageKind kind);
 std::string_view to_string(Clock clock);
+std::string_view to_string(Start start);  // "cold", "cell", "interpreter"
 std::string signal_name(int signal);  // "SIGSEGV", "SIGRTMIN+3"
 
 // One line for people: "timeout (cpu): used 1.00 s of 1.00 s".

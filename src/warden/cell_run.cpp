@@ -1,5 +1,6 @@
 #include "warden/cell_run.h"
 
+#include <fcntl.h>
 #include <linux/sched.h>
 #include <linux/seccomp.h>
 #include <poll.h>
@@ -11,10 +12,14 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cstring>
+#include <span>
 
 #include "base/sys.h"
 #include "cell/enter.h"
+#include "cell/enter_processes.h"
+#include "cell/handover.h"
 
 namespace belljar::warden {
 namespace {
@@ -36,22 +41,48 @@ Result<std::unique_ptr<CellRun>> CellRun::start(const cell::Host& host,
                                                 CellResources resources,
                                                 RunDescriptors descriptors,
                                                 Nanoseconds since) {
-  std::unique_ptr<CellRun> run(new CellRun(std::move(resources), spec));
+  TRY_ASSIGN(std::unique_ptr<CellRun> run,
+             launch(host, spec, files, std::move(resources), descriptors, false));
   run->since_ = since;
-  run->profile_ = cell::find_profile(spec.profile);
+  run->artifacts_ = std::move(descriptors.artifacts);
+  return run;
+}
+
+Result<std::unique_ptr<CellRun>> CellRun::park(const cell::Host& host,
+                                               const cell::CellSpec& spec,
+                                               CellResources resources) {
+  // Its streams come with its run.
+  RunDescriptors nothing;
+  for (Fd* const fd : {&nothing.in, &nothing.out, &nothing.err}) {
+    TRY_ASSIGN(*fd, sys::open_file("/dev/null", O_RDWR));
+  }
+  return launch(host, spec, {}, std::move(resources), nothing, true);
+}
+
+Result<std::unique_ptr<CellRun>> CellRun::launch(const cell::Host& host,
+                                                 const cell::CellSpec& spec,
+                                                 const Bundle& files,
+                                                 CellResources resources,
+                                                 const RunDescriptors& descriptors,
+                                                 bool park) {
+  std::unique_ptr<CellRun> run(new CellRun(std::move(resources), spec));
   TRY(run->resources_.cgroup.set_limits(spec.limits, spec.without));
   if (run->resources_.net.valid() && spec.loopback) {
     TRY(bring_loopback_up(run->resources_.net.get()));
   }
   TRY_ASSIGN(auto reports, sys::make_seqpacket());
   TRY_ASSIGN(auto controls, sys::make_seqpacket());
+  std::array<Fd, 2> parks;
+  if (park) {
+    TRY_ASSIGN(parks, sys::make_seqpacket());
+  }
   const cell::LaunchFds fds{
       .report = reports[1].get(),
       .control = controls[1].get(),
+      .park = parks[1].get(),
       .in = descriptors.in.get(),
       .out = descriptors.out.get(),
       .err = descriptors.err.get(),
-      .artifacts = descriptors.artifacts.get(),
       .program = descriptors.program.get(),
       .init_image = host.init_image.get(),
       .net = run->resources_.net.get(),
@@ -82,9 +113,34 @@ Result<std::unique_ptr<CellRun>> CellRun::start(const cell::Host& host,
   run->pidfd_ = Fd::adopt(pidfd);
   run->report_ = std::move(reports[0]);
   run->control_ = std::move(controls[0]);
+  run->park_ = std::move(parks[0]);
   run->kill_deadline_ = sys::now() + kSetupPatience;
   run->schedule();
   return run;
+}
+
+Status CellRun::hand_over(const Fd& memory,
+                          const cell::CellSpec& spec,
+                          RunDescriptors descriptors,
+                          Nanoseconds since) {
+  std::vector<int> fds{memory.get(), descriptors.in.get(), descriptors.out.get(),
+                       descriptors.err.get()};
+  if (!resources_.identity.nested_user_namespace) {
+    for (std::size_t i = 1; i < fds.size(); ++i) {
+      if (!cell::give_pipe(fds[i], resources_.identity.outside)) return fail_errno("fchown");
+    }
+  }
+  if (descriptors.program.valid()) fds.push_back(descriptors.program.get());
+  TRY(cell::send_handover(park_.get(), fds));
+  park_.reset();
+  since_ = since;
+  limits_ = spec.limits;
+  artifacts_ = std::move(descriptors.artifacts);
+  result_.start = Start::kCell;
+  phase_ = Phase::kBuilding;
+  kill_deadline_ = sys::now() + kSetupPatience;
+  schedule();
+  return {};
 }
 
 std::vector<int> CellRun::waits() const {
@@ -125,6 +181,8 @@ void CellRun::on_report() {
     std::memcpy(&report, message->bytes.data(), sizeof report);
     if (report.kind == cell::EnterReport::Kind::kListener && message->fds.size() == 1) {
       listener_ = std::move(message->fds.front());
+    } else if (report.kind == cell::EnterReport::Kind::kParked) {
+      on_parked();
     } else if (report.kind == cell::EnterReport::Kind::kFailed && !has_cause_) {
       has_cause_ = true;
       result_.cause = Cause::kSetup;
@@ -145,6 +203,18 @@ void CellRun::on_report() {
   run_since_ = sys::now();
   result_.started = 1;
   result_.build_ns = (run_since_ - since_).count();
+}
+
+void CellRun::on_parked() {
+  // Only from here on the bill is a run's: one that is not to be read is a cell that is not used.
+  Result<cell::CgroupUsage> usage = resources_.cgroup.usage();
+  if (!usage || !park_.valid()) {
+    ::syscall(SYS_pidfd_send_signal, pidfd_.get(), SIGKILL, nullptr, 0);
+    return;
+  }
+  before_ = *std::move(usage);
+  phase_ = Phase::kParked;
+  parked_since_ = sys::now();
 }
 
 void CellRun::on_control() {
@@ -170,10 +240,11 @@ void CellRun::on_control() {
     result_.peak_memory = report.max_resident_kib * kKiB;
     result_.run_ns = started_ ? (now - run_since_).count() : 0;
     result_.wall_ns = result_.run_ns;
-    if (wants_artifacts_ && started_) {
+    if (artifacts_.valid() && started_) {
       phase_ = Phase::kCollecting;
       kill_deadline_ = now + kCollectPatience;
-      command(cell::InitCommand::kCollect);
+      command(cell::InitCommand::kCollect, artifacts_.get());
+      artifacts_.reset();
       return;
     }
   } else if (report.event == cell::InitEvent::kCollected) {
@@ -295,16 +366,28 @@ void CellRun::signal_program(int signal) {
     command(cell::signal_command(signal));
 }
 
-void CellRun::command(cell::InitCommand command) {
+void CellRun::discard() {
+  if (pidfd_.valid()) ::syscall(SYS_pidfd_send_signal, pidfd_.get(), SIGKILL, nullptr, 0);
+}
+
+void CellRun::command(cell::InitCommand command, int descriptor) {
+  const std::string_view bytes(reinterpret_cast<const char*>(&command), sizeof command);
   // A full or closed socket means that init is gone, which its pidfd tells.
-  [[maybe_unused]] const ssize_t done =
-      ::send(control_.get(), &command, sizeof command, MSG_NOSIGNAL);
+  (void)sys::send_message(control_.get(), bytes,
+                          std::span(&descriptor, descriptor < 0 ? 0U : 1U))
+      .has_value();
+}
+
+std::optional<Nanoseconds> CellRun::cpu_time() const {
+  const std::optional<Nanoseconds> all = resources_.cgroup.cpu_time();
+  if (!all) return all;
+  return std::max(*all - before_.cpu.value_or(Nanoseconds{}), Nanoseconds{});
 }
 
 void CellRun::tick() {
   const Nanoseconds now = sys::now();
   if (phase_ == Phase::kRunning) {
-    const std::optional<Nanoseconds> cpu = resources_.cgroup.cpu_time();
+    const std::optional<Nanoseconds> cpu = cpu_time();
     if (cpu && *cpu >= limits_.cpu) {
       kill_program(Cause::kCpuTime);
     } else if (now - run_since_ >= limits_.wall) {
@@ -328,13 +411,13 @@ void CellRun::tick() {
 // use, the processor clock cannot run out before that.
 void CellRun::schedule() {
   const Nanoseconds now = sys::now();
-  if (phase_ == Phase::kOver) {
+  if (phase_ == Phase::kOver || phase_ == Phase::kParked) {
     next_look_ = now + kForever;
   } else if (phase_ != Phase::kRunning) {
     next_look_ = kill_deadline_;
   } else {
     next_look_ = run_since_ + limits_.wall;
-    if (const std::optional<Nanoseconds> cpu = resources_.cgroup.cpu_time()) {
+    if (const std::optional<Nanoseconds> cpu = cpu_time()) {
       const Nanoseconds left = limits_.cpu > *cpu ? limits_.cpu - *cpu : Nanoseconds{};
       const auto processors = static_cast<std::int64_t>((limits_.cpus_milli + 999) / 1000);
       next_look_ = std::min(next_look_, now + std::max(left / processors, kShortestLook));
@@ -342,30 +425,40 @@ void CellRun::schedule() {
   }
 }
 
-Result<CellReport> CellRun::finish() && {
+Result<CellReport> CellRun::report() {
   const Result<cell::CgroupUsage> usage = resources_.cgroup.usage();
   // A bill that cannot be read is never a bill of zero.
   if (!usage) return std::unexpected(usage.error());
+  const auto used = [](std::optional<Nanoseconds> all, std::optional<Nanoseconds> before) {
+    return std::max(all.value_or(Nanoseconds{}) - before.value_or(Nanoseconds{}), Nanoseconds{})
+        .count();
+  };
   if (usage->cpu) {
-    result_.cpu_ns = usage->cpu->count();
-    result_.user_ns = usage->user.value_or(Nanoseconds{}).count();
-    result_.system_ns = usage->system.value_or(Nanoseconds{}).count();
+    result_.cpu_ns = used(usage->cpu, before_.cpu);
+    result_.user_ns = used(usage->user, before_.user);
+    result_.system_ns = used(usage->system, before_.system);
   }
   result_.peak_memory = std::max(result_.peak_memory, usage->peak_memory);
   result_.peak_processes = usage->peak_processes;
   result_.oom_kills = usage->oom_kills;
   result_.process_limit_hits = usage->process_limit_hits;
-  result_.throttled_periods = usage->throttled_periods;
-  result_.throttled_ns = usage->throttled.count();
+  result_.throttled_periods = usage->throttled_periods - before_.throttled_periods;
+  result_.throttled_ns = (usage->throttled - before_.throttled).count();
   if (usage->oom_kills > 0 && result_.cause == Cause::kProgram) result_.cause = Cause::kMemoryLimit;
   // The processor clock is judged once more on the final bill: a burst between two looks counts.
-  if (result_.started != 0 && usage->cpu && *usage->cpu >= limits_.cpu &&
+  if (result_.started != 0 && usage->cpu && Nanoseconds(result_.cpu_ns) >= limits_.cpu &&
       result_.cause == Cause::kProgram && WIFSIGNALED(result_.wait_status)) {
     result_.cause = Cause::kCpuTime;
   }
-  TRY(resources_.cgroup.remove(std::chrono::seconds(5)));
-  result_.teardown_ns = (sys::now() - leave_since_).count();
   return result_;
+}
+
+Status CellRun::remove(Nanoseconds patience) {
+  return resources_.cgroup.remove(patience);
+}
+
+Nanoseconds CellRun::teardown() const {
+  return sys::now() - leave_since_;
 }
 
 }  // namespace belljar::warden

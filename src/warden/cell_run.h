@@ -27,6 +27,8 @@ struct RunDescriptors {
   Fd in{}, out{}, err{}, artifacts{}, program{};
 };
 
+// Why nothing of a run can be left out of the bill or put on it: a parked cell's clock starts when
+// its run is handed over, so what it used before, to be made and to get ready, is nobody's.
 class CellRun {
  public:
   // Clones the cell. The spec has been checked. An error means that nothing is left.
@@ -36,6 +38,24 @@ class CellRun {
                                                 CellResources resources,
                                                 RunDescriptors descriptors,
                                                 Nanoseconds since);
+
+  // Clones a cell for runs like `spec` that waits, every lock on, for hand_over().
+  static Result<std::unique_ptr<CellRun>> park(const cell::Host& host,
+                                               const cell::CellSpec& spec,
+                                               CellResources resources);
+
+  [[nodiscard]] bool is_parked() const { return phase_ == Phase::kParked; }
+  // When it became so; CLOCK_MONOTONIC.
+  [[nodiscard]] Nanoseconds parked_since() const { return parked_since_; }
+  // Gives a parked cell its run: `memory` holds the checked `spec` and the files. An error means
+  // that the cell is of no use any more.
+  Status hand_over(const Fd& memory,
+                   const cell::CellSpec& spec,
+                   RunDescriptors descriptors,
+                   Nanoseconds since);
+
+  // Ends a cell that has no run.
+  void discard();
 
   // Descriptors to wait on (all for input); they change after each call of ready().
   [[nodiscard]] std::vector<int> waits() const;
@@ -51,41 +71,67 @@ class CellRun {
   [[nodiscard]] bool has_started() const { return started_; }
   // True once: the program has just started.
   bool take_started();
+  // No process of the program is left, and what it wrote has been collected.
+  [[nodiscard]] bool is_empty() const {
+    return phase_ == Phase::kLeaving || phase_ == Phase::kOver;
+  }
   [[nodiscard]] bool is_over() const { return phase_ == Phase::kOver; }
-  // Only when over: removes the cgroups and answers the report. A cgroup that cannot be emptied is
-  // an error: its uid and name are not used again while this process lives.
-  Result<CellReport> finish() &&;
+  // Only when empty: what happened, with the bill.
+  Result<CellReport> report();
+  // Only when over: removes the cgroups. One that cannot be emptied is an error: its uid and name
+  // are not used again while this process lives.
+  Status remove(Nanoseconds patience);
+  // Since the cell was empty.
+  [[nodiscard]] Nanoseconds teardown() const;
 
  private:
-  enum class Phase : std::uint8_t { kBuilding, kRunning, kEnding, kCollecting, kLeaving, kOver };
+  enum class Phase : std::uint8_t {
+    kBuilding,
+    kParked,
+    kRunning,
+    kEnding,
+    kCollecting,
+    kLeaving,
+    kOver
+  };
 
   CellRun(CellResources resources, const cell::CellSpec& spec)
       : resources_(std::move(resources)),
         limits_(spec.limits),
-        wants_artifacts_(!spec.artifacts.empty()) {}
+        profile_(cell::find_profile(spec.profile)) {}
+  // With `park` it waits for hand_over(), else it runs at once.
+  static Result<std::unique_ptr<CellRun>> launch(const cell::Host& host,
+                                                 const cell::CellSpec& spec,
+                                                 const Bundle& files,
+                                                 CellResources resources,
+                                                 const RunDescriptors& descriptors,
+                                                 bool park);
 
   void on_report();
+  void on_parked();
   void on_control();
   void on_listener();
   void on_memory_event();
   void on_init_gone();
   void kill_program(Cause cause);
-  void command(cell::InitCommand command);
+  void command(cell::InitCommand command, int descriptor = -1);
+  [[nodiscard]] std::optional<Nanoseconds> cpu_time() const;
   void schedule();
 
   CellResources resources_;
   Limits limits_;
-  bool wants_artifacts_ = false;
-  const cell::SyscallProfile* profile_ = nullptr;
+  const cell::SyscallProfile* profile_;
 
-  Fd report_, control_, pidfd_, listener_;
+  Fd report_, control_, park_, pidfd_, listener_;
+  Fd artifacts_;  // where collected files go; invalid: none are wanted
   Phase phase_ = Phase::kBuilding;
   bool started_ = false;
   bool started_told_ = false;
   bool has_cause_ = false;
   bool empty_ = false;
   CellReport result_;
-  Nanoseconds since_{}, run_since_{}, empty_since_{}, leave_since_{};
+  Nanoseconds since_{}, run_since_{}, empty_since_{}, leave_since_{}, parked_since_{};
+  cell::CgroupUsage before_;  // what the cell had used when it was parked
   Nanoseconds next_look_{}, kill_deadline_{};
   std::uint64_t denials_ = 0;
 };

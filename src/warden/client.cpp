@@ -8,6 +8,7 @@
 #include <array>
 #include <cstring>
 
+#include "base/bundle.h"
 #include "base/sys.h"
 
 namespace belljar::warden {
@@ -91,6 +92,18 @@ Status Client::run(std::uint64_t id,
 
 Status Client::signal(std::uint64_t id, int number) {
   return send({.kind = RequestKind::kSignal, .id = id, .signal = number}, {});
+}
+
+Status Client::keep(std::uint32_t cells) {
+  return send({.kind = RequestKind::kPool, .cells = cells}, {});
+}
+
+Status Client::prepare(const cell::CellSpec& spec) {
+  std::string no_files;
+  append_end(no_files, false);
+  TRY_ASSIGN(const Fd memory, sys::sealed_memfd("belljar-spec", cell::encode(spec, no_files)));
+  const int fd = memory.get();
+  return send({.kind = RequestKind::kPrepare}, {&fd, 1});
 }
 
 Result<Client> Client::connect() {

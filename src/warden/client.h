@@ -52,6 +52,12 @@ class Client {
   Status end(std::uint64_t id, EndReason reason);
   // Sends a signal to the program of a running cell.
   Status signal(std::uint64_t id, int number);
+  // Keeps up to `cells` finished cells waiting; only on the connection that the warden began with.
+  // From then on an answer comes before what is left of the cell, without a process of the program,
+  // is taken down.
+  Status keep(std::uint32_t cells);
+  // Says that a run like this one will come.
+  Status prepare(const cell::CellSpec& spec);
   // The next message of the warden; blocks. kUnavailable when the warden is gone.
   Result<Reply> receive();
   // For poll(2).

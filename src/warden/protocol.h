@@ -6,6 +6,7 @@
 #include <cstdint>
 
 #include "base/units.h"
+#include "model/outcome.h"
 
 namespace belljar::warden {
 
@@ -16,6 +17,8 @@ enum class RequestKind : std::uint32_t {
   kRun = 1,
   kEnd,
   kSignal,   // `signal` to the program, not to its children
+  kPool,     // keep up to `cells` finished cells waiting; only on the first connection
+  kPrepare,  // a run like this one will come: descriptor: sealed memfd of the spec
   kConnect,  // one more connection: the descriptor is its SOCK_SEQPACKET socket
 };
 
@@ -32,13 +35,15 @@ struct Request {
   std::int32_t signal = 0;
   std::uint8_t with_artifacts = 0;
   std::uint8_t with_program = 0;
-  std::array<std::uint8_t, 6> reserved{};
+  std::array<std::uint8_t, 2> reserved{};
+  std::uint32_t cells = 0;
 };
 
 enum class ReplyKind : std::uint32_t {
   kHello = 1,  // first message of a warden: what it can do, or why it cannot work
   kStarted,    // the program's first instruction
-  kEnded,      // all is over and nothing is left
+  kEnded,      // all is over: no process of the program is left. With a pool what remains of the
+               // cell, its init and its mounts, goes after this answer, else before it
   kRefused,    // nothing was started
 };
 
@@ -67,6 +72,7 @@ struct CellReport {
   std::uint8_t disk_full = 0;
   std::uint8_t artifacts_more = 0;
   std::uint8_t denied_more = 0;
+  Start start = Start::kCold;
   std::uint32_t setup_step = 0;  // cell::EnterStep
   std::int32_t setup_error = 0;  // errno
   std::uint32_t walls = 0;       // WallSet bits

@@ -21,6 +21,10 @@ constexpr std::size_t kMaxCells = 1024;
 constexpr std::size_t kMaxConnections = 1024;
 constexpr std::uint64_t kFirst = 0;  // the connection that a warden is started with
 constexpr std::uint64_t kMaxSpecBytes = kGiB;
+constexpr std::uint32_t kMaxWaiting = 256;
+constexpr Nanoseconds kQuiet = std::chrono::milliseconds(1);
+constexpr Nanoseconds kTeardownPatience = std::chrono::seconds(5);
+constexpr Nanoseconds kSortPool = std::chrono::seconds(5);
 
 template <std::size_t kSize>
 void copy_text(std::array<char, kSize>& to, std::string_view text) {
@@ -61,7 +65,8 @@ Server::Server(Fd client, cell::Host host, cell::CgroupHost cgroups, std::string
     : last_connection_(kFirst),
       host_(std::move(host)),
       cgroups_(std::move(cgroups)),
-      maker_(host_, cgroups_, std::move(lease_file)) {
+      maker_(host_, cgroups_, std::move(lease_file)),
+      pool_(host_, maker_) {
   connections_.emplace(kFirst, std::move(client));
 }
 
@@ -69,42 +74,51 @@ Status Server::serve() {
   hello();
   prepare_ahead();
   maker_.sweep();
-  while (!connections_.empty() || !cells_.empty()) {
+  while (!connections_.empty() || !cells_.empty() || !leaving_.empty()) {
     std::vector<pollfd> waits;
     std::vector<std::uint64_t> connections;
     for (const auto& [number, socket] : connections_) {
       connections.push_back(number);
       waits.push_back({.fd = socket.get(), .events = POLLIN, .revents = 0});
     }
+    // Parallel to the rest of `waits`: whose descriptor it is.
+    std::vector<CellRun*> owners;
     Nanoseconds deadline = sys::now() + std::chrono::hours(1);
-    for (const auto& [name, cell] : cells_) {
-      for (const int fd : cell->waits())
+    const auto watch = [&](CellRun& cell) {
+      for (const int fd : cell.waits()) {
         waits.push_back({.fd = fd, .events = POLLIN, .revents = 0});
-      deadline = std::min(deadline, cell->deadline());
+        owners.push_back(&cell);
+      }
+      deadline = std::min(deadline, cell.deadline());
+    };
+    for (const auto& [name, cell] : cells_) watch(*cell);
+    for (const auto& cell : leaving_) {
+      watch(*cell);
+      if (cell->is_over()) deadline = std::min(deadline, sys::now() + kQuiet);
     }
+    pool_.each(watch);
+    const bool wants_quiet = cells_.empty() && pool_.wants_more();
+    if (wants_quiet) deadline = std::min(deadline, sys::now() + kQuiet);
+    if (pool_.size() > 0) deadline = std::min(deadline, sort_pool_at_);
     const Nanoseconds left = std::max(deadline - sys::now(), Nanoseconds{});
     const timespec timeout{.tv_sec = left.count() / 1'000'000'000,
                            .tv_nsec = left.count() % 1'000'000'000};
-    if (::ppoll(waits.data(), waits.size(), &timeout, nullptr) < 0 && errno != EINTR) {
-      return fail_errno("ppoll");
-    }
-    for (std::size_t i = connections.size(); i < waits.size(); ++i) {
+    const int ready = ::ppoll(waits.data(), waits.size(), &timeout, nullptr);
+    if (ready < 0 && errno != EINTR) return fail_errno("ppoll");
+    for (std::size_t i = connections.size(); ready > 0 && i < waits.size(); ++i) {
       if (waits[i].revents == 0) continue;
-      for (const auto& [name, cell] : cells_) {
-        // Only descriptors that are still the cell's: handling one may have closed another.
-        const std::vector<int> current = cell->waits();
-        if (std::ranges::find(current, waits[i].fd) != current.end()) {
-          cell->ready(waits[i].fd);
-          break;
-        }
-      }
+      CellRun& cell = *owners[i - connections.size()];
+      // Only descriptors that are still the cell's: handling one may have closed another.
+      const std::vector<int> current = cell.waits();
+      if (std::ranges::find(current, waits[i].fd) != current.end()) cell.ready(waits[i].fd);
     }
     // Requests last: they open descriptors, which may get the number of one that was just closed.
-    for (std::size_t i = 0; i < connections.size(); ++i) {
+    for (std::size_t i = 0; ready > 0 && i < connections.size(); ++i) {
       if (waits[i].revents != 0 && connections_.contains(connections[i]))
         handle_request(connections[i]);
     }
     settle();
+    pool_.fill(ready == 0 && wants_quiet);
   }
   return {};
 }
@@ -129,6 +143,7 @@ void Server::disconnect(std::uint64_t connection) {
   }
   if (all) {
     connections_.clear();
+    std::ranges::move(pool_.drain(), std::back_inserter(leaving_));
   } else {
     connections_.erase(connection);
   }
@@ -167,6 +182,14 @@ void Server::handle_request(std::uint64_t connection) {
       return;
     case RequestKind::kSignal:
       if (cell != cells_.end()) cell->second->signal_program(request.signal);
+      return;
+    case RequestKind::kPool:
+      // Only whoever answers for this warden says what it may keep.
+      if (connection == kFirst) pool_.resize(std::min(request.cells, kMaxWaiting));
+      return;
+    case RequestKind::kPrepare:
+      // Advice: what is wrong with it is told when a run comes.
+      (void)prepare(request, std::move(message->fds)).has_value();
       return;
     case RequestKind::kConnect: {
       const Status connected = connect(std::move(message->fds));
@@ -213,6 +236,14 @@ Status Server::start(CellName name, const Request& request, std::vector<Fd> fds)
       decoded.spec.artifacts.empty() == descriptors.artifacts.valid()) {
     return fail(Code::kInvalid, "request: the spec and the descriptors do not agree");
   }
+  if (Pool::serves(decoded.spec, files)) {
+    pool_.expect(decoded.spec);
+    if (std::unique_ptr<CellRun> cell = pool_.take(decoded.spec)) {
+      TRY(cell->hand_over(fds[0], decoded.spec, std::move(descriptors), since));
+      cells_.emplace(name, std::move(cell));
+      return {};
+    }
+  }
   if (!ahead_) {
     TRY_ASSIGN(ahead_, maker_.make());
   }
@@ -243,24 +274,58 @@ void Server::send(std::uint64_t connection, const Reply& reply) {
 // Does what is due in each cell, tells the client what happened, and lets go of what is over.
 void Server::settle() {
   const Nanoseconds now = sys::now();
+  // With a pool the answer does not wait until the cell is taken down.
+  const bool early = pool_.size() > 0;
   for (auto at = cells_.begin(); at != cells_.end();) {
     CellRun& cell = *at->second;
     if (!cell.is_over() && cell.deadline() <= now) cell.tick();
     if (cell.take_started())
       send(at->first.connection, {.kind = ReplyKind::kStarted, .id = at->first.id});
-    if (!cell.is_over()) {
+    if (!cell.is_over() && !(early && cell.is_empty())) {
       ++at;
       continue;
     }
     const CellName name = at->first;
-    const Result<CellReport> report = std::move(cell).finish();
+    std::unique_ptr<CellRun> done = std::move(at->second);
     at = cells_.erase(at);
-    if (report) {
-      send(name.connection, {.kind = ReplyKind::kEnded, .id = name.id, .report = *report});
-    } else {
-      refuse(name, report.error().context("cell"));
-    }
+    conclude(name, *done);
+    if (!done->is_over()) leaving_.push_back(std::move(done));
   }
+  std::erase_if(leaving_, [now](const std::unique_ptr<CellRun>& cell) {
+    if (!cell->is_over() && cell->deadline() <= now) cell->tick();
+    // A killed process leaves its cgroup a moment after it was reaped: then the next look does it.
+    return cell->is_over() && (cell->remove({}) || cell->teardown() > kTeardownPatience);
+  });
+  if (sort_pool_at_ <= now) {
+    sort_pool_at_ = now + kSortPool;
+    std::ranges::move(pool_.sort_out(now), std::back_inserter(leaving_));
+  }
+}
+
+void Server::conclude(CellName name, CellRun& cell) {
+  Result<CellReport> report = cell.report();
+  Status removed;
+  if (report && cell.is_over()) {
+    removed = cell.remove(kTeardownPatience);
+    report->teardown_ns = cell.teardown().count();
+  }
+  if (report && removed) {
+    send(name.connection, {.kind = ReplyKind::kEnded, .id = name.id, .report = *report});
+  } else {
+    refuse(name, (report ? removed.error() : report.error()).context("cell"));
+  }
+}
+
+Status Server::prepare(const Request& request, std::vector<Fd> fds) {
+  if (request.with_program != 0 || fds.size() != 1) {
+    return fail(Code::kInvalid, "request: wrong number of descriptors");
+  }
+  TRY_ASSIGN(const MappedSpec mapped, MappedSpec::open(fds[0]));
+  TRY_ASSIGN(const cell::DecodedSpec decoded, cell::decode(mapped.bytes()));
+  TRY_ASSIGN(const Bundle files, parse_bundle(decoded.bundle));
+  TRY(cell::check_spec(decoded.spec, files, highest_limits()));
+  if (Pool::serves(decoded.spec, files)) pool_.expect(decoded.spec);
+  return {};
 }
 
 void Server::prepare_ahead() {

@@ -13,6 +13,7 @@
 #include "cell/cgroup.h"
 #include "cell/host.h"
 #include "warden/cell_run.h"
+#include "warden/pool.h"
 #include "warden/protocol.h"
 #include "warden/resources.h"
 
@@ -43,6 +44,8 @@ class Server {
   void refuse(CellName name, const Error& error);
   void send(std::uint64_t connection, const Reply& reply);
   void settle();
+  void conclude(CellName name, CellRun& cell);
+  Status prepare(const Request& request, std::vector<Fd> fds);
   void prepare_ahead();
 
   std::map<std::uint64_t, Fd> connections_;  // the first is kFirst
@@ -51,7 +54,10 @@ class Server {
   cell::CgroupHost cgroups_;
   ResourceMaker maker_;
   std::optional<CellResources> ahead_;  // made while nobody waits
+  Pool pool_;
+  Nanoseconds sort_pool_at_{};
   std::map<CellName, std::unique_ptr<CellRun>> cells_;
+  std::vector<std::unique_ptr<CellRun>> leaving_;  // answered, or never run
 };
 
 }  // namespace belljar::warden

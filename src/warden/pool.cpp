@@ -1,0 +1,156 @@
+#include "warden/pool.h"
+
+#include <algorithm>
+#include <string_view>
+
+#include "base/sys.h"
+#include "base/units.h"
+
+namespace belljar::warden {
+namespace {
+
+constexpr std::size_t kMaxClasses = 16;
+constexpr Nanoseconds kClassLife = std::chrono::minutes(10);
+// A cell shows the host's directories as they were when it was made.
+constexpr Nanoseconds kCellLife = std::chrono::minutes(5);
+constexpr Nanoseconds kRetry = std::chrono::seconds(1);
+// Below this share of the host's memory nothing waits.
+constexpr std::uint64_t kScarce = 10;
+// What a hand-over has open at once.
+constexpr std::uint64_t kHandoverFiles = 32;
+
+cell::CellSpec class_of(const cell::CellSpec& spec) {
+  cell::CellSpec kind = spec;
+  kind.argv.clear();
+  kind.env.clear();
+  kind.program_by_descriptor = false;
+  // The warden's own clocks and the client's own cut: nothing in the cell is made from them.
+  kind.limits.wall = Limits{}.wall;
+  kind.limits.output = Limits{}.output;
+  return kind;
+}
+
+bool memory_is_scarce() {
+  const Result<std::string> text = sys::read_file("/proc/meminfo", 16 * kKiB);
+  if (!text) return false;
+  const auto kilobytes = [&text](std::string_view name) -> std::uint64_t {
+    const std::size_t at = text->find(name);
+    return at == std::string::npos ? 0 : std::strtoull(text->c_str() + at + name.size(), nullptr, 10);
+  };
+  return kilobytes("MemAvailable:") * 100 < kilobytes("MemTotal:") * kScarce;
+}
+
+}  // namespace
+
+bool Pool::serves(const cell::CellSpec& spec, const Bundle& files) {
+  const auto fits = [&spec](const BundleFile& file) {
+    return file.content.size() <= spec.limits.file_size;
+  };
+  return !spec.terminal && spec.limits.open_files >= kHandoverFiles &&
+         std::ranges::all_of(files.files, fits);
+}
+
+void Pool::expect(const cell::CellSpec& spec) {
+  if (size_ == 0) return;
+  cell::CellSpec kind = class_of(spec);
+  std::string key = cell::encode(kind, {});
+  auto known = classes_.find(key);
+  if (known == classes_.end()) {
+    // The class whose last run is longest ago makes room when sort_out() comes by.
+    if (classes_.size() >= 2 * kMaxClasses) return;
+    known = classes_.emplace(std::move(key), Class{.spec = std::move(kind), .cells = {}}).first;
+  }
+  known->second.used = sys::now();
+}
+
+std::unique_ptr<CellRun> Pool::take(const cell::CellSpec& spec) {
+  if (size_ == 0) return nullptr;
+  const auto known = classes_.find(cell::encode(class_of(spec), {}));
+  if (known == classes_.end()) return nullptr;
+  auto& cells = known->second.cells;
+  // The one that was parked last: what it touched is still in the processor's caches.
+  const auto ready = std::ranges::find_if(cells.rbegin(), cells.rend(),
+                                          [](const auto& cell) { return cell->is_parked(); });
+  if (ready == cells.rend()) return nullptr;
+  std::unique_ptr<CellRun> cell = std::move(*ready);
+  cells.erase(std::next(ready).base());
+  return cell;
+}
+
+unsigned Pool::share() const {
+  const auto classes = static_cast<unsigned>(std::clamp<std::size_t>(classes_.size(), 1, size_));
+  return std::max(1U, size_ / classes);
+}
+
+bool Pool::is_building() const {
+  return std::ranges::any_of(classes_, [](const auto& entry) {
+    const auto& cells = entry.second.cells;
+    return !cells.empty() && !cells.back()->is_parked() && !cells.back()->is_empty();
+  });
+}
+
+bool Pool::wants_more() const {
+  return size_ > 0 && std::ranges::any_of(classes_, [this](const auto& entry) {
+    return entry.second.cells.size() < share();
+  });
+}
+
+void Pool::fill(bool quiet) {
+  if (size_ == 0 || is_building()) return;
+  const Nanoseconds now = sys::now();
+  Class* next = nullptr;
+  for (auto& [key, kind] : classes_) {
+    const std::size_t enough = quiet ? share() : (share() + 1) / 2;
+    if (kind.cells.size() >= enough || kind.retry > now) continue;
+    if (next == nullptr || kind.used > next->used) next = &kind;
+  }
+  if (next == nullptr || memory_is_scarce()) return;
+  Result<CellResources> resources = maker_.make();
+  Result<std::unique_ptr<CellRun>> cell =
+      resources ? CellRun::park(host_, next->spec, *std::move(resources))
+                : std::unexpected(resources.error());
+  if (cell) {
+    next->cells.push_back(*std::move(cell));
+  } else {
+    // Reported when a run needs one.
+    next->retry = now + kRetry;
+  }
+}
+
+std::vector<std::unique_ptr<CellRun>> Pool::sort_out(Nanoseconds now) {
+  std::vector<std::unique_ptr<CellRun>> going;
+  const bool scarce = size_ > 0 && !classes_.empty() && memory_is_scarce();
+  for (auto at = classes_.begin(); at != classes_.end();) {
+    Class& kind = at->second;
+    const auto newer = std::ranges::count_if(
+        classes_, [&kind](const auto& entry) { return entry.second.used > kind.used; });
+    const bool old = scarce || now - kind.used > kClassLife ||
+                     newer >= static_cast<std::ptrdiff_t>(kMaxClasses);
+    std::erase_if(kind.cells, [&](std::unique_ptr<CellRun>& cell) {
+      const bool failed = cell->is_empty();
+      if (failed) kind.retry = now + kRetry;
+      const bool stale = cell->is_parked() && now - cell->parked_since() > kCellLife;
+      if (!failed && !stale && !old) return false;
+      cell->discard();
+      going.push_back(std::move(cell));
+      return true;
+    });
+    at = old && !scarce ? classes_.erase(at) : std::next(at);
+  }
+  return going;
+}
+
+std::vector<std::unique_ptr<CellRun>> Pool::drain() {
+  std::vector<std::unique_ptr<CellRun>> going;
+  for (auto& [key, kind] : classes_) {
+    for (std::unique_ptr<CellRun>& cell : kind.cells) {
+      cell->discard();
+      going.push_back(std::move(cell));
+    }
+  }
+  classes_.clear();
+  size_ = 0;
+  return going;
+}
+
+}  // namespace belljar::warden

@@ -1,0 +1,72 @@
+// Pool: finished cells that wait, every lock on, for a run of their class.
+//
+// A class is everything of a spec that a cell is built from: its mounts, limits, policy and walls,
+// but not the program, its files and its streams. The latest classes are kept filled, in quiet
+// moments; a cell that has waited for long, or that the host's memory has no room for, is let go.
+//
+// Runs in: warden.
+#pragma once
+
+#include <deque>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "cell/host.h"
+#include "warden/cell_run.h"
+#include "warden/resources.h"
+
+namespace belljar::warden {
+
+class Pool {
+ public:
+  Pool(const cell::Host& host, const ResourceMaker& maker) : host_(host), maker_(maker) {}
+
+  // Keeps up to `cells` waiting in all; zero, the beginning, keeps none.
+  void resize(unsigned cells) { size_ = cells; }
+  [[nodiscard]] unsigned size() const { return size_; }
+
+  // Whether runs of this kind may come from a parked cell: a terminal, or a limit that the hand-over
+  // itself would pass, need a cell of their own.
+  static bool serves(const cell::CellSpec& spec, const Bundle& files);
+  // Runs like this one come: its class is kept filled from now on.
+  void expect(const cell::CellSpec& spec);
+  // A waiting cell of the class of `spec`; null when there is none.
+  std::unique_ptr<CellRun> take(const cell::CellSpec& spec);
+
+  // Makes one cell if one is wanted and it is time for it: now, or when `quiet`.
+  void fill(bool quiet);
+  // Whether a quiet moment would be of use.
+  [[nodiscard]] bool wants_more() const;
+  // Lets go of what has waited for too long or died; CLOCK_MONOTONIC. Gives away what still has to
+  // be watched to its end.
+  std::vector<std::unique_ptr<CellRun>> sort_out(Nanoseconds now);
+  std::vector<std::unique_ptr<CellRun>> drain();
+
+  // Every cell, for the server's loop.
+  template <typename Visit>
+  void each(Visit visit) {
+    for (auto& [key, kind] : classes_) {
+      for (const std::unique_ptr<CellRun>& cell : kind.cells) visit(*cell);
+    }
+  }
+
+ private:
+  struct Class {
+    cell::CellSpec spec;
+    std::deque<std::unique_ptr<CellRun>> cells;  // longest waiting first
+    Nanoseconds used{};                          // when a run of it came last
+    Nanoseconds retry{};                         // not before: the last one could not be made
+  };
+
+  [[nodiscard]] unsigned share() const;
+  [[nodiscard]] bool is_building() const;
+
+  const cell::Host& host_;
+  const ResourceMaker& maker_;
+  unsigned size_ = 0;
+  std::map<std::string, Class> classes_;
+};
+
+}  // namespace belljar::warden
