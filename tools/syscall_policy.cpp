@@ -254,9 +254,15 @@ Result<SyscallPolicy> parse_syscall_policy(std::string_view toml, std::string_vi
   policy.name = name;
   const auto* fallback = table.get_as<toml::table>("default");
   if (fallback == nullptr) return wrong("the file", "needs a table [default]");
-  TRY(check_keys(*fallback, {"errno", "why"}, "default"));
+  TRY(check_keys(*fallback, {"action", "errno", "why"}, "default"));
   TRY(text_of(*fallback, "why", "default"));
-  TRY_ASSIGN(policy.fallback.error, errno_of(*fallback, "default"));
+  if (fallback->contains("errno")) {
+    TRY_ASSIGN(policy.fallback.error, errno_of(*fallback, "default"));
+  } else {
+    TRY_ASSIGN(const std::string action, text_of(*fallback, "action", "default"));
+    if (action != "allow") return wrong("default", "needs an errno, or the action \"allow\"");
+    policy.fallback.kind = Action::Kind::kAllow;
+  }
 
   if (table.contains("numbers")) {
     const auto* numbers = table.get_as<toml::table>("numbers");

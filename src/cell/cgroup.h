@@ -42,6 +42,14 @@ struct CgroupUsage {
 };
 
 // The cgroups of one cell. Destroying it kills what is left inside and removes the directories.
+// How the processes of a cell come into its v2 groups.
+enum class Joining : std::uint8_t {
+  kBorn,    // the warden clones them there
+  kItself,  // they join by themselves, as on v1: for a zygote's, which may not clone them there. It
+            // can stall, so it is for cells that are made ahead. A v2 tree that only says who is
+            // a member is left out.
+};
+
 class CgroupSlot {
  public:
   CgroupSlot() = default;
@@ -119,7 +127,7 @@ class CgroupHost {
 
   // A fresh slot; the name must be unique on this host (the uid lease sees to that). A directory of
   // that name left by a warden that was killed is emptied and removed first.
-  Result<CgroupSlot> make_slot(std::string_view name) const;
+  Result<CgroupSlot> make_slot(std::string_view name, Joining joining = Joining::kBorn) const;
 
   // Names of the slots that exist now, in any hierarchy.
   [[nodiscard]] std::vector<std::string> slot_names() const;

@@ -193,7 +193,7 @@ std::vector<std::string> CgroupHost::slot_names() const {
   return names;
 }
 
-Result<CgroupSlot> CgroupHost::make_slot(std::string_view name) const {
+Result<CgroupSlot> CgroupHost::make_slot(std::string_view name, Joining joining) const {
   CgroupSlot slot;
   const auto add = [&](const std::string& path, bool v2) -> Result<int> {
     if (::mkdir(path.c_str(), 0755) != 0) {
@@ -209,6 +209,9 @@ Result<CgroupSlot> CgroupHost::make_slot(std::string_view name) const {
   };
   for (std::size_t i = 0; i < hierarchies_.size(); ++i) {
     const Hierarchy& hierarchy = hierarchies_[i];
+    const bool needed = !hierarchy.v2 || hierarchy.controllers ||
+                        home_[static_cast<std::size_t>(Controller::kCpuacct)] < 0;
+    if (joining == Joining::kItself && !needed) continue;
     const std::string path = hierarchy.parent + "/" + std::string(name);
     TRY_ASSIGN(const int top, add(path, hierarchy.v2));
     ++slot.hierarchies_;
@@ -233,6 +236,15 @@ Result<CgroupSlot> CgroupHost::make_slot(std::string_view name) const {
       const int user_fd = slot.directories_[static_cast<std::size_t>(slot.unified_user_)].fd.get();
       slot.cpu_usage_ = Fd::adopt(::openat(user_fd, "cpu.stat", O_RDONLY | O_CLOEXEC));
       slot.cpu_usage_v2_ = true;
+      if (joining == Joining::kItself) {
+        const int init_fd = slot.directories_[static_cast<std::size_t>(slot.unified_init_)].fd.get();
+        for (const auto& [fd, tasks] :
+             {std::pair(init_fd, &slot.init_tasks_), std::pair(user_fd, &slot.user_tasks_)}) {
+          Fd procs = Fd::adopt(::openat(fd, "cgroup.procs", O_WRONLY | O_CLOEXEC));
+          if (!procs.valid()) return fail_errno("cgroup: open cgroup.procs");
+          tasks->push_back(std::move(procs));
+        }
+      }
     } else {
       const int slot_fd = slot.directories_[static_cast<std::size_t>(top)].fd.get();
       Fd tasks = Fd::adopt(::openat(slot_fd, "tasks", O_WRONLY | O_CLOEXEC));

@@ -2,8 +2,6 @@
 
 #include <fcntl.h>
 #include <linux/sched.h>
-#include <sys/prctl.h>
-#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -15,47 +13,10 @@
 #include "cell/enter_processes.h"
 #include "cell/handover.h"
 #include "cell/init_protocol.h"
+#include "cell/steps.h"
 
 namespace belljar::cell {
 namespace {
-
-// Reports the first failure and ends this process; pid 1's end takes the whole cell along.
-class Steps {
- public:
-  explicit Steps(int report) : report_(report) {}
-  void done(EnterStep step, bool ok) const {
-    if (ok) [[likely]]
-      return;
-    const EnterReport report{.kind = EnterReport::Kind::kFailed, .step = step, .error = errno};
-    ::send(report_, &report, sizeof report, MSG_NOSIGNAL);
-    ::_exit(125);
-  }
-
- private:
-  int report_;
-};
-
-// The program's process of a parked cell: waits, takes its files and streams, and runs. From here on
-// the heap is allowed; this process is single-threaded and behind every lock.
-[[noreturn]] void run_when_told(const LaunchPlan& plan,
-                                const Steps& steps,
-                                const Channels& channels) {
-  if (plan.interpreter != nullptr) plan.interpreter->rehearse();
-  const EnterReport parked{.kind = EnterReport::Kind::kParked};
-  steps.done(EnterStep::kHandover,
-             ::send(plan.fds.report, &parked, sizeof parked, MSG_NOSIGNAL) == sizeof parked);
-  Handover handover;
-  steps.done(EnterStep::kHandover, receive_handover(plan.fds.park, handover));
-  steps.done(EnterStep::kFiles, write_late_files(handover.bundle.files, channels.box));
-  steps.done(EnterStep::kStdio, handover.install_stdio());
-  if (plan.interpreter != nullptr && handover.program < 0) {
-    steps.done(EnterStep::kSpareDescriptors, close_all_but(plan.fds.report));
-    plan.interpreter->run(handover.spec, plan.fds.report);
-  }
-  execute_handover(handover);
-  steps.done(EnterStep::kExec, false);
-  ::_exit(125);
-}
 
 // The program's process: pid 2.
 [[noreturn]] void become_program(const LaunchPlan& plan,
@@ -77,7 +38,7 @@ class Steps {
   // Last of the locks: everything above needs calls that the filter denies.
   steps.done(EnterStep::kSeccomp, filter_calls(plan));
   steps.done(EnterStep::kGo, wait_for_init(channels.go_read));
-  if (plan.fds.park >= 0) run_when_told(plan, steps, channels);
+  if (plan.fds.park >= 0) wait_for_run(plan, steps, channels);
   execute_program(plan);
   steps.done(EnterStep::kExec, false);
   ::_exit(125);
@@ -90,7 +51,8 @@ void enter(const LaunchPlan& plan) {
   Channels channels;
 
   steps.done(EnterStep::kUserMap, map_user(plan));
-  steps.done(EnterStep::kSignals, reset_signals());
+  // What an interpreter answers signals with goes on in the program's process.
+  if (plan.interpreter == nullptr) steps.done(EnterStep::kSignals, reset_signals());
   steps.done(EnterStep::kDescriptors, open_channels(channels));
   steps.done(EnterStep::kNetwork, join_network(plan));
   steps.done(EnterStep::kClocks, own_clocks(plan));
@@ -116,6 +78,7 @@ void enter(const LaunchPlan& plan) {
   steps.done(EnterStep::kProgramProcess, child >= 0);
   if (child == 0) become_program(plan, steps, channels);
 
+  if (plan.interpreter != nullptr) steps.done(EnterStep::kSignals, reset_signals());
   steps.done(EnterStep::kInitIdentity, become_init(plan));
   steps.done(EnterStep::kInitDescriptors, arrange_for_init(plan, channels));
   const Steps last_steps(kInitReportFd);
@@ -126,7 +89,9 @@ void enter(const LaunchPlan& plan) {
 }
 
 std::uint64_t clone_flags(const LaunchPlan& plan) {
-  std::uint64_t flags = CLONE_NEWPID | CLONE_NEWNS | CLONE_CLEAR_SIGHAND | CLONE_PIDFD;
+  std::uint64_t flags = CLONE_NEWPID | CLONE_NEWNS | CLONE_PIDFD;
+  // A zygote's cells are children of the warden's, which waits for them.
+  flags |= plan.interpreter == nullptr ? CLONE_CLEAR_SIGHAND : CLONE_PARENT;
   if (plan.walls.has(Wall::kIpcNamespace)) flags |= CLONE_NEWIPC;
   if (plan.walls.has(Wall::kUtsNamespace)) flags |= CLONE_NEWUTS;
   if (plan.walls.has(Wall::kNetNamespace) && plan.fds.net < 0) flags |= CLONE_NEWNET;

@@ -13,6 +13,7 @@
 
 #include <array>
 #include <cerrno>
+#include <cstdio>
 #include <cstring>
 
 #include "cell/enter_processes.h"
@@ -22,15 +23,14 @@ namespace belljar::cell {
 namespace {
 
 struct Device {
-  const char* path;
+  const char* name;
   const char* host_path;
   unsigned minor;
 };
 // Character devices of major 1, devices.txt of the kernel.
 constexpr std::array kDevices{
-    Device{"dev/null", "/dev/null", 3}, Device{"dev/zero", "/dev/zero", 5},
-    Device{"dev/full", "/dev/full", 7}, Device{"dev/random", "/dev/random", 8},
-    Device{"dev/urandom", "/dev/urandom", 9}};
+    Device{"null", "/dev/null", 3}, Device{"zero", "/dev/zero", 5}, Device{"full", "/dev/full", 7},
+    Device{"random", "/dev/random", 8}, Device{"urandom", "/dev/urandom", 9}};
 
 constexpr const char* kRootPoint = "/tmp";
 
@@ -157,23 +157,36 @@ bool mount_system(const LaunchPlan& plan) {
   return true;
 }
 
-bool make_devices(const LaunchPlan& plan) {
-  constexpr unsigned long kFlags = MS_NOSUID | MS_NOEXEC;
-  if (::mount("tmpfs", "dev", "tmpfs", kFlags, "size=64k,nr_inodes=32,mode=0755") != 0)
-    return false;
-  ::umask(0);
+bool make_device_nodes(const char* folder, bool private_nodes) {
   for (const Device& device : kDevices) {
-    if (plan.walls.has(Wall::kPrivateDevices)) {
-      if (::mknod(device.path, S_IFCHR | 0666, ::makedev(1, device.minor)) != 0) return false;
-    } else if (::mknod(device.path, S_IFREG | 0666, 0) != 0 ||
-               ::mount(device.host_path, device.path, nullptr, MS_BIND, nullptr) != 0) {
+    std::array<char, 64> path{};
+    std::snprintf(path.data(), path.size(), "%s/%s", folder, device.name);
+    if (private_nodes) {
+      if (::mknod(path.data(), S_IFCHR | 0666, ::makedev(1, device.minor)) != 0) return false;
+    } else if (::mknod(path.data(), S_IFREG | 0666, 0) != 0 ||
+               ::mount(device.host_path, path.data(), nullptr, MS_BIND, nullptr) != 0) {
       return false;
     }
   }
-  ::umask(022);
-  if (::mkdir("dev/shm", 0755) != 0) return false;
+  return true;
+}
+
+bool make_devices(const LaunchPlan& plan) {
+  constexpr unsigned long kFlags = MS_NOSUID | MS_NOEXEC;
+  if (plan.devices.empty()) {
+    if (::mount("tmpfs", "dev", "tmpfs", kFlags, "size=64k,nr_inodes=32,mode=0755") != 0)
+      return false;
+    ::umask(0);
+    const bool made = make_device_nodes("dev", plan.walls.has(Wall::kPrivateDevices));
+    ::umask(022);
+    if (!made || ::mkdir("dev/shm", 0755) != 0) return false;
+  } else if (::mount(plan.devices.c_str(), "dev", nullptr, MS_BIND, nullptr) != 0) {
+    return false;
+  }
   for (const Link& link : plan.links) {
-    if (::symlink(link.target.c_str(), link.path.c_str()) != 0) return false;
+    // A folder of nodes that is there already has its links too.
+    const bool there = !plan.devices.empty() && std::strncmp(link.path.c_str(), "dev/", 4) == 0;
+    if (!there && ::symlink(link.target.c_str(), link.path.c_str()) != 0) return false;
   }
   return true;
 }

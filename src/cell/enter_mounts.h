@@ -13,6 +13,8 @@ bool stop_propagation();
 bool mount_root(const LaunchPlan& plan, Channels& channels);
 bool mount_system(const LaunchPlan& plan);
 bool make_devices(const LaunchPlan& plan);
+// The nodes alone, into a folder: of its own, or bound from the host's.
+bool make_device_nodes(const char* folder, bool private_nodes);
 bool mount_scratch(const LaunchPlan& plan);
 bool mount_proc(const LaunchPlan& plan);
 bool write_small_files(const LaunchPlan& plan, Channels& channels);

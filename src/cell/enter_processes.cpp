@@ -8,6 +8,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <sys/ioctl.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
@@ -153,6 +154,14 @@ bool set_hostname(const LaunchPlan& plan) {
 long fork_program(const LaunchPlan& plan) {
   clone_args arguments{};
   arguments.exit_signal = SIGCHLD;
+  if (plan.interpreter != nullptr) {
+    // The C library goes on in the child and must find its new thread id where it keeps it, as its
+    // own fork(3) sees to: prctl(2), PR_GET_TID_ADDRESS, kernel 3.5.
+    std::uint64_t address = 0;
+    if (::prctl(PR_GET_TID_ADDRESS, &address, 0, 0, 0) != 0) return -1;
+    arguments.flags |= CLONE_CHILD_SETTID | CLONE_CHILD_CLEARTID;
+    arguments.child_tid = address;
+  }
   if (plan.fds.user_birthplace >= 0) {
     arguments.flags |= CLONE_INTO_CGROUP;
     arguments.cgroup = static_cast<std::uint64_t>(plan.fds.user_birthplace);

@@ -2,7 +2,9 @@
 
 #include <fcntl.h>
 #include <linux/close_range.h>
+#include <poll.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -10,13 +12,22 @@
 #include <cerrno>
 #include <vector>
 
+#include "base/bundle.h"
 #include "base/sys.h"
+#include "cell/enter_mounts.h"
 
 namespace belljar::cell {
 namespace {
 
 constexpr std::uint32_t kHandoverMagic = 0x564f4842;
 constexpr std::size_t kFewestFds = 4;
+
+struct Handover {
+  CellSpec spec;
+  Bundle bundle;  // views into a mapping that lives as long as the process
+  int in = -1, out = -1, err = -1;
+  int program = -1;
+};
 
 std::vector<char*> pointers(const std::vector<std::string>& texts) {
   std::vector<char*> list;
@@ -30,11 +41,10 @@ bool put(int fd, int number) {
   return ::dup2(fd, number) == number && ::close(fd) == 0;
 }
 
-}  // namespace
-
-Status send_handover(int park, std::span<const int> fds) {
-  return sys::send_message(
-      park, {reinterpret_cast<const char*>(&kHandoverMagic), sizeof kHandoverMagic}, fds);
+// The run came before its cell was ready.
+bool is_there(int park) {
+  pollfd waiting{.fd = park, .events = POLLIN, .revents = 0};
+  return ::poll(&waiting, 1, 0) == 1;
 }
 
 bool receive_handover(int park, Handover& handover) {
@@ -68,11 +78,13 @@ bool receive_handover(int park, Handover& handover) {
   return true;
 }
 
-bool Handover::install_stdio() const {
+bool install_stdio(const Handover& handover) {
   // dup2 clears close-on-exec on the copies. The numbers of the three are above 2: those are taken.
-  return put(in, STDIN_FILENO) && put(out, STDOUT_FILENO) && put(err, STDERR_FILENO);
+  return put(handover.in, STDIN_FILENO) && put(handover.out, STDOUT_FILENO) &&
+         put(handover.err, STDERR_FILENO);
 }
 
+// Everything but 0, 1, 2 and this one.
 bool close_all_but(int fd) {
   const auto number = static_cast<unsigned>(fd);
   return (number == 3 || ::syscall(SYS_close_range, 3U, number - 1, 0U) == 0) &&
@@ -89,6 +101,34 @@ void execute_handover(const Handover& handover) {
   } else {
     ::execve(argv[0], argv.data(), envp.data());
   }
+}
+
+}  // namespace
+
+Status send_handover(int park, std::span<const int> fds) {
+  return sys::send_message(
+      park, {reinterpret_cast<const char*>(&kHandoverMagic), sizeof kHandoverMagic}, fds);
+}
+
+void wait_for_run(const LaunchPlan& plan, const Steps& steps, const Channels& channels) {
+  if (plan.interpreter != nullptr) {
+    plan.interpreter->wake();
+    if (!is_there(plan.fds.park)) plan.interpreter->rehearse();
+  }
+  const EnterReport parked{.kind = EnterReport::Kind::kParked};
+  steps.done(EnterStep::kHandover,
+             ::send(plan.fds.report, &parked, sizeof parked, MSG_NOSIGNAL) == sizeof parked);
+  Handover handover;
+  steps.done(EnterStep::kHandover, receive_handover(plan.fds.park, handover));
+  steps.done(EnterStep::kFiles, write_late_files(handover.bundle.files, channels.box));
+  steps.done(EnterStep::kStdio, install_stdio(handover));
+  if (plan.interpreter != nullptr && handover.program < 0) {
+    steps.done(EnterStep::kSpareDescriptors, close_all_but(plan.fds.report));
+    plan.interpreter->run(handover.spec, plan.fds.report);
+  }
+  execute_handover(handover);
+  steps.done(EnterStep::kExec, false);
+  ::_exit(125);
 }
 
 }  // namespace belljar::cell

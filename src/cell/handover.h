@@ -6,9 +6,10 @@
 
 #include <span>
 
-#include "base/bundle.h"
 #include "base/result.h"
-#include "cell/spec.h"
+#include "cell/enter_processes.h"
+#include "cell/plan.h"
+#include "cell/steps.h"
 
 namespace belljar::cell {
 
@@ -16,21 +17,11 @@ namespace belljar::cell {
 // Runs in: warden.
 Status send_handover(int park, std::span<const int> fds);
 
-// The rest runs in: the cell, as pid 2, behind every lock. See cell/enter.h.
-struct Handover {
-  CellSpec spec;
-  Bundle bundle;  // views into a mapping that lives as long as the process
-  int in = -1, out = -1, err = -1;
-  int program = -1;
-
-  // Puts the streams on 0, 1 and 2.
-  [[nodiscard]] bool install_stdio() const;
-};
-
-// Waits for it. Each answers false with errno set.
-bool receive_handover(int park, Handover& handover);
-// Closes everything but 0, 1, 2 and this one.
-bool close_all_but(int fd);
-void execute_handover(const Handover& handover);
+// The program's process of a parked cell: waits, takes its files and streams, and runs. The heap is
+// allowed here: this process is single-threaded and behind every lock, and what it runs replaces it.
+// Runs in: the cell, as pid 2. See cell/enter.h.
+[[noreturn]] void wait_for_run(const LaunchPlan& plan,
+                               const Steps& steps,
+                               const Channels& channels);
 
 }  // namespace belljar::cell

@@ -145,6 +145,25 @@ void plan_landlock(LaunchPlan& plan, const Host& host, const CellSpec& spec) {
   rule("/dev/shm", tmp);
 }
 
+std::vector<char*> pointers(std::vector<std::string>& texts, std::size_t from, std::size_t count) {
+  std::vector<char*> list;
+  for (std::size_t i = from; i < from + count; ++i) list.push_back(texts[i].data());
+  list.push_back(nullptr);
+  return list;
+}
+
+// The cell's clocks start near zero, so that the host's uptime is not to be read.
+std::string clock_offsets() {
+  timespec monotonic{};
+  timespec boot{};
+  ::clock_gettime(CLOCK_MONOTONIC, &monotonic);
+  ::clock_gettime(CLOCK_BOOTTIME, &boot);
+  return "monotonic -" + std::to_string(monotonic.tv_sec) + " 0\nboottime -" +
+         std::to_string(boot.tv_sec) + " 0\n";
+}
+
+}  // namespace
+
 WallSet launch_walls(const Host& host, const CellSpec& spec, WallSet cgroup_walls) {
   WallSet walls{Wall::kPidNamespace, Wall::kMountNamespace, Wall::kNetNamespace,
                 Wall::kIpcNamespace, Wall::kUtsNamespace,   Wall::kCgroupNamespace,
@@ -165,35 +184,21 @@ WallSet launch_walls(const Host& host, const CellSpec& spec, WallSet cgroup_wall
   return walls.minus(spec.without);
 }
 
-std::vector<char*> pointers(std::vector<std::string>& texts, std::size_t from, std::size_t count) {
-  std::vector<char*> list;
-  for (std::size_t i = from; i < from + count; ++i) list.push_back(texts[i].data());
-  list.push_back(nullptr);
-  return list;
-}
-
-// The cell's clocks start near zero, so that the host's uptime is not to be read.
-std::string clock_offsets() {
-  timespec monotonic{};
-  timespec boot{};
-  ::clock_gettime(CLOCK_MONOTONIC, &monotonic);
-  ::clock_gettime(CLOCK_BOOTTIME, &boot);
-  return "monotonic -" + std::to_string(monotonic.tv_sec) + " 0\nboottime -" +
-         std::to_string(boot.tv_sec) + " 0\n";
-}
-
-}  // namespace
-
 Result<std::unique_ptr<LaunchPlan>> make_plan(const Host& host,
                                               const CellSpec& spec,
                                               const Bundle& files,
                                               const Identity& identity,
                                               const LaunchFds& fds,
-                                              const CgroupPlace& cgroups) {
+                                              const CgroupPlace& cgroups,
+                                              const Warmth& warmth) {
   auto plan = std::make_unique<LaunchPlan>();
   plan->fds = fds;
   plan->identity = identity;
   plan->walls = launch_walls(host, spec, cgroups.walls);
+  plan->devices = warmth.devices;
+  plan->interpreter = warmth.interpreter;
+  if (!warmth.devices.empty() && !spec.without.has(Wall::kPrivateDevices))
+    plan->walls.add(Wall::kPrivateDevices);
   const WallSet missing = spec.require.minus(plan->walls);
   if (!missing.empty()) {
     std::string names;

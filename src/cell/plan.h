@@ -77,11 +77,19 @@ struct LaunchFds {
 class Interpreter {
  public:
   virtual ~Interpreter() = default;
-  // Just before the wait: what the run would otherwise have to do first.
+  // First of all: it is in another process now.
+  virtual void wake() = 0;
+  // Before a wait that may be long: what the run would otherwise have to do first.
   virtual void rehearse() = 0;
   // Runs the program and ends the process. Returns only when this run is not for it: then the
   // program is executed. `report` is to be closed when the program's first instruction comes.
   virtual void run(const CellSpec& spec, int report) = 0;
+};
+
+// What a zygote makes a cell with, besides what it is itself.
+struct Warmth {
+  std::string devices;
+  Interpreter* interpreter = nullptr;
 };
 
 // The cgroups that wait for the cell.
@@ -113,12 +121,16 @@ struct LaunchPlan {
   std::string time_offsets;   // for /proc/self/timens_offsets
   std::string cgroup_mark;    // "/belljar/c17": in so many lines of /proc/self/cgroup …
   unsigned cgroup_count = 0;  // … the program's process must find it
+  std::string devices;        // a folder of device nodes of the cell's own; empty: they are made
   bool loopback = true;
   bool terminal = false;
   Interpreter* interpreter = nullptr;  // of a parked cell; null: its program is executed
   std::vector<std::string> texts;  // backing of the vectors below
   std::vector<char*> argv, envp, init_argv;
 };
+
+// The walls that a cell of `spec` gets here, given those of its cgroups.
+WallSet launch_walls(const Host& host, const CellSpec& spec, WallSet cgroup_walls);
 
 // Computes the plan. kDenied names the walls of `spec.require` that this host cannot give,
 // kUnavailable a mount of the spec that does not exist.
@@ -127,6 +139,7 @@ Result<std::unique_ptr<LaunchPlan>> make_plan(const Host& host,
                                               const Bundle& files,
                                               const Identity& identity,
                                               const LaunchFds& fds,
-                                              const CgroupPlace& cgroups);
+                                              const CgroupPlace& cgroups,
+                                              const Warmth& warmth = {});
 
 }  // namespace belljar::cell

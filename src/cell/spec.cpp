@@ -13,10 +13,19 @@ constexpr std::uint32_t kSpecMagic = 0x314c4c42;
 constexpr std::uint32_t kMaxTexts = 8192;
 constexpr std::size_t kMaxMounts = 32;
 constexpr std::size_t kMaxGlobs = 32;
+constexpr std::size_t kMaxPreload = 128;
 
 // Only what has no meaning of its own to a path: no "..", no ".", no "//", no control character.
 bool is_plain_absolute(std::string_view path) {
   return path.starts_with('/') && path.size() > 1 && check_path(path.substr(1)).has_value();
+}
+
+bool is_module_name(std::string_view name) {
+  const auto ordinary = [](unsigned char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+           c == '_' || c == '.';
+  };
+  return !name.empty() && name.size() <= 100 && std::ranges::all_of(name, ordinary);
 }
 
 bool has_nul(const std::vector<std::string>& texts) {
@@ -42,6 +51,9 @@ std::string encode(const CellSpec& spec, std::string_view bundle) {
   out.put(spec.program_by_descriptor);
   out.put(spec.without.bits());
   out.put(spec.require.bits());
+  out.put_text(spec.interpreter);
+  out.put_texts(spec.preload);
+  out.put_texts(spec.interpreter_env);
   return out.bytes() + std::string(bundle);
 }
 
@@ -64,6 +76,9 @@ Result<DecodedSpec> decode(std::string_view bytes) {
   spec.program_by_descriptor = flag();
   spec.without = WallSet::from_bits(in.take<std::uint32_t>());
   spec.require = WallSet::from_bits(in.take<std::uint32_t>());
+  spec.interpreter = in.take_text();
+  spec.preload = in.take_texts(kMaxTexts);
+  spec.interpreter_env = in.take_texts(kMaxTexts);
   if (!in.ok()) return fail(Code::kInvalid, "spec: ends too early or a list is too long");
   decoded.bundle = in.rest();
   return decoded;
@@ -76,8 +91,18 @@ Status check_spec(const CellSpec& spec, const Bundle& files, const Limits& maxim
   if (has_nul(spec.argv) || has_nul(spec.env)) {
     return fail(Code::kInvalid, "argv, env: must not contain a NUL byte");
   }
+  if (!spec.interpreter.empty() && !is_plain_absolute(spec.interpreter)) {
+    return fail(Code::kInvalid, "interpreter: must be an absolute path");
+  }
+  if (spec.preload.size() > kMaxPreload || !std::ranges::all_of(spec.preload, is_module_name)) {
+    return fail(Code::kInvalid,
+                "preload: at most " + std::to_string(kMaxPreload) + " names of modules");
+  }
+  if (has_nul(spec.interpreter_env)) {
+    return fail(Code::kInvalid, "interpreter_env: must not contain a NUL byte");
+  }
   std::size_t bytes = 0;
-  for (const auto* texts : {&spec.argv, &spec.env}) {
+  for (const auto* texts : {&spec.argv, &spec.env, &spec.interpreter_env}) {
     for (const std::string& text : *texts) {
       if (text.size() > kMaxArgBytes) {
         return fail(Code::kInvalid,

@@ -25,6 +25,11 @@ struct CellSpec {
   bool program_by_descriptor = false;  // run a passed descriptor instead of argv[0]
   WallSet without;
   WallSet require;
+  // A warm start: the interpreter that argv[0] is, what it imports ahead, and its environment before
+  // the submission has a say. Empty: a cold one.
+  std::string interpreter;
+  std::vector<std::string> preload;
+  std::vector<std::string> interpreter_env;
 
   bool operator==(const CellSpec&) const = default;
 };

@@ -72,6 +72,11 @@ cell::CellSpec spec_of(const runtime::StagePlan& plan, const Policy& policy) {
   spec.writable_box = policy.writable_box || plan.kind == StageKind::kCompile;
   spec.writable_tmp = policy.writable_tmp || plan.kind == StageKind::kCompile;
   spec.loopback = policy.network == Network::kLoopback;
+  if (plan.warm && policy.warm) {
+    spec.interpreter = plan.argv.front();
+    spec.preload = plan.warm->preload;
+    spec.interpreter_env = plan.warm_env;
+  }
   spec.without = policy.without;
   spec.require = policy.require;
   return spec;

@@ -91,6 +91,7 @@ Result<StageResult> StageIo::run(StageKind kind,
                                  Observer& observer) {
   static std::atomic<std::uint64_t> last_id = 0;
   const std::uint64_t id = ++last_id;
+  if (input.warm) TRY(warm_up(id, spec));
   {
     TRY_ASSIGN(const Ends ends, open_streams(spec, input));
     const warden::CellFds fds{.in = ends.in.get(),
@@ -107,6 +108,15 @@ Result<StageResult> StageIo::run(StageKind kind,
   if (input.kind == Input::Kind::kEmpty) input_done_ = true;
   TRY(loop(kind, id, input, observer));
   return std::move(result_);
+}
+
+Status StageIo::warm_up(std::uint64_t id, const cell::CellSpec& spec) {
+  TRY(client_.keep(1));
+  TRY(client_.prepare(id, spec));
+  while (true) {
+    TRY_ASSIGN(const warden::Reply reply, client_.receive());
+    if (reply.id == id && reply.kind == warden::ReplyKind::kPrepared) return {};
+  }
 }
 
 Status StageIo::loop(StageKind kind, std::uint64_t id, const Input& input, Observer& observer) {

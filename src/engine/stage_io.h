@@ -38,6 +38,8 @@ class StageIo {
   struct Ends {
     Fd in, out, err, artifacts;  // the cell's
   };
+  // Waits until a finished cell for the run is there.
+  Status warm_up(std::uint64_t id, const cell::CellSpec& spec);
   Result<Ends> open_streams(const cell::CellSpec& spec, const Input& input);
   Status loop(StageKind kind, std::uint64_t id, const Input& input, Observer& observer);
   void feed(const Input& input);

@@ -88,6 +88,7 @@ struct Policy {
   bool writable_tmp = true;           // /tmp and /dev/shm may be written to by the run stage
   Network network = Network::kLoopback;
   OnOutputLimit on_output_limit = OnOutputLimit::kKill;
+  bool warm = true;  // the run stage may begin in an interpreter that others were forked from too
   WallSet without;  // walls left out by name: a degraded mode, said in every outcome
   WallSet require;  // walls that must stand, else the program does not start
 

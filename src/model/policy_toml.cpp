@@ -109,6 +109,11 @@ Status read_output(const Entry& entry, std::string_view key, Policy& policy) {
   return {};
 }
 
+Status read_start(const Entry& entry, std::string_view key, Policy& policy) {
+  if (key == "warm") return read_bool(entry, policy.warm);
+  return unknown_key(entry, "why, warm");
+}
+
 Status read_wall_rules(const Entry& entry, std::string_view key, Policy& policy) {
   if (key == "without") return read_walls(entry, policy.without);
   if (key != "require") return unknown_key(entry, "why, without, require");
@@ -125,7 +130,8 @@ struct Section {
 };
 constexpr Section kSections[] = {{"defaults", read_default},      {"maximum", read_maximum},
                                  {"filesystem", read_filesystem}, {"network", read_network},
-                                 {"output", read_output},         {"walls", read_wall_rules}};
+                                 {"output", read_output},         {"start", read_start},
+                                 {"walls", read_wall_rules}};
 
 Status read_section(const Entry& entry, const Section& section, Policy& policy) {
   TRY_ASSIGN(const toml::table* const table, read_table(entry));
@@ -155,7 +161,7 @@ Status read_key(const Entry& entry, Policy& policy) {
   for (const Section& section : kSections) {
     if (section.name == entry.path) return read_section(entry, section, policy);
   }
-  return unknown_key(entry, "name, why, defaults, maximum, filesystem, network, output, walls");
+  return unknown_key(entry, "name, why, defaults, maximum, filesystem, network, output, start, walls");
 }
 
 Status check_whole(const Policy& policy) {

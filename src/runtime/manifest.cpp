@@ -292,6 +292,16 @@ Result<Hello> parse_hello(const Section& top, const Strings& extensions) {
   return hello;
 }
 
+Result<Warm> parse_warm(const Section& top) {
+  TRY_ASSIGN(const Section section, section_of(top, "warm"));
+  TRY(check_keys(section, {"kind", "preload"}));
+  Warm warm;
+  TRY_ASSIGN(const std::string kind, text_of(section, "kind"));
+  if (kind != "cpython") return wrong("warm.kind", "must be \"cpython\"");
+  TRY_ASSIGN(warm.preload, list_of(section, "preload"));
+  return warm;
+}
+
 Status parse_names(const Section& top, Manifest& manifest) {
   TRY_ASSIGN(manifest.name, text_of(top, "name"));
   TRY_ASSIGN(manifest.title, text_of(top, "title"));
@@ -326,7 +336,7 @@ Result<Manifest> parse_manifest(std::string_view toml) {
   TRY_ASSIGN(const toml::table file, parse_toml(toml));
   const Section top{.table = &file, .prefix = ""};
   TRY(check_keys(top, {"name", "title", "aliases", "extensions", "entries", "package", "version",
-                       "mounts", "programs", "compile", "run", "hello"}));
+                       "mounts", "programs", "compile", "run", "warm", "hello"}));
   Manifest manifest;
   TRY(parse_names(top, manifest));
   TRY_ASSIGN(manifest.package, text_of(top, "package"));
@@ -339,6 +349,9 @@ Result<Manifest> parse_manifest(std::string_view toml) {
     TRY_ASSIGN(manifest.compile, parse_compile(top, manifest.programs));
   }
   TRY_ASSIGN(manifest.run, parse_run(top, manifest.programs));
+  if (top.table->get("warm") != nullptr) {
+    TRY_ASSIGN(manifest.warm, parse_warm(top));
+  }
   TRY_ASSIGN(manifest.hello, parse_hello(top, manifest.extensions));
   return manifest;
 }

@@ -35,6 +35,12 @@ struct Step {
   LimitOverrides limits;
 };
 
+// How a run can begin with the interpreter up already.
+struct Warm {
+  enum class Kind : std::uint8_t { kCpython } kind{};
+  std::vector<std::string> preload;  // modules to import ahead, where they are installed
+};
+
 struct Hello {
   std::string file;
   std::string source;  // prints exactly "Hello from <title>\n"
@@ -53,6 +59,7 @@ struct Manifest {
                                         // there; the last component may be a base/glob.h pattern
   std::optional<Step> compile;
   Step run;
+  std::optional<Warm> warm;  // argv of `run` begins with {tool}, the interpreter
   Hello hello;
 };
 

@@ -175,6 +175,8 @@ Result<StagePlan> plan_stage(StageKind kind, const Step& step, const Values& val
                  .env = {kBaseEnvironment.begin(), kBaseEnvironment.end()},
                  .mounts = values.toolchain->mounts,
                  .keep = step.keep,
+                 .warm = {},
+                 .warm_env = {},
                  .limits = values.limits};
   add_environment(plan.env, step.env);
   TRY_ASSIGN(plan.argv, expand(step.argv, values));
@@ -225,6 +227,8 @@ Result<Stages> plan_stages(const Manifest& manifest,
   }
   values.limits = apply(apply(defaults, manifest.run.limits), submission.limits);
   TRY_ASSIGN(stages.run, plan_stage(StageKind::kRun, manifest.run, values));
+  stages.run.warm = manifest.warm;
+  if (manifest.warm) stages.run.warm_env = stages.run.env;
   add_environment(stages.run.env, submission.env);
   return stages;
 }

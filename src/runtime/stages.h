@@ -19,6 +19,8 @@ struct StagePlan {
   std::vector<std::string> env;     // the whole environment, base included
   std::vector<std::string> mounts;  // host directories, read-only
   std::vector<std::string> keep;    // globs to bring back for the next stage
+  std::optional<Warm> warm;         // run stage only
+  std::vector<std::string> warm_env;  // the environment without what the submission says
   Limits limits;                    // policy defaults < manifest < submission (run stage only)
 };
 

@@ -16,6 +16,7 @@
 #include <cstring>
 #include <span>
 
+#include "base/bundle.h"
 #include "base/sys.h"
 #include "cell/enter.h"
 #include "cell/enter_processes.h"
@@ -119,6 +120,66 @@ Result<std::unique_ptr<CellRun>> CellRun::launch(const cell::Host& host,
   return run;
 }
 
+Result<std::unique_ptr<CellRun>> CellRun::order(Zygote& zygote,
+                                                const cell::Host& host,
+                                                const cell::CellSpec& spec,
+                                                CellResources resources) {
+  static std::uint64_t last_birth = 0;
+  std::unique_ptr<CellRun> run(new CellRun(std::move(resources), spec));
+  const cell::CgroupSlot& cgroup = run->resources_.cgroup;
+  TRY(run->resources_.cgroup.set_limits(spec.limits, spec.without));
+  TRY_ASSIGN(auto reports, sys::make_seqpacket());
+  TRY_ASSIGN(auto controls, sys::make_seqpacket());
+  TRY_ASSIGN(auto parks, sys::make_seqpacket());
+  std::string no_files;
+  append_end(no_files, false);
+  TRY_ASSIGN(const Fd memory, sys::sealed_memfd("belljar-class", cell::encode(spec, no_files)));
+  const std::vector<int> init_tasks = cgroup.init_tasks();
+  const std::vector<int> user_tasks = cgroup.user_tasks();
+  cell::ZygoteRequest request{.id = ++last_birth,
+                              .cell = run->resources_.place->number(),
+                              .cgroup_walls = cgroup.walls().bits(),
+                              .hierarchies = cgroup.hierarchies(),
+                              .init_tasks = static_cast<std::uint32_t>(init_tasks.size()),
+                              .user_tasks = static_cast<std::uint32_t>(user_tasks.size())};
+  const std::string mark = "/belljar/" + run->resources_.lease.name();
+  mark.copy(request.mark.data(), request.mark.size() - 1);
+  std::vector<int> fds{memory.get(), reports[1].get(), controls[1].get(), parks[1].get()};
+  fds.insert(fds.end(), init_tasks.begin(), init_tasks.end());
+  fds.insert(fds.end(), user_tasks.begin(), user_tasks.end());
+  TRY(zygote.request(request, fds));
+  run->birth_ = request.id;
+  run->warmth_ = Start::kInterpreter;
+  // What the zygote will say of its walls counts only as far as the host can give them.
+  run->result_.walls = cell::launch_walls(host, spec, cgroup.walls()).bits();
+  run->report_ = std::move(reports[0]);
+  run->control_ = std::move(controls[0]);
+  run->park_ = std::move(parks[0]);
+  run->kill_deadline_ = sys::now() + kSetupPatience;
+  run->schedule();
+  return run;
+}
+
+void CellRun::born(Fd pidfd, WallSet walls) {
+  birth_ = 0;
+  pidfd_ = std::move(pidfd);
+  result_.walls &= walls.bits();
+  if (discarded_ || has_cause_) discard();
+  schedule();
+}
+
+void CellRun::stillborn() {
+  birth_ = 0;
+  if (!has_cause_) {
+    has_cause_ = true;
+    result_.cause = Cause::kSetup;
+    result_.setup_error = ECHILD;
+  }
+  leave_since_ = sys::now();
+  phase_ = Phase::kOver;
+  schedule();
+}
+
 Status CellRun::hand_over(const Fd& memory,
                           const cell::CellSpec& spec,
                           RunDescriptors descriptors,
@@ -136,7 +197,7 @@ Status CellRun::hand_over(const Fd& memory,
   since_ = since;
   limits_ = spec.limits;
   artifacts_ = std::move(descriptors.artifacts);
-  result_.start = Start::kCell;
+  result_.start = warmth_;
   phase_ = Phase::kBuilding;
   kill_deadline_ = sys::now() + kSetupPatience;
   schedule();
@@ -145,6 +206,7 @@ Status CellRun::hand_over(const Fd& memory,
 
 std::vector<int> CellRun::waits() const {
   std::vector<int> fds;
+  if (birth_ != 0) return fds;
   for (const Fd* fd : {&report_, &control_, &pidfd_, &listener_}) {
     if (fd->valid()) fds.push_back(fd->get());
   }
@@ -206,9 +268,11 @@ void CellRun::on_report() {
 }
 
 void CellRun::on_parked() {
+  // A run that came before pays for its cell.
+  if (!park_.valid()) return;
   // Only from here on the bill is a run's: one that is not to be read is a cell that is not used.
   Result<cell::CgroupUsage> usage = resources_.cgroup.usage();
-  if (!usage || !park_.valid()) {
+  if (!usage) {
     ::syscall(SYS_pidfd_send_signal, pidfd_.get(), SIGKILL, nullptr, 0);
     return;
   }
@@ -352,7 +416,7 @@ void CellRun::kill_program(Cause cause) {
   }
   kill_deadline_ = sys::now() + kKillPatience;
   if (phase_ == Phase::kBuilding) {
-    ::syscall(SYS_pidfd_send_signal, pidfd_.get(), SIGKILL, nullptr, 0);
+    discard();
   } else {
     resources_.cgroup.lift_cpu_limit();
     command(cell::InitCommand::kKill);
@@ -367,6 +431,7 @@ void CellRun::signal_program(int signal) {
 }
 
 void CellRun::discard() {
+  discarded_ = true;
   if (pidfd_.valid()) ::syscall(SYS_pidfd_send_signal, pidfd_.get(), SIGKILL, nullptr, 0);
 }
 
@@ -393,6 +458,8 @@ void CellRun::tick() {
     } else if (now - run_since_ >= limits_.wall) {
       kill_program(Cause::kWallTime);
     }
+  } else if (now >= kill_deadline_ && birth_ != 0) {
+    stillborn();
   } else if (now >= kill_deadline_ && pidfd_.valid()) {
     // Init did not do it in time: with init the kernel ends the whole namespace.
     if (phase_ == Phase::kBuilding && !has_cause_) {
@@ -438,7 +505,9 @@ Result<CellReport> CellRun::report() {
     result_.user_ns = used(usage->user, before_.user);
     result_.system_ns = used(usage->system, before_.system);
   }
-  result_.peak_memory = std::max(result_.peak_memory, usage->peak_memory);
+  // The largest process is all that is known without a group. With one it would count what is not
+  // the cell's too: pages of files, or of the interpreter that it was forked from.
+  if (usage->peak_memory > 0) result_.peak_memory = usage->peak_memory;
   result_.peak_processes = usage->peak_processes;
   result_.oom_kills = usage->oom_kills;
   result_.process_limit_hits = usage->process_limit_hits;

@@ -44,6 +44,20 @@ class CellRun {
                                                const cell::CellSpec& spec,
                                                CellResources resources);
 
+  // Has a zygote make one. Until born() or stillborn() there is nothing to wait on; hand_over() may
+  // come before.
+  static Result<std::unique_ptr<CellRun>> order(Zygote& zygote,
+                                                const cell::Host& host,
+                                                const cell::CellSpec& spec,
+                                                CellResources resources);
+  // The zygote's name for it; 0 when it is not of a zygote, or born.
+  [[nodiscard]] std::uint64_t birth() const { return birth_; }
+  [[nodiscard]] bool is_child_of(const Zygote& zygote) const {
+    return resources_.place != nullptr && zygote.is_parent_of(*resources_.place);
+  }
+  void born(Fd pidfd, WallSet walls);
+  void stillborn();
+
   [[nodiscard]] bool is_parked() const { return phase_ == Phase::kParked; }
   // When it became so; CLOCK_MONOTONIC.
   [[nodiscard]] Nanoseconds parked_since() const { return parked_since_; }
@@ -119,6 +133,9 @@ class CellRun {
   void schedule();
 
   CellResources resources_;
+  std::uint64_t birth_ = 0;
+  bool discarded_ = false;
+  Start warmth_ = Start::kCell;  // of a run that is handed over
   Limits limits_;
   const cell::SyscallProfile* profile_;
 

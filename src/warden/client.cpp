@@ -98,12 +98,12 @@ Status Client::keep(std::uint32_t cells) {
   return send({.kind = RequestKind::kPool, .cells = cells}, {});
 }
 
-Status Client::prepare(const cell::CellSpec& spec) {
+Status Client::prepare(std::uint64_t id, const cell::CellSpec& spec) {
   std::string no_files;
   append_end(no_files, false);
   TRY_ASSIGN(const Fd memory, sys::sealed_memfd("belljar-spec", cell::encode(spec, no_files)));
   const int fd = memory.get();
-  return send({.kind = RequestKind::kPrepare}, {&fd, 1});
+  return send({.kind = RequestKind::kPrepare, .id = id}, {&fd, 1});
 }
 
 Result<Client> Client::connect() {

@@ -56,8 +56,8 @@ class Client {
   // From then on an answer comes before what is left of the cell, without a process of the program,
   // is taken down.
   Status keep(std::uint32_t cells);
-  // Says that a run like this one will come.
-  Status prepare(const cell::CellSpec& spec);
+  // Says that a run like this one will come; kPrepared is the answer, once a cell for it waits.
+  Status prepare(std::uint64_t id, const cell::CellSpec& spec);
   // The next message of the warden; blocks. kUnavailable when the warden is gone.
   Result<Reply> receive();
   // For poll(2).

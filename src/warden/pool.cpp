@@ -14,6 +14,7 @@ constexpr Nanoseconds kClassLife = std::chrono::minutes(10);
 // A cell shows the host's directories as they were when it was made.
 constexpr Nanoseconds kCellLife = std::chrono::minutes(5);
 constexpr Nanoseconds kRetry = std::chrono::seconds(1);
+constexpr Nanoseconds kZygoteRetry = std::chrono::seconds(30);
 // Below this share of the host's memory nothing waits.
 constexpr std::uint64_t kScarce = 10;
 // What a hand-over has open at once.
@@ -63,6 +64,12 @@ void Pool::expect(const cell::CellSpec& spec) {
   known->second.used = sys::now();
 }
 
+bool Pool::has_ready(const cell::CellSpec& spec) const {
+  const auto known = classes_.find(cell::encode(class_of(spec), {}));
+  return known != classes_.end() &&
+         std::ranges::any_of(known->second.cells, [](const auto& cell) { return cell->is_parked(); });
+}
+
 std::unique_ptr<CellRun> Pool::take(const cell::CellSpec& spec) {
   if (size_ == 0) return nullptr;
   const auto known = classes_.find(cell::encode(class_of(spec), {}));
@@ -71,10 +78,59 @@ std::unique_ptr<CellRun> Pool::take(const cell::CellSpec& spec) {
   // The one that was parked last: what it touched is still in the processor's caches.
   const auto ready = std::ranges::find_if(cells.rbegin(), cells.rend(),
                                           [](const auto& cell) { return cell->is_parked(); });
-  if (ready == cells.rend()) return nullptr;
+  if (ready == cells.rend()) {
+    const Nest* const nest = nest_of(known->second.spec);
+    if (nest == nullptr || nest->now == nullptr) return nullptr;
+    auto made = make(known->second.spec);
+    return made ? *std::move(made) : nullptr;
+  }
   std::unique_ptr<CellRun> cell = std::move(*ready);
   cells.erase(std::next(ready).base());
   return cell;
+}
+
+// Landlock is what keeps the cells of one zygote from meeting at files they have in common, such as
+// /proc/self/exe; and only root of the host makes the uids and device nodes that they need.
+Pool::Nest* Pool::nest_of(const cell::CellSpec& spec) {
+  if (spec.interpreter.empty() || host_.privilege != cell::Privilege::kRoot ||
+      host_.landlock_abi < 1 || spec.without.has(Wall::kLandlock)) {
+    return nullptr;
+  }
+  cell::CellSpec own;
+  own.interpreter = spec.interpreter;
+  own.preload = spec.preload;
+  own.interpreter_env = spec.interpreter_env;
+  own.mounts = spec.mounts;
+  Nest& nest = nests_[cell::encode(own, {})];
+  tend(nest, spec, sys::now());
+  return &nest;
+}
+
+// A zygote that is spent goes on until the one after it is ready.
+void Pool::tend(Nest& nest, const cell::CellSpec& spec, Nanoseconds now) {
+  for (auto* zygote : {&nest.now, &nest.next}) {
+    if (*zygote == nullptr || !(*zygote)->has_failed()) continue;
+    zygote->reset();
+    nest.retry = now + kZygoteRetry;
+  }
+  if (nest.next != nullptr && nest.next->is_ready()) nest.now = std::move(nest.next);
+  const bool wanted = nest.now == nullptr || nest.now->is_spent();
+  if (!wanted || nest.next != nullptr || nest.retry > now) return;
+  Result<std::unique_ptr<Zygote>> started = Zygote::start(host_, maker_.lease_file(), spec);
+  if (started) {
+    nest.next = *std::move(started);
+  } else {
+    nest.retry = now + kZygoteRetry;
+  }
+}
+
+Result<std::unique_ptr<CellRun>> Pool::make(const cell::CellSpec& spec) {
+  if (const Nest* const nest = nest_of(spec); nest != nullptr && nest->now != nullptr) {
+    TRY_ASSIGN(CellResources resources, maker_.make(*nest->now));
+    return CellRun::order(*nest->now, host_, spec, std::move(resources));
+  }
+  TRY_ASSIGN(CellResources resources, maker_.make());
+  return CellRun::park(host_, spec, std::move(resources));
 }
 
 unsigned Pool::share() const {
@@ -102,13 +158,13 @@ void Pool::fill(bool quiet) {
   for (auto& [key, kind] : classes_) {
     const std::size_t enough = quiet ? share() : (share() + 1) / 2;
     if (kind.cells.size() >= enough || kind.retry > now) continue;
+    // A cell without the interpreter would only be in the way of those with it.
+    const Nest* const nest = nest_of(kind.spec);
+    if (nest != nullptr && nest->now == nullptr && nest->next != nullptr) continue;
     if (next == nullptr || kind.used > next->used) next = &kind;
   }
   if (next == nullptr || memory_is_scarce()) return;
-  Result<CellResources> resources = maker_.make();
-  Result<std::unique_ptr<CellRun>> cell =
-      resources ? CellRun::park(host_, next->spec, *std::move(resources))
-                : std::unexpected(resources.error());
+  Result<std::unique_ptr<CellRun>> cell = make(next->spec);
   if (cell) {
     next->cells.push_back(*std::move(cell));
   } else {
@@ -149,6 +205,7 @@ std::vector<std::unique_ptr<CellRun>> Pool::drain() {
     }
   }
   classes_.clear();
+  nests_.clear();
   size_ = 0;
   return going;
 }

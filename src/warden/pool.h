@@ -16,6 +16,7 @@
 #include "cell/host.h"
 #include "warden/cell_run.h"
 #include "warden/resources.h"
+#include "warden/zygote.h"
 
 namespace belljar::warden {
 
@@ -32,7 +33,10 @@ class Pool {
   static bool serves(const cell::CellSpec& spec, const Bundle& files);
   // Runs like this one come: its class is kept filled from now on.
   void expect(const cell::CellSpec& spec);
-  // A waiting cell of the class of `spec`; null when there is none.
+  // Whether a cell of its class waits.
+  [[nodiscard]] bool has_ready(const cell::CellSpec& spec) const;
+  // A waiting cell of the class of `spec`, or one that a zygote is about to make; null when there is
+  // none.
   std::unique_ptr<CellRun> take(const cell::CellSpec& spec);
 
   // Makes one cell if one is wanted and it is time for it: now, or when `quiet`.
@@ -43,6 +47,16 @@ class Pool {
   // be watched to its end.
   std::vector<std::unique_ptr<CellRun>> sort_out(Nanoseconds now);
   std::vector<std::unique_ptr<CellRun>> drain();
+
+  // The zygotes' sockets, for the server's loop, and what one of them says.
+  template <typename Visit>
+  void each_zygote(Visit visit) {
+    for (auto& [key, nest] : nests_) {
+      for (auto* zygote : {&nest.now, &nest.next}) {
+        if (*zygote != nullptr && !(*zygote)->has_failed()) visit(**zygote);
+      }
+    }
+  }
 
   // Every cell, for the server's loop.
   template <typename Visit>
@@ -60,6 +74,17 @@ class Pool {
     Nanoseconds retry{};                         // not before: the last one could not be made
   };
 
+  // The zygotes of one interpreter and its modules.
+  struct Nest {
+    std::unique_ptr<Zygote> now;   // ready
+    std::unique_ptr<Zygote> next;  // takes its place when it is ready
+    Nanoseconds retry{};           // not before: the last one failed
+  };
+
+  // Where the zygote for runs of this class is, or will be; null where it has none.
+  Nest* nest_of(const cell::CellSpec& spec);
+  Result<std::unique_ptr<CellRun>> make(const cell::CellSpec& spec);
+  void tend(Nest& nest, const cell::CellSpec& spec, Nanoseconds now);
   [[nodiscard]] unsigned share() const;
   [[nodiscard]] bool is_building() const;
 
@@ -67,6 +92,7 @@ class Pool {
   const ResourceMaker& maker_;
   unsigned size_ = 0;
   std::map<std::string, Class> classes_;
+  std::map<std::string, Nest> nests_;
 };
 
 }  // namespace belljar::warden

@@ -18,7 +18,8 @@ enum class RequestKind : std::uint32_t {
   kEnd,
   kSignal,   // `signal` to the program, not to its children
   kPool,     // keep up to `cells` finished cells waiting; only on the first connection
-  kPrepare,  // a run like this one will come: descriptor: sealed memfd of the spec
+  kPrepare,  // a run like this one will come: descriptor: sealed memfd of the spec. Answered once
+             // a cell for it waits, or when there will be none
   kConnect,  // one more connection: the descriptor is its SOCK_SEQPACKET socket
 };
 
@@ -45,6 +46,7 @@ enum class ReplyKind : std::uint32_t {
   kEnded,      // all is over: no process of the program is left. With a pool what remains of the
                // cell, its init and its mounts, goes after this answer, else before it
   kRefused,    // nothing was started
+  kPrepared,
 };
 
 // What ended a cell, in the order of precedence of the verdict.

@@ -58,9 +58,13 @@ Result<Fd> make_network() {
 cell::Identity identity_of(cell::Privilege privilege, unsigned slot) {
   switch (privilege) {
     case cell::Privilege::kRoot:
-      return {.user = cell::kFirstUid + 2 * slot, .init = cell::kFirstUid + 2 * slot + 1};
+      return {.user = cell::kFirstUid + 2 * slot,
+              .init = cell::kFirstUid + 2 * slot + 1,
+              .outside = cell::kFirstUid + 2 * slot};
     case cell::Privilege::kUidRange:
-      return {.user = kFirstSubordinate + 2 * slot, .init = kFirstSubordinate + 2 * slot + 1};
+      return {.user = kFirstSubordinate + 2 * slot,
+              .init = kFirstSubordinate + 2 * slot + 1,
+              .outside = kFirstSubordinate + 2 * slot};
     case cell::Privilege::kSingleUid:
       break;
   }
@@ -86,6 +90,16 @@ Result<CellResources> ResourceMaker::make() const {
   if (!made.identity.nested_user_namespace) {
     TRY_ASSIGN(made.net, make_network());
   }
+  return made;
+}
+
+Result<CellResources> ResourceMaker::make(Zygote& zygote) const {
+  CellResources made;
+  made.place = zygote.place();
+  if (made.place == nullptr) return fail(Code::kExhausted, "all cells of this zygote are alive");
+  TRY_ASSIGN(made.lease, cell::UidLease::take(lease_file_, cell::kLeaseCount));
+  made.identity.outside = made.place->user();
+  TRY_ASSIGN(made.cgroup, cgroups_.make_slot(made.lease.name(), cell::Joining::kItself));
   return made;
 }
 

@@ -4,6 +4,7 @@
 // Runs in: warden.
 #pragma once
 
+#include <memory>
 #include <string>
 
 #include "base/fd.h"
@@ -12,6 +13,7 @@
 #include "cell/host.h"
 #include "cell/lease.h"
 #include "cell/plan.h"
+#include "warden/zygote.h"
 
 namespace belljar::warden {
 
@@ -20,6 +22,7 @@ struct CellResources {
   cell::CgroupSlot cgroup;
   Fd net;  // an empty network namespace; invalid where the cell makes its own
   cell::Identity identity;
+  std::unique_ptr<ZygoteCell> place;  // of a zygote's cell
 };
 
 class ResourceMaker {
@@ -28,6 +31,9 @@ class ResourceMaker {
       : host_(host), cgroups_(cgroups), lease_file_(std::move(lease_file)) {}
 
   Result<CellResources> make() const;
+  // For a cell that this zygote is to make.
+  Result<CellResources> make(Zygote& zygote) const;
+  [[nodiscard]] const std::string& lease_file() const { return lease_file_; }
   // Removes what wardens that were killed left behind: slots whose lease nobody holds.
   void sweep() const;
 

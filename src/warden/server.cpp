@@ -1,10 +1,13 @@
 #include "warden/server.h"
 
 #include <poll.h>
+#include <signal.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/utsname.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -24,6 +27,7 @@ constexpr std::uint64_t kMaxSpecBytes = kGiB;
 constexpr std::uint32_t kMaxWaiting = 256;
 constexpr Nanoseconds kQuiet = std::chrono::milliseconds(1);
 constexpr Nanoseconds kTeardownPatience = std::chrono::seconds(5);
+constexpr Nanoseconds kPreparePatience = std::chrono::seconds(10);
 constexpr Nanoseconds kSortPool = std::chrono::seconds(5);
 
 template <std::size_t kSize>
@@ -97,15 +101,25 @@ Status Server::serve() {
       if (cell->is_over()) deadline = std::min(deadline, sys::now() + kQuiet);
     }
     pool_.each(watch);
+    const std::size_t first_zygote = waits.size();
+    std::vector<Zygote*> zygotes;
+    pool_.each_zygote([&](Zygote& zygote) {
+      waits.push_back({.fd = zygote.fd(), .events = POLLIN, .revents = 0});
+      zygotes.push_back(&zygote);
+    });
     const bool wants_quiet = cells_.empty() && pool_.wants_more();
     if (wants_quiet) deadline = std::min(deadline, sys::now() + kQuiet);
     if (pool_.size() > 0) deadline = std::min(deadline, sort_pool_at_);
+    for (const Preparation& wish : preparations_) deadline = std::min(deadline, wish.deadline);
     const Nanoseconds left = std::max(deadline - sys::now(), Nanoseconds{});
     const timespec timeout{.tv_sec = left.count() / 1'000'000'000,
                            .tv_nsec = left.count() % 1'000'000'000};
     const int ready = ::ppoll(waits.data(), waits.size(), &timeout, nullptr);
     if (ready < 0 && errno != EINTR) return fail_errno("ppoll");
-    for (std::size_t i = connections.size(); ready > 0 && i < waits.size(); ++i) {
+    for (std::size_t i = 0; ready > 0 && i < zygotes.size(); ++i) {
+      if (waits[first_zygote + i].revents != 0) hear(*zygotes[i]);
+    }
+    for (std::size_t i = connections.size(); ready > 0 && i < first_zygote; ++i) {
       if (waits[i].revents == 0) continue;
       CellRun& cell = *owners[i - connections.size()];
       // Only descriptors that are still the cell's: handling one may have closed another.
@@ -119,8 +133,37 @@ Status Server::serve() {
     }
     settle();
     pool_.fill(ready == 0 && wants_quiet);
+    announce(sys::now());
   }
   return {};
+}
+
+template <typename Visit>
+void Server::each_cell(Visit visit) {
+  for (const auto& [name, cell] : cells_) visit(*cell);
+  for (const auto& cell : leaving_) visit(*cell);
+  pool_.each(visit);
+}
+
+void Server::hear(Zygote& zygote) {
+  std::optional<Birth> birth = zygote.hear();
+  const bool failed = zygote.has_failed();
+  bool known = false;
+  each_cell([&](CellRun& cell) {
+    if (cell.birth() == 0) return;
+    if (birth && cell.birth() == birth->id) {
+      known = true;
+      birth->pidfd.valid() ? cell.born(std::move(birth->pidfd), birth->walls) : cell.stillborn();
+    } else if (failed && cell.is_child_of(zygote)) {
+      cell.stillborn();
+    }
+  });
+  // Too late: nobody waits for it any more.
+  if (birth && !known && birth->pidfd.valid()) {
+    siginfo_t info{};
+    ::syscall(SYS_pidfd_send_signal, birth->pidfd.get(), SIGKILL, nullptr, 0);
+    ::waitid(P_PIDFD, static_cast<id_t>(birth->pidfd.get()), &info, WEXITED);
+  }
 }
 
 void Server::hello() {
@@ -189,7 +232,8 @@ void Server::handle_request(std::uint64_t connection) {
       return;
     case RequestKind::kPrepare:
       // Advice: what is wrong with it is told when a run comes.
-      (void)prepare(request, std::move(message->fds)).has_value();
+      if (!prepare(name, request, std::move(message->fds)))
+        send(connection, {.kind = ReplyKind::kPrepared, .id = name.id});
       return;
     case RequestKind::kConnect: {
       const Status connected = connect(std::move(message->fds));
@@ -316,7 +360,7 @@ void Server::conclude(CellName name, CellRun& cell) {
   }
 }
 
-Status Server::prepare(const Request& request, std::vector<Fd> fds) {
+Status Server::prepare(CellName name, const Request& request, std::vector<Fd> fds) {
   if (request.with_program != 0 || fds.size() != 1) {
     return fail(Code::kInvalid, "request: wrong number of descriptors");
   }
@@ -324,8 +368,22 @@ Status Server::prepare(const Request& request, std::vector<Fd> fds) {
   TRY_ASSIGN(const cell::DecodedSpec decoded, cell::decode(mapped.bytes()));
   TRY_ASSIGN(const Bundle files, parse_bundle(decoded.bundle));
   TRY(cell::check_spec(decoded.spec, files, highest_limits()));
-  if (Pool::serves(decoded.spec, files)) pool_.expect(decoded.spec);
+  if (!Pool::serves(decoded.spec, files) || pool_.size() == 0 ||
+      preparations_.size() >= kMaxCells) {
+    return fail(Code::kUnavailable, "nothing waits for such a run");
+  }
+  pool_.expect(decoded.spec);
+  preparations_.push_back(
+      {.name = name, .spec = decoded.spec, .deadline = sys::now() + kPreparePatience});
   return {};
+}
+
+void Server::announce(Nanoseconds now) {
+  std::erase_if(preparations_, [&](const Preparation& wish) {
+    if (!pool_.has_ready(wish.spec) && now < wish.deadline) return false;
+    send(wish.name.connection, {.kind = ReplyKind::kPrepared, .id = wish.name.id});
+    return true;
+  });
 }
 
 void Server::prepare_ahead() {

@@ -43,9 +43,13 @@ class Server {
   void disconnect(std::uint64_t connection);
   void refuse(CellName name, const Error& error);
   void send(std::uint64_t connection, const Reply& reply);
+  template <typename Visit>
+  void each_cell(Visit visit);
+  void hear(Zygote& zygote);
   void settle();
   void conclude(CellName name, CellRun& cell);
-  Status prepare(const Request& request, std::vector<Fd> fds);
+  Status prepare(CellName name, const Request& request, std::vector<Fd> fds);
+  void announce(Nanoseconds now);
   void prepare_ahead();
 
   std::map<std::uint64_t, Fd> connections_;  // the first is kFirst
@@ -56,6 +60,12 @@ class Server {
   std::optional<CellResources> ahead_;  // made while nobody waits
   Pool pool_;
   Nanoseconds sort_pool_at_{};
+  struct Preparation {
+    CellName name;
+    cell::CellSpec spec;
+    Nanoseconds deadline{};
+  };
+  std::vector<Preparation> preparations_;
   std::map<CellName, std::unique_ptr<CellRun>> cells_;
   std::vector<std::unique_ptr<CellRun>> leaving_;  // answered, or never run
 };

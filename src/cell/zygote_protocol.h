@@ -1,0 +1,50 @@
+// What the warden and a zygote say to each other over one SOCK_SEQPACKET socket: fixed-size structs,
+// descriptors alongside. Both ends are one build. The warden trusts nothing that a zygote says: it
+// runs modules that an operator named.
+#pragma once
+
+#include <array>
+#include <cstdint>
+
+namespace belljar::cell {
+
+inline constexpr int kZygoteSocketFd = 3;  // in the zygote
+inline constexpr int kZygoteSinkFd = 4;    // the other end of its stdout, which nobody reads
+// The names of modules to import, separated by commas.
+inline constexpr const char* kZygotePreload = "BELLJAR_PRELOAD";
+// The script that the interpreter is told to run. There is none: opening it is when the zygote
+// begins, with the interpreter set up and nothing on its stack.
+inline constexpr const char* kZygoteScript = "/box/main.py";
+inline constexpr const char* kZygoteLibrary = "/zygote.so";
+inline constexpr const char* kZygoteDevices = "/run/dev";  // a folder of nodes per cell
+
+// Uids of one zygote: 0 of its user namespace, then two per cell.
+inline constexpr unsigned kZygoteCells = 127;
+inline constexpr unsigned kZygoteUids = 2 * kZygoteCells + 2;
+
+// Descriptors, in this order: the class as a sealed spec, report, control, park, then the `tasks`
+// files that the cell's init and its program join.
+struct ZygoteRequest {
+  std::uint64_t id = 0;
+  std::uint32_t cell = 0;         // which of its cells: uids and devices
+  std::uint32_t cgroup_walls = 0;  // WallSet bits
+  std::uint32_t hierarchies = 0;
+  std::uint32_t init_tasks = 0;
+  std::uint32_t user_tasks = 0;
+  std::array<char, 44> mark{};  // LaunchPlan::cgroup_mark
+};
+
+struct ZygoteMessage {
+  enum class Kind : std::uint32_t {
+    kMapMe = 1,  // it is in its user namespace and waits for the maps
+    kReady,      // everything is imported
+    kBorn,       // answer to a request: one descriptor, the pidfd of the cell's init
+    kFailed,     // of a request, or before kReady of the zygote itself
+  } kind{};
+  std::uint64_t id = 0;
+  std::uint32_t walls = 0;  // WallSet bits of the cell
+  std::int32_t error = 0;   // errno
+  std::array<char, 128> text{};
+};
+
+}  // namespace belljar::cell

@@ -1,0 +1,181 @@
+#include "warden/zygote.h"
+
+#include <fcntl.h>
+#include <linux/sched.h>
+#include <signal.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <array>
+#include <cstdlib>
+#include <cstring>
+
+#include "base/bundle.h"
+#include "base/sys.h"
+#include "cell/enter_zygote.h"
+#include "cell/plan.h"
+#include "cell/seccomp.h"
+#include "warden/zygote_library.h"
+
+namespace belljar::warden {
+namespace {
+
+using cell::ZygoteMessage;
+
+constexpr unsigned kMostZygotes = 64;
+// Past the uids of all other cells.
+constexpr uid_t kFirstZygoteUid = cell::kFirstUid + 2 * cell::kLeaseCount;
+// Cells of one zygote share their memory layout and hash seed: not for ever.
+constexpr unsigned kMostCells = 2000;
+constexpr Nanoseconds kLongestLife = std::chrono::minutes(10);
+
+Status write_map(pid_t pid, const char* name, const std::string& text) {
+  const std::string path = "/proc/" + std::to_string(pid) + "/" + name;
+  TRY_ASSIGN(const Fd file, sys::open_file(path.c_str(), O_WRONLY));
+  return sys::write_all(file.get(), text);
+}
+
+std::vector<char*> pointers(std::vector<std::string>& texts) {
+  std::vector<char*> list;
+  for (std::string& text : texts) list.push_back(text.data());
+  list.push_back(nullptr);
+  return list;
+}
+
+// What its root is mounted from: a cell's plan, with the host's directories bound and not laid over,
+// for an overlay over an overlay is as deep as the kernel goes (FILESYSTEM_MAX_STACK_DEPTH).
+Result<std::unique_ptr<cell::LaunchPlan>> plan_root(const cell::Host& host,
+                                                    const cell::CellSpec& spec,
+                                                    uid_t owner) {
+  cell::CellSpec own;
+  own.mounts = spec.mounts;
+  own.without = {Wall::kPrivateRoot, Wall::kProc};
+  cell::LaunchFds fds;
+  TRY_ASSIGN(auto plan, cell::make_plan(host, own, {}, {.user = owner, .init = owner}, fds, {}));
+  plan->user_filter = cell::find_profile("zygote")->plain;
+  plan->user_filter_counts = false;
+  return plan;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Zygote>> Zygote::start(const cell::Host& host,
+                                              const std::string& lease_file,
+                                              const cell::CellSpec& spec) {
+  std::unique_ptr<Zygote> zygote(new Zygote);
+  zygote->uids_ = std::make_shared<ZygoteUids>();
+  ZygoteUids& uids = *zygote->uids_;
+  TRY_ASSIGN(uids.lease, cell::UidLease::take(lease_file + ".zygotes", kMostZygotes));
+  uids.first = kFirstZygoteUid + uids.lease.slot() * cell::kZygoteUids;
+  for (unsigned i = 0; i < cell::kZygoteCells; ++i) uids.free.push_back(i);
+  TRY_ASSIGN(const auto root, plan_root(host, spec, uids.first));
+
+  std::string names;
+  for (const std::string& name : spec.preload) names += (names.empty() ? "" : ",") + name;
+  std::vector<std::string> argv{spec.interpreter, cell::kZygoteScript};
+  std::vector<std::string> env = spec.interpreter_env;
+  env.push_back(std::string("LD_PRELOAD=") + cell::kZygoteLibrary);
+  env.push_back(std::string(cell::kZygotePreload) + "=" + names);
+  TRY_ASSIGN(auto sockets, sys::make_seqpacket());
+  const cell::ZygotePlan plan{.root = root.get(),
+                              .first_uid = uids.first,
+                              .socket = sockets[1].get(),
+                              .library = zygote_library(),
+                              .argv = pointers(argv),
+                              .envp = pointers(env)};
+  int pidfd = -1;
+  clone_args arguments{};
+  arguments.flags = CLONE_NEWNS | CLONE_CLEAR_SIGHAND | CLONE_PIDFD;
+  arguments.pidfd = reinterpret_cast<std::uint64_t>(&pidfd);
+  arguments.exit_signal = SIGCHLD;
+  const long child = ::syscall(SYS_clone3, &arguments, sizeof arguments);
+  if (child < 0) return fail_errno("clone the zygote");
+  if (child == 0) cell::enter_zygote(plan);
+  zygote->pid_ = static_cast<pid_t>(child);
+  zygote->pidfd_ = Fd::adopt(pidfd);
+  zygote->socket_ = std::move(sockets[0]);
+  TRY(sys::set_nonblocking(zygote->socket_.get()));
+  zygote->since_ = sys::now();
+  return zygote;
+}
+
+Zygote::~Zygote() {
+  if (!pidfd_.valid()) return;
+  ::syscall(SYS_pidfd_send_signal, pidfd_.get(), SIGKILL, nullptr, 0);
+  siginfo_t info{};
+  ::waitid(P_PIDFD, static_cast<id_t>(pidfd_.get()), &info, WEXITED);
+}
+
+bool Zygote::is_spent() const {
+  return made_ >= kMostCells || sys::now() - since_ > kLongestLife;
+}
+
+std::unique_ptr<ZygoteCell> Zygote::place() {
+  if (uids_->free.empty()) return nullptr;
+  const unsigned number = uids_->free.front();
+  uids_->free.erase(uids_->free.begin());
+  return std::make_unique<ZygoteCell>(uids_, number);
+}
+
+Status Zygote::request(const cell::ZygoteRequest& request, std::span<const int> fds) {
+  ++made_;
+  return sys::send_message(socket_.get(), {reinterpret_cast<const char*>(&request), sizeof request},
+                           fds);
+}
+
+bool Zygote::is_own(const Fd& pidfd) const {
+  // What is no child of the warden's cannot be waited for, waitid(2).
+  siginfo_t info{};
+  if (::waitid(P_PIDFD, static_cast<id_t>(pidfd.get()), &info, WEXITED | WNOHANG | WNOWAIT) != 0)
+    return false;
+  const Result<std::string> text =
+      sys::read_file(("/proc/self/fdinfo/" + std::to_string(pidfd.get())).c_str(), kKiB);
+  const std::size_t at = text ? text->find("Pid:") : std::string::npos;
+  if (at == std::string::npos) return false;
+  const auto user_namespace = [](long pid) {
+    std::array<char, 64> name{};
+    const std::string link = "/proc/" + std::to_string(pid) + "/ns/user";
+    return ::readlink(link.c_str(), name.data(), name.size() - 1) > 0 ? std::string(name.data())
+                                                                      : std::string();
+  };
+  const std::string theirs = user_namespace(std::strtol(text->c_str() + at + 4, nullptr, 10));
+  return !theirs.empty() && theirs == user_namespace(pid_);
+}
+
+std::optional<Birth> Zygote::hear() {
+  Result<sys::Message> received = sys::receive_message(socket_.get(), sizeof(ZygoteMessage));
+  if (!received && received.error().code == Code::kExhausted) return std::nullopt;
+  ZygoteMessage message;
+  if (!received || received->bytes.size() != sizeof message) {
+    failed_ = true;
+    return std::nullopt;
+  }
+  std::memcpy(&message, received->bytes.data(), sizeof message);
+  message.text.back() = '\0';
+  switch (message.kind) {
+    case ZygoteMessage::Kind::kMapMe: {
+      const std::string map =
+          "0 " + std::to_string(uids_->first) + " " + std::to_string(cell::kZygoteUids) + "\n";
+      failed_ = !write_map(pid_, "uid_map", map) || !write_map(pid_, "gid_map", map) ||
+                !sys::send_message(socket_.get(), "m", {});
+      return std::nullopt;
+    }
+    case ZygoteMessage::Kind::kReady:
+      ready_ = true;
+      return std::nullopt;
+    case ZygoteMessage::Kind::kBorn:
+      if (received->fds.size() != 1 || !is_own(received->fds.front())) break;
+      return Birth{.id = message.id,
+                   .pidfd = std::move(received->fds.front()),
+                   .walls = WallSet::from_bits(message.walls),
+                   .error = {}};
+    case ZygoteMessage::Kind::kFailed:
+      if (!ready_) break;
+      return Birth{.id = message.id, .pidfd = {}, .walls = {}, .error = message.text.data()};
+  }
+  failed_ = true;
+  return std::nullopt;
+}
+
+}  // namespace belljar::warden

@@ -1,0 +1,98 @@
+// Zygote: an interpreter that is up, has never seen a program, and makes cells with itself inside.
+//
+// It is a process of the warden's, walled in by itself (cell/enter_zygote.h), and not trusted: it
+// runs modules that an operator named. Its cells are children of the warden's like all others.
+//
+// Runs in: warden.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/fd.h"
+#include "base/result.h"
+#include "cell/host.h"
+#include "cell/lease.h"
+#include "cell/spec.h"
+#include "cell/zygote_protocol.h"
+
+namespace belljar::warden {
+
+// The uids of one zygote and which of its cells are alive.
+struct ZygoteUids {
+  cell::UidLease lease;
+  uid_t first = 0;
+  std::vector<unsigned> free;  // cells; the one that has rested longest comes first
+};
+
+// One cell's share of them; given back when it is destroyed.
+class ZygoteCell {
+ public:
+  ZygoteCell(std::shared_ptr<ZygoteUids> uids, unsigned number)
+      : uids_(std::move(uids)), number_(number) {}
+  ZygoteCell(const ZygoteCell&) = delete;
+  ZygoteCell& operator=(const ZygoteCell&) = delete;
+  ~ZygoteCell() { uids_->free.push_back(number_); }
+
+  [[nodiscard]] bool is_of(const std::shared_ptr<ZygoteUids>& uids) const { return uids_ == uids; }
+  [[nodiscard]] unsigned number() const { return number_; }
+  [[nodiscard]] uid_t user() const { return uids_->first + 1 + 2 * number_; }
+
+ private:
+  std::shared_ptr<ZygoteUids> uids_;
+  unsigned number_;
+};
+
+// What a zygote has to say about one request.
+struct Birth {
+  std::uint64_t id = 0;
+  Fd pidfd;  // of the cell's init; invalid: it could not be made
+  WallSet walls;
+  std::string error;
+};
+
+class Zygote {
+ public:
+  // Clones it. It imports on its own; the first request waits for that.
+  static Result<std::unique_ptr<Zygote>> start(const cell::Host& host,
+                                               const std::string& lease_file,
+                                               const cell::CellSpec& spec);
+  Zygote(const Zygote&) = delete;
+  Zygote& operator=(const Zygote&) = delete;
+  ~Zygote();
+
+  [[nodiscard]] int fd() const { return socket_.get(); }
+  // What it says now; maybe nothing.
+  std::optional<Birth> hear();
+  [[nodiscard]] bool is_ready() const { return ready_; }
+  // It is of no use any more: it has ended, or could not begin.
+  [[nodiscard]] bool has_failed() const { return failed_; }
+  // It has made so many cells, or is so old, that another one has to take its place.
+  [[nodiscard]] bool is_spent() const;
+  [[nodiscard]] Nanoseconds since() const { return since_; }
+
+  [[nodiscard]] bool is_parent_of(const ZygoteCell& cell) const { return cell.is_of(uids_); }
+  // A place for one more cell; null when all are taken.
+  std::unique_ptr<ZygoteCell> place();
+  // Asks for a cell. Descriptors as cell/zygote_protocol.h says.
+  Status request(const cell::ZygoteRequest& request, std::span<const int> fds);
+
+ private:
+  Zygote() = default;
+  // Whether a descriptor that it sent is of a process in its own user namespace: a zygote could name
+  // any process.
+  [[nodiscard]] bool is_own(const Fd& pidfd) const;
+
+  Fd socket_;
+  Fd pidfd_;
+  pid_t pid_ = -1;
+  std::shared_ptr<ZygoteUids> uids_;
+  Nanoseconds since_{};
+  unsigned made_ = 0;
+  bool ready_ = false;
+  bool failed_ = false;
+};
+
+}  // namespace belljar::warden

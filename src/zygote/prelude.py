@@ -1,0 +1,134 @@
+# What a zygote does in Python. It runs in a namespace that no program sees.
+import sys
+
+plain = frozenset(sys.modules)  # what an interpreter that has just begun has
+
+import gc
+import os
+from _weakref import ref
+
+start_env = dict(os.environ)
+preloaded = frozenset()  # top-level names
+ahead = {}  # all modules that were imported ahead
+
+# Variables that an interpreter, its allocator or a library reads once, when it begins.
+READ_ONCE = ("PYTHON", "LD_", "MALLOC_", "GLIBC_", "LC_", "LANG", "OPENSSL_", "SSL_", "OMP_", "OPENBLAS_", "MKL_",
+             "NUMEXPR_", "MPL", "BLIS_")
+
+
+def preload(names):
+    """Imports what is there; answers what is not, with the reason."""
+    global preloaded
+    front = sys.path.pop(0)  # /box: the cell's own is not this one
+    failed = []
+    for name in filter(None, names.split(",")):
+        try:
+            __import__(name)
+        except BaseException as error:
+            failed.append(f"{name}: {type(error).__name__}: {error}")
+    sys.path.insert(0, front)
+    ahead.update((name, module) for name, module in sys.modules.items() if name not in plain)
+    preloaded = frozenset(name.partition(".")[0] for name in ahead)
+    sys.path_importer_cache.pop(front, None)
+    sys.path_importer_cache.pop(sys.argv[0], None)
+    threads = len(os.listdir("/proc/self/task"))
+    if threads != 1:
+        failed.append(f"the modules have started {threads - 1} threads")
+    gc.collect()
+    gc.freeze()  # else every cell would copy the pages of what was imported at its first collection
+    return "; ".join(failed)
+
+
+def exit_code(code):
+    """What a SystemExit with this code ends with, and says."""
+    if code is None:
+        return 0
+    if isinstance(code, int):
+        return code & 0xFF
+    if sys.stderr is not None:
+        sys.stderr.write(str(code) + "\n")
+    return 1
+
+
+def leave():
+    """The first steps of an interpreter's end: threads are waited for, atexit(3)'s callbacks are called."""
+    threading = sys.modules.get("threading")
+    if threading is not None:
+        threading._shutdown()
+    atexit = sys.modules.get("atexit")
+    if atexit is not None:
+        atexit._run_exitfuncs()
+
+
+def clear(module):
+    names = list(module.__dict__)
+    hidden = [name for name in names if name.startswith("_") and not name.startswith("__")]
+    for name in hidden + [name for name in names if name not in hidden and name != "__builtins__"]:
+        module.__dict__[name] = None
+
+
+def finalize():
+    """What an interpreter's end does to what the program has made, in its order (finalize_modules() in
+    Python/pylifecycle.c). What was there before the program is left as it is: nobody can see the difference,
+    and taking it apart would copy every page of it."""
+    own = {name: module for name, module in sys.modules.items()
+           if name == "__main__" or name not in plain and ahead.get(name) is not module}
+    living = []
+    for name, module in own.items():
+        sys.modules[name] = None
+        try:
+            living.append(ref(module))
+        except TypeError:
+            pass
+    own.clear()
+    module = None
+    gc.collect()
+    for weak in reversed(living):
+        module = weak()
+        if module is not None and type(module) is type(sys):
+            clear(module)
+    module = None
+    gc.collect()
+
+
+def rehearse():
+    """What the first lines of a program touch, so that its cell has those pages already."""
+    code = compile("def f(n):\n  return [str(i) for i in range(n)]\nprint(*f(9), sep='')\n", sys.argv[0], "exec")
+    exec(code, {"__name__": "__main__"})
+    sys.stdout.flush()
+    sys.stderr.flush()
+
+
+def take(argv, env):
+    """Becomes `argv` if that is what a cold start would do with this interpreter; else answers False."""
+    if len(argv) < 2 or not argv[1].startswith("/") or not argv[1].endswith(".py"):
+        return False
+    env = dict(entry.split("=", 1) for entry in env)
+    for name in env.keys() | start_env.keys():
+        if name.startswith(READ_ONCE) and env.get(name) != start_env.get(name):
+            return False
+    script = argv[1]
+    folder = os.path.realpath(script).rpartition("/")[0]
+    for entry in os.listdir(folder):
+        if entry.partition(".")[0] in preloaded:
+            return False  # a cold start would import this one
+    for name in start_env.keys() - env.keys():
+        del os.environ[name]
+    for name, value in env.items():
+        if start_env.get(name) != value:
+            os.environ[name] = value
+    sys.argv = argv[1:]
+    sys.orig_argv = argv
+    sys.path[0] = folder
+    sys.path_importer_cache[script] = None
+    if env.get("TZ") != start_env.get("TZ"):
+        import time
+        time.tzset()
+    random = sys.modules.get("numpy.random")
+    if random is not None:
+        random.seed()  # else every cell of this zygote would draw the same numbers
+    main = sys.modules["__main__"].__dict__
+    main["__file__"] = script
+    main["__cached__"] = None
+    main["__loader__"] = sys.modules["_frozen_importlib_external"].SourceFileLoader("__main__", script)
+    return True

@@ -1,0 +1,206 @@
+#include "zygote/python.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include <vector>
+
+// The parts of the stable interface that are used (PEP 384), and PyRun_*, which stand beside it
+// unchanged since Python 2.
+extern "C" {
+using PyObject = _object;
+extern PyObject* PyExc_KeyboardInterrupt;
+extern PyObject* PyExc_SystemExit;
+struct PyThreadState;
+PyThreadState* PyGILState_GetThisThreadState();
+void PyEval_RestoreThread(PyThreadState* state);
+PyObject* PyDict_New();
+PyObject* PyDict_GetItemString(PyObject* dict, const char* key);
+int PyDict_SetItemString(PyObject* dict, const char* key, PyObject* value);
+int PyDict_DelItemString(PyObject* dict, const char* key);
+PyObject* PyEval_GetBuiltins();
+PyObject* PyImport_AddModule(const char* name);
+PyObject* PyModule_GetDict(PyObject* module);
+PyObject* PyList_New(ssize_t size);
+int PyList_SetItem(PyObject* list, ssize_t at, PyObject* item);
+PyObject* PyUnicode_DecodeFSDefaultAndSize(const char* text, ssize_t size);
+const char* PyUnicode_AsUTF8AndSize(PyObject* text, ssize_t* size);
+PyObject* PyObject_CallFunctionObjArgs(PyObject* callable, ...);
+PyObject* PyObject_CallMethod(PyObject* object, const char* name, const char* format, ...);
+PyObject* PySys_GetObject(const char* name);
+int PyObject_IsTrue(PyObject* object);
+void Py_DecRef(PyObject* object);
+void PyErr_Fetch(PyObject** type, PyObject** value, PyObject** traceback);
+void PyErr_NormalizeException(PyObject** type, PyObject** value, PyObject** traceback);
+PyObject* PyObject_GetAttrString(PyObject* object, const char* name);
+long PyLong_AsLong(PyObject* number);
+void PyErr_Print();
+void PyErr_Clear();
+int PyErr_ExceptionMatches(PyObject* kind);
+PyObject* PyRun_StringFlags(const char*, int, PyObject*, PyObject*, void*);
+PyObject* PyRun_FileExFlags(FILE*, const char*, int, PyObject*, PyObject*, int, void*);
+void PyErr_WriteUnraisable(PyObject* object);
+void PyOS_BeforeFork();
+void PyOS_AfterFork_Parent();
+void PyOS_AfterFork_Child();
+}
+
+namespace belljar::zygote {
+namespace {
+
+constexpr int kFileInput = 257;  // Py_file_input
+constexpr int kFinalizeFailed = 120;
+
+constexpr char kPrelude[] = {
+#embed "prelude.py"
+    , '\0'};
+
+PyObject* list_of(const std::vector<std::string>& texts) {
+  PyObject* const list = PyList_New(static_cast<ssize_t>(texts.size()));
+  for (std::size_t i = 0; list != nullptr && i < texts.size(); ++i) {
+    PyList_SetItem(
+        list, static_cast<ssize_t>(i),
+        PyUnicode_DecodeFSDefaultAndSize(texts[i].data(), static_cast<ssize_t>(texts[i].size())));
+  }
+  return list;
+}
+
+bool flush(const char* stream) {
+  PyObject* const file = PySys_GetObject(stream);
+  PyObject* const closed = file == nullptr ? nullptr : PyObject_GetAttrString(file, "closed");
+  const bool is_closed = closed == nullptr || PyObject_IsTrue(closed) != 0;
+  PyErr_Clear();
+  if (is_closed) return true;
+  PyObject* const done = PyObject_CallMethod(file, "flush", nullptr);
+  if (done == nullptr) PyErr_WriteUnraisable(file);
+  return done != nullptr;
+}
+
+// Ends as an interpreter does that an unhandled KeyboardInterrupt has reached: by the signal, so
+// that whoever waits can tell.
+[[noreturn]] void end_by_interrupt(int code) {
+  ::signal(SIGINT, SIG_DFL);
+  ::kill(::getpid(), SIGINT);
+  ::exit(code);
+}
+
+PyObject* call(PyObject* prelude, const char* name, PyObject* argument = nullptr) {
+  return PyObject_CallFunctionObjArgs(PyDict_GetItemString(prelude, name), argument, nullptr);
+}
+
+// The code of the SystemExit that is being raised, which it says where it is a text.
+int code_of_exit(PyObject* prelude) {
+  PyObject* type = nullptr;
+  PyObject* value = nullptr;
+  PyObject* traceback = nullptr;
+  PyErr_Fetch(&type, &value, &traceback);
+  PyErr_NormalizeException(&type, &value, &traceback);
+  PyObject* const code = PyObject_GetAttrString(value, "code");
+  PyObject* const number = code == nullptr ? nullptr : call(prelude, "exit_code", code);
+  if (number == nullptr) {
+    PyErr_Clear();
+    return 1;
+  }
+  return static_cast<int>(PyLong_AsLong(number));
+}
+
+// What `python3 script` does once the interpreter is up (Modules/main.c), and at its end: nothing of
+// ours is on its stack. Only the end is cut short, see finalize() in prelude.py.
+[[noreturn]] void run_script(PyObject* prelude, FILE* file, const char* path) {
+  PyObject* const main = PyModule_GetDict(PyImport_AddModule("__main__"));
+  PyObject* const value = PyRun_FileExFlags(file, path, kFileInput, main, main, 1, nullptr);
+  flush("stderr");
+  flush("stdout");
+  bool interrupted = false;
+  int code = value == nullptr ? 1 : 0;
+  if (value != nullptr) {
+    Py_DecRef(value);
+  } else if (PyErr_ExceptionMatches(PyExc_SystemExit) != 0) {
+    code = code_of_exit(prelude);
+  } else {
+    interrupted = PyErr_ExceptionMatches(PyExc_KeyboardInterrupt) != 0;
+    PyErr_Print();
+  }
+  for (const char* const name : {"__file__", "__cached__"}) {
+    if (PyDict_DelItemString(main, name) != 0) PyErr_Clear();
+  }
+  for (const char* const step : {"leave", "finalize"}) {
+    if (call(prelude, step) == nullptr) PyErr_Print();
+    const bool out = flush("stdout");
+    if (!flush("stderr") || !out) code = kFinalizeFailed;
+  }
+  if (interrupted) end_by_interrupt(code);
+  ::exit(code);
+}
+
+}  // namespace
+
+bool Python::begin() {
+  // A file is opened without the interpreter's lock.
+  PyEval_RestoreThread(PyGILState_GetThisThreadState());
+  prelude_ = PyDict_New();
+  if (prelude_ == nullptr) return false;
+  PyDict_SetItemString(prelude_, "__builtins__", PyEval_GetBuiltins());
+  PyObject* const done = PyRun_StringFlags(kPrelude, kFileInput, prelude_, prelude_, nullptr);
+  if (done == nullptr) {
+    PyErr_Print();
+    return false;
+  }
+  Py_DecRef(done);
+  return true;
+}
+
+std::string Python::preload(std::string_view names) {
+  PyObject* const text =
+      PyUnicode_DecodeFSDefaultAndSize(names.data(), static_cast<ssize_t>(names.size()));
+  PyObject* const failed = call(prelude_, "preload", text);
+  ssize_t size = 0;
+  const char* const bytes = failed == nullptr ? nullptr : PyUnicode_AsUTF8AndSize(failed, &size);
+  if (bytes == nullptr) {
+    PyErr_Clear();
+    return "the import itself failed";
+  }
+  return {bytes, static_cast<std::size_t>(size)};
+}
+
+void Python::before_fork() {
+  PyOS_BeforeFork();
+}
+
+void Python::after_fork() {
+  PyOS_AfterFork_Parent();
+}
+
+void Python::wake() {
+  PyOS_AfterFork_Child();
+}
+
+void Python::rehearse() {
+  PyObject* const done = call(prelude_, "rehearse");
+  if (done == nullptr) {
+    PyErr_Clear();
+  } else {
+    Py_DecRef(done);
+  }
+}
+
+void Python::run(const cell::CellSpec& spec, int report) {
+  PyObject* const argv = list_of(spec.argv);
+  PyObject* const env = list_of(spec.env);
+  PyObject* const taken = PyObject_CallFunctionObjArgs(PyDict_GetItemString(prelude_, "take"), argv,
+                                                       env, nullptr);
+  Py_DecRef(argv);
+  Py_DecRef(env);
+  if (taken == nullptr) PyErr_Clear();
+  const bool is_ours = taken != nullptr && PyObject_IsTrue(taken) == 1;
+  if (taken != nullptr) Py_DecRef(taken);
+  if (!is_ours) return;
+  const std::string path = spec.argv[1];
+  FILE* const file = ::fopen(path.c_str(), "rb");
+  if (file == nullptr) return;
+  ::close(report);
+  run_script(prelude_, file, path.c_str());
+}
+
+}  // namespace belljar::zygote
