@@ -34,6 +34,9 @@ constexpr std::array kRunOptions{
     OptionSpec{"stdin", "FILE", "read the program's standard input from FILE", Completes::kFile,
                Repeat::kNo, "Input and output"},
     OptionSpec{"tty", "", "give the program a terminal of its own, connected to this one"},
+    OptionSpec{"warm", "",
+               "first have a finished cell made, with the interpreter up in it where that can be, "
+               "and run in that one"},
     OptionSpec{"raw", "", "write the program's bytes to a terminal as they are, escapes included"},
     OptionSpec{"artifact", "GLOB", "bring back files that match, such as '*.png' or 'out/**'",
                Completes::kNothing, Repeat::kYes},

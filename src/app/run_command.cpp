@@ -72,6 +72,7 @@ Result<int> run_once(const Arguments& arguments,
                      const Submission& submission) {
   TRY_ASSIGN(std::optional<Interruption> interruption, Interruption::catch_signals());
   TRY_ASSIGN(ProgramInput source, open_input(arguments, interruption->fd()));
+  source.input.warm = arguments.has("warm");
   LiveOutput live(arguments.has("raw") ? LiveOutput::AsIs::kYes : LiveOutput::AsIs::kNo,
                   interruption->fd());
   engine::Observer silent;

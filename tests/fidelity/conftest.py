@@ -20,7 +20,7 @@ def belljar():
 
 def in_cell(program, *arguments, limits=""):
     """The outcome of `belljar run --json`, parsed."""
-    command = [belljar(), "run", "--json"]
+    command = [belljar(), "run", "--json", *(["--warm"] if os.environ.get("BELLJAR_TEST_WARM") else [])]
     if limits:
         command += ["--limit", limits]
     done = subprocess.run(

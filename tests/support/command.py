@@ -183,7 +183,7 @@ class Wanted:
         self.options = list(options)
 
     def argv(self, folder, json_wanted=True):
-        words = [binary(), "run"]
+        words = [binary(), "run", *(["--warm"] if os.environ.get("BELLJAR_TEST_WARM") else [])]
         if json_wanted:
             words.append("--json")
         if self.language:
