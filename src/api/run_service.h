@@ -52,7 +52,8 @@ class RunService {
              const runtime::Catalog& catalog,
              ledger::Store& store,
              engine::Dispatcher& dispatcher,
-             Metrics& metrics);
+             Metrics& metrics,
+             engine::Reuse reuse = {});
 
   // Recorded when it answers; runs as soon as it is its turn.
   Result<Submitted> submit(const Caller& caller, RunRequest request, SubmitOptions options);
@@ -119,6 +120,7 @@ class RunService {
   void run(Work& work, engine::WardenAccess& access);
   void run_all(std::span<const std::shared_ptr<Work>> works, engine::WardenAccess& access);
   Result<Outcome> execute(Work& work, engine::WardenAccess& access, bool& told);
+  engine::Reuse reuse_for(const Work& work) const;
   void finish(Work& work, Outcome outcome);
   void give_up(Work& work, const Error& error);
   void fail_run(Work& work, const Error& error);
@@ -131,6 +133,7 @@ class RunService {
   ledger::Store& store_;
   engine::Dispatcher& dispatcher_;
   Metrics& metrics_;
+  const engine::Reuse reuse_;  // without a tenant: that is the run's caller
 
   std::mutex mutex_;
   std::map<std::string, std::shared_ptr<LiveRun>> live_;

@@ -42,6 +42,11 @@ std::string scratch_options(std::uint64_t bytes,
          ",mode=" + mode + ",uid=" + id + ",gid=" + id;
 }
 
+bool is_directory(const std::string& path) {
+  struct stat status{};
+  return !path.empty() && ::stat(path.c_str(), &status) == 0 && S_ISDIR(status.st_mode);
+}
+
 void plan_files(LaunchPlan& plan, const Host& host, const CellSpec& spec) {
   for (const auto& [path, target] : host.system_links) plan.links.push_back({target, path});
   plan.links.push_back({"/proc/self/fd", "dev/fd"});
@@ -50,12 +55,15 @@ void plan_files(LaunchPlan& plan, const Host& host, const CellSpec& spec) {
   plan.links.push_back({"/proc/self/fd/2", "dev/stderr"});
   plan.links.push_back({"/proc/self/mounts", "etc/mtab"});
 
-  const auto overlay = [&plan](const std::string& source) {
+  const auto overlay_at = [&plan](const std::string& source, const std::string& path) {
     // An overlay without an upper layer needs two lower ones; the second is an empty directory of
     // the new root, where the path is relative because the child stands there.
-    plan.overlays.push_back(
-        {.source = source, .target = source.substr(1), .options = "lowerdir=" + source + ":run"});
+    plan.overlays.push_back({.source = source,
+                             .path = path,
+                             .target = path.substr(1),
+                             .options = "lowerdir=" + source + ":run"});
   };
+  const auto overlay = [&](const std::string& source) { overlay_at(source, source); };
   for (const std::string& directory : host.system_directories) overlay(directory);
   for (const std::string& directory : host.etc_directories) overlay(directory);
   for (const std::string& directory : spec.mounts) {
@@ -64,6 +72,8 @@ void plan_files(LaunchPlan& plan, const Host& host, const CellSpec& spec) {
     };
     if (std::ranges::none_of(plan.overlays, covers)) overlay(directory);
   }
+  // Only a help: where it has gone meanwhile, the compiler does without.
+  if (is_directory(spec.headers)) overlay_at(spec.headers, std::string(kHeaders));
 
   const std::string id = std::to_string(plan.identity.user);
   plan.small_files.push_back({"etc/passwd",
@@ -134,7 +144,7 @@ void plan_landlock(LaunchPlan& plan, const Host& host, const CellSpec& spec) {
   rule("/proc", LANDLOCK_ACCESS_FS_READ_FILE);
   rule("/dev", LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_WRITE_FILE |
                    (handled & (kTruncate | kIoctlDev)));
-  for (const OverlayMount& overlay : plan.overlays) rule(overlay.source, kReadAndRun);
+  for (const OverlayMount& overlay : plan.overlays) rule(overlay.path, kReadAndRun);
   const std::uint64_t box = spec.writable_box ? no_devices : kReadAndRun;
   const std::uint64_t tmp = spec.writable_tmp ? no_devices : kReadAndRun;
   rule("/box", box);
@@ -214,8 +224,7 @@ Result<std::unique_ptr<LaunchPlan>> make_plan(const Host& host,
   if (plan->walls.has(Wall::kTimeNamespace)) plan->time_offsets = clock_offsets();
 
   for (const std::string& directory : spec.mounts) {
-    struct stat status{};
-    if (::stat(directory.c_str(), &status) != 0 || !S_ISDIR(status.st_mode)) {
+    if (!is_directory(directory)) {
       return fail(Code::kUnavailable, "mounts: no directory " + directory + " on this host");
     }
   }

@@ -77,6 +77,26 @@ TEST(Plan, MountsOfARuntimeThatAreInsideAnotherAreNotMountedTwice) {
   EXPECT_THAT(sources, testing::ElementsAre("/usr", "/etc"));
 }
 
+TEST(Plan, HeadersStandAtOnePlaceAndAreDoneWithoutWhereTheyAreGone) {
+  const auto paths_of = [](const LaunchPlan& plan) {
+    std::vector<std::string> paths;
+    for (const LandlockRule& rule : plan.landlock_rules) paths.push_back(rule.path);
+    return paths;
+  };
+  CellSpec spec = spec_of_true();
+  spec.headers = "/var";
+  const auto plan = plan_of(host_of(Privilege::kRoot, 7), spec);
+  EXPECT_EQ(plan->overlays.back().source, "/var");
+  EXPECT_EQ(plan->overlays.back().path, kHeaders);
+  EXPECT_EQ("/" + plan->overlays.back().target, kHeaders);
+  EXPECT_THAT(paths_of(*plan), testing::Contains(kHeaders));
+  EXPECT_THAT(paths_of(*plan), testing::Not(testing::Contains("/var")));
+  spec.headers = "/no/such/directory";
+  const auto without = plan_of(host_of(Privilege::kRoot, 7), spec);
+  EXPECT_NE(without->overlays.back().path, kHeaders);
+  EXPECT_THAT(paths_of(*without), testing::Not(testing::Contains(kHeaders)));
+}
+
 TEST(Plan, AMissingMountIsNamed) {
   CellSpec spec = spec_of_true();
   spec.mounts = {"/no/such/directory"};

@@ -11,10 +11,15 @@
 
 namespace belljar::cell {
 
+// Where the headers that Belljar has precompiled are in a cell, whatever the host calls them.
+inline constexpr std::string_view kHeaders = "/belljar/headers";
+
 struct CellSpec {
   std::vector<std::string> argv;  // argv[0]: absolute path in the cell
   std::vector<std::string> env;
-  std::vector<std::string> mounts;     // host directories besides the base system, read-only
+  std::vector<std::string> mounts;  // host directories besides the base system, read-only
+  // A directory of the host that a compiler finds at kHeaders, read-only; empty, or gone: none.
+  std::string headers;
   std::vector<std::string> artifacts;  // globs in /box to bring back
   std::string profile = "default";     // see cell/seccomp.h
   Limits limits;
@@ -28,6 +33,10 @@ struct CellSpec {
 
   bool operator==(const CellSpec&) const = default;
 };
+
+// Whether a directory of the host can stand at kHeaders: a plain absolute path without what has a
+// meaning in an overlay's options, and not in /tmp, which the cell's root hides while it is made.
+bool can_show(std::string_view headers);
 
 // The spec and, behind it, the bundle of the files for /box, as they stand in one sealed memfd.
 std::string encode(const CellSpec& spec, std::string_view bundle);

@@ -74,7 +74,8 @@ struct Phases {
 struct StageOutcome {
   StageKind kind = StageKind::kRun;
   RunStatus status = RunStatus::kSetupError;
-  std::string reason;          // one line for people: names the limit or the control
+  bool cached = false;  // no cell was made: this is what an earlier compile of the same input was
+  std::string reason;   // one line for people: names the limit or the control
   std::optional<Clock> clock;  // for kTimeout
   std::optional<int> exit_code;
   std::optional<int> signal;

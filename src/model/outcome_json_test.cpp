@@ -73,13 +73,13 @@ TEST(ToJson, AStageHasTheMembersOfTheDescription) {
   StageOutcome stage;
   EXPECT_THAT(
       keys(stage_json(stage)),
-      ElementsAre("stage", "status", "reason", "stdout", "stderr", "usage", "events",
+      ElementsAre("stage", "status", "reason", "cached", "stdout", "stderr", "usage", "events",
                   "denied_syscalls", "denied_more", "phases", "limits", "walls", "missing_walls"));
   stage.clock = Clock::kWall;
   stage.exit_code = 1;
   stage.signal = 9;
   EXPECT_THAT(keys(stage_json(stage)),
-              ElementsAre("stage", "status", "reason", "clock", "exit_code", "signal",
+              ElementsAre("stage", "status", "reason", "cached", "clock", "exit_code", "signal",
                           "signal_number", "stdout", "stderr", "usage", "events", "denied_syscalls",
                           "denied_more", "phases", "limits", "walls", "missing_walls"));
 }

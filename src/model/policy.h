@@ -88,8 +88,9 @@ struct Policy {
   bool writable_tmp = true;           // /tmp and /dev/shm may be written to by the run stage
   Network network = Network::kLoopback;
   OnOutputLimit on_output_limit = OnOutputLimit::kKill;
-  WallSet without;  // walls left out by name: a degraded mode, said in every outcome
-  WallSet require;  // walls that must stand, else the program does not start
+  bool compile_cache = true;  // what the same caller has compiled from the same bytes may be used
+  WallSet without;            // walls left out by name: a degraded mode, said in every outcome
+  WallSet require;            // walls that must stand, else the program does not start
 
   bool operator==(const Policy&) const = default;
 };
