@@ -82,6 +82,11 @@ class RunService {
   // Ends it if it has not ended. kDenied when it has.
   Status cancel(const Caller& caller, const std::string& id);
 
+  // What the compile cache holds now.
+  [[nodiscard]] std::uint64_t cached_bytes() const {
+    return reuse_.cache == nullptr ? 0 : reuse_.cache->bytes();
+  }
+
   // After a start: what was accepted and not finished is run again, or ends as lost.
   Status recover();
 

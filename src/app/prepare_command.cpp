@@ -1,5 +1,6 @@
 // `belljar prepare`: what can be made ahead of any program, made now.
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <csignal>
@@ -56,6 +57,7 @@ Result<int> prepare_command(Invocation& invocation) {
   if (preparation.folder == kNoHeaders || !preparation.folder.starts_with('/')) {
     return fail(Code::kInvalid, "headers: " + quote(preparation.folder) + " is no absolute path");
   }
+  ::umask(022);  // cells read it with uids of their own
   if (preparation.background) {
     ::prctl(PR_SET_PDEATHSIG, SIGKILL);
     // The cells inherit it: what is asked for now goes first.

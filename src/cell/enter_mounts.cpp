@@ -249,7 +249,7 @@ bool verify_mounts(const LaunchPlan& plan, const Channels& channels) {
   if (!is_mounted_as("/proc", PROC_SUPER_MAGIC, proc_flags | ST_NOEXEC)) return false;
   for (const OverlayMount& overlay : plan.overlays) {
     if (!plan.walls.has(Wall::kPrivateRoot)) continue;
-    if (!is_mounted_as(overlay.path.c_str(), OVERLAYFS_SUPER_MAGIC, kSafe | ST_RDONLY))
+    if (!is_mounted_as(overlay.source.c_str(), OVERLAYFS_SUPER_MAGIC, kSafe | ST_RDONLY))
       return false;
   }
   for (const Scratch& scratch : plan.scratches) {

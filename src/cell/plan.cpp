@@ -55,15 +55,17 @@ void plan_files(LaunchPlan& plan, const Host& host, const CellSpec& spec) {
   plan.links.push_back({"/proc/self/fd/2", "dev/stderr"});
   plan.links.push_back({"/proc/self/mounts", "etc/mtab"});
 
-  const auto overlay_at = [&plan](const std::string& source, const std::string& path) {
-    // An overlay without an upper layer needs two lower ones; the second is an empty directory of
-    // the new root, where the path is relative because the child stands there.
+  const auto overlay = [&plan, &spec](const std::string& source) {
+    // An overlay without an upper layer needs two lower ones; where there are no headers to lie
+    // over the host's, the second is an empty directory of the new root, where the path is relative
+    // because the child stands there. Headers are only a help, and may have gone meanwhile.
+    const std::string headers = spec.headers + source;
+    const bool has_headers = !spec.headers.empty() && is_directory(headers);
     plan.overlays.push_back({.source = source,
-                             .path = path,
-                             .target = path.substr(1),
-                             .options = "lowerdir=" + source + ":run"});
+                             .target = source.substr(1),
+                             .options = has_headers ? "lowerdir=" + headers + ":" + source
+                                                    : "lowerdir=" + source + ":run"});
   };
-  const auto overlay = [&](const std::string& source) { overlay_at(source, source); };
   for (const std::string& directory : host.system_directories) overlay(directory);
   for (const std::string& directory : host.etc_directories) overlay(directory);
   for (const std::string& directory : spec.mounts) {
@@ -72,8 +74,6 @@ void plan_files(LaunchPlan& plan, const Host& host, const CellSpec& spec) {
     };
     if (std::ranges::none_of(plan.overlays, covers)) overlay(directory);
   }
-  // Only a help: where it has gone meanwhile, the compiler does without.
-  if (is_directory(spec.headers)) overlay_at(spec.headers, std::string(kHeaders));
 
   const std::string id = std::to_string(plan.identity.user);
   plan.small_files.push_back({"etc/passwd",
@@ -144,7 +144,7 @@ void plan_landlock(LaunchPlan& plan, const Host& host, const CellSpec& spec) {
   rule("/proc", LANDLOCK_ACCESS_FS_READ_FILE);
   rule("/dev", LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_WRITE_FILE |
                    (handled & (kTruncate | kIoctlDev)));
-  for (const OverlayMount& overlay : plan.overlays) rule(overlay.path, kReadAndRun);
+  for (const OverlayMount& overlay : plan.overlays) rule(overlay.source, kReadAndRun);
   const std::uint64_t box = spec.writable_box ? no_devices : kReadAndRun;
   const std::uint64_t tmp = spec.writable_tmp ? no_devices : kReadAndRun;
   rule("/box", box);

@@ -22,9 +22,8 @@ namespace belljar::cell {
 
 // A directory of the host that appears read-only in the cell, through an overlay of its own.
 struct OverlayMount {
-  std::string source;   // "/usr", of the host
-  std::string path;     // "/usr", in the cell
-  std::string target;   // "usr": the same, relative to the new root
+  std::string source;   // "/usr"
+  std::string target;   // "usr": relative to the new root
   std::string options;  // "lowerdir=/usr:…"
 };
 struct Link {

@@ -2,6 +2,9 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
 
@@ -77,24 +80,26 @@ TEST(Plan, MountsOfARuntimeThatAreInsideAnotherAreNotMountedTwice) {
   EXPECT_THAT(sources, testing::ElementsAre("/usr", "/etc"));
 }
 
-TEST(Plan, HeadersStandAtOnePlaceAndAreDoneWithoutWhereTheyAreGone) {
-  const auto paths_of = [](const LaunchPlan& plan) {
-    std::vector<std::string> paths;
-    for (const LandlockRule& rule : plan.landlock_rules) paths.push_back(rule.path);
-    return paths;
+TEST(Plan, HeadersLieOverTheHostsAndAreDoneWithoutWhereTheyAreGone) {
+  const auto options_of = [](const CellSpec& spec) {
+    std::vector<std::string> options;
+    for (const OverlayMount& mount : plan_of(host_of(Privilege::kRoot, 7), spec)->overlays) {
+      options.push_back(mount.options);
+    }
+    return options;
   };
+  std::string folder = "/var/tmp/belljar-plan-XXXXXX";
+  ASSERT_NE(::mkdtemp(folder.data()), nullptr);
+  ASSERT_EQ(::mkdir((folder + "/usr").c_str(), 0755), 0);
   CellSpec spec = spec_of_true();
-  spec.headers = "/var";
-  const auto plan = plan_of(host_of(Privilege::kRoot, 7), spec);
-  EXPECT_EQ(plan->overlays.back().source, "/var");
-  EXPECT_EQ(plan->overlays.back().path, kHeaders);
-  EXPECT_EQ("/" + plan->overlays.back().target, kHeaders);
-  EXPECT_THAT(paths_of(*plan), testing::Contains(kHeaders));
-  EXPECT_THAT(paths_of(*plan), testing::Not(testing::Contains("/var")));
-  spec.headers = "/no/such/directory";
-  const auto without = plan_of(host_of(Privilege::kRoot, 7), spec);
-  EXPECT_NE(without->overlays.back().path, kHeaders);
-  EXPECT_THAT(paths_of(*without), testing::Not(testing::Contains(kHeaders)));
+  spec.mounts = {"/etc"};
+  spec.headers = folder;
+  EXPECT_THAT(options_of(spec),
+              testing::ElementsAre("lowerdir=" + folder + "/usr:/usr", "lowerdir=/etc:run"));
+  ASSERT_EQ(::rmdir((folder + "/usr").c_str()), 0);
+  EXPECT_THAT(options_of(spec), testing::ElementsAre("lowerdir=/usr:run", "lowerdir=/etc:run"));
+  ASSERT_EQ(::rmdir(folder.c_str()), 0);
+  EXPECT_THAT(options_of(spec), testing::ElementsAre("lowerdir=/usr:run", "lowerdir=/etc:run"));
 }
 
 TEST(Plan, AMissingMountIsNamed) {

@@ -11,14 +11,12 @@
 
 namespace belljar::cell {
 
-// Where the headers that Belljar has precompiled are in a cell, whatever the host calls them.
-inline constexpr std::string_view kHeaders = "/belljar/headers";
-
 struct CellSpec {
   std::vector<std::string> argv;  // argv[0]: absolute path in the cell
   std::vector<std::string> env;
   std::vector<std::string> mounts;  // host directories besides the base system, read-only
-  // A directory of the host that a compiler finds at kHeaders, read-only; empty, or gone: none.
+  // A directory of the host with "usr/include/x.h.gch" and the like, which lies over the base
+  // system and the mounts, so that a compiler finds it beside the header; empty, or gone: none.
   std::string headers;
   std::vector<std::string> artifacts;  // globs in /box to bring back
   std::string profile = "default";     // see cell/seccomp.h
@@ -34,8 +32,9 @@ struct CellSpec {
   bool operator==(const CellSpec&) const = default;
 };
 
-// Whether a directory of the host can stand at kHeaders: a plain absolute path without what has a
-// meaning in an overlay's options, and not in /tmp, which the cell's root hides while it is made.
+// Whether a directory of the host can be the headers of a spec: a plain absolute path without what
+// has a meaning in an overlay's options, and not in /tmp, which the cell's root hides while it is
+// made.
 bool can_show(std::string_view headers);
 
 // The spec and, behind it, the bundle of the files for /box, as they stand in one sealed memfd.

@@ -141,8 +141,8 @@ Status write_entry(const std::string& entry, const MadeHeaders& made) {
   TRY(make_folder(show));
   Record record;
   record.in.insert(made.sources.begin(), made.sources.end());
-  for (const auto& [name, bytes] : made.files) {
-    const std::string file = name + ".gch";
+  for (const auto& [path, bytes] : made.files) {
+    const std::string file = path.substr(1) + ".gch";
     for (std::size_t slash = file.find('/'); slash != file.npos; slash = file.find('/', slash + 1))
       TRY(make_folder(show + "/" + file.substr(0, slash)));
     TRY(write_new(show + "/" + file, bytes));
@@ -190,6 +190,8 @@ Status keep_headers(const std::string& folder,
   if (error) return fail_errno(folder, error.value());
   const std::string real = fs::canonical(folder, error).string();
   if (error) return fail_errno(folder, error.value());
+  // Root's are for everybody on this host, a person's for that person.
+  if (::geteuid() != 0 && ::chmod(real.c_str(), 0700) != 0) return fail_errno(real);
   if (!cell::can_show(real)) {
     return fail(Code::kInvalid,
                 quote(real) + ": no cell can show a folder in /tmp, or with , : or \\ in its name");

@@ -1,7 +1,7 @@
 // HeaderStore: headers that Belljar has precompiled, in folders that nobody else can write.
 //
 //   FOLDER/KEY/record    what went in and what came out, with size and times of each file
-//   FOLDER/KEY/show/     what a compile cell sees: the header's name and ".gch"
+//   FOLDER/KEY/show/     what lies over the host's folders in a compile cell: "usr/include/x.h.gch"
 //
 // KEY stands for the compiler's file and the flags. Whatever is not exactly as it was recorded, the
 // host's own headers included, is as good as absent: the compiler then does without.
@@ -22,7 +22,7 @@ class HeaderStore {
   // The first folder that has what is asked for wins. An empty list: no headers.
   explicit HeaderStore(std::vector<std::string> folders) : folders_(std::move(folders)) {}
 
-  // The folder of the host to show in the compile cell, or empty.
+  // cell::CellSpec::headers, or empty.
   [[nodiscard]] std::string find(const runtime::Manifest& manifest,
                                  const runtime::Toolchain& toolchain) const;
 
@@ -32,7 +32,7 @@ class HeaderStore {
 
 // What precompiling one runtime's headers came to.
 struct MadeHeaders {
-  std::map<std::string, std::string> files;    // header's name -> precompiled
+  std::map<std::string, std::string> files;    // header's path -> precompiled
   std::map<std::string, std::string> sources;  // file of the host -> its stamp before it was read
 };
 

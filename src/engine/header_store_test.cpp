@@ -43,7 +43,7 @@ class HeaderStoreTest : public testing::Test {
     const std::string source = root_ / "x.h";
     return keep_headers(
         folder_, manifest_, toolchain_,
-        {.files = {{"toy/x.h", "precompiled"}}, .sources = {{source, file_stamp(source)}}});
+        {.files = {{"/toy/x.h", "precompiled"}}, .sources = {{source, file_stamp(source)}}});
   }
   [[nodiscard]] std::string find() const {
     return HeaderStore({root_ / "none", folder_}).find(manifest_, toolchain_);

@@ -76,7 +76,8 @@ Status precompile_one(warden::Client& warden,
   TRY_ASSIGN(const runtime::StagePlan plan,
              runtime::plan_header(manifest, toolchain, Limits{}, *header));
   TRY_ASSIGN(const Ran ran, run_cell(warden, plan, source));
-  TRY_ASSIGN(made.files[name], output_of(ran));
+  TRY_ASSIGN(std::string output, output_of(ran));
+  made.files.emplace(*header, std::move(output));
   made.sources.merge(stamps);
   return {};
 }
@@ -90,9 +91,7 @@ Result<MadeHeaders> precompile(warden::Client& warden,
   Status last;
   for (const std::string& name : manifest.precompile->headers) {
     const Status one = precompile_one(warden, manifest, toolchain, name, made);
-    if (one) continue;
-    made.files.erase(name);
-    last = std::unexpected(one.error().context(name));
+    if (!one) last = std::unexpected(one.error().context(name));
   }
   if (made.files.empty()) TRY(last);
   return made;

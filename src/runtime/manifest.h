@@ -46,8 +46,8 @@ struct Step {
   LimitOverrides limits;
 };
 
-// Headers that Belljar compiles ahead. A compile stage finds what there is of them in the folder
-// cell::kHeaders, under the header's name and ".gch"; its argv must do without them as well.
+// Headers that Belljar compiles ahead. A compile stage finds what there is of them beside the
+// header, under its name and ".gch"; it must do without them as well.
 struct Precompile {
   std::vector<std::string> headers;  // as between < and >
   std::vector<std::string> list;     // argv that prints, as a rule of make, what {header} includes

@@ -75,7 +75,8 @@ TEST(Stages, CommandsOfEveryLanguage) {
        "/usr/bin/gcc -std=gnu17 -O2 -pipe -pthread -I/box -o /box/a.out -x c /box/x.c -lm",
        "/box/a.out 1 -2"},
       {"cpp", "x.cc",
-       "/usr/bin/g++ -std=gnu++20 -O2 -pipe -pthread -I/box -I/belljar/headers -o /box/a.out -x c++ /box/x.cc",
+       "/usr/bin/g++ -std=gnu++20 -O2 -pipe -pthread -I/box -o /box/a.out -x "
+       "c++ /box/x.cc",
        "/box/a.out 1 -2"},
       {"go", "x.go", "/usr/bin/go build -o /box/a.out .", "/box/a.out 1 -2"},
       {"java", "x.java",
