@@ -60,11 +60,15 @@ void plan_files(LaunchPlan& plan, const Host& host, const CellSpec& spec) {
     // over the host's, the second is an empty directory of the new root, where the path is relative
     // because the child stands there. Headers are only a help, and may have gone meanwhile.
     const std::string headers = spec.headers + source;
-    const bool has_headers = !spec.headers.empty() && is_directory(headers);
-    plan.overlays.push_back({.source = source,
-                             .target = source.substr(1),
-                             .options = has_headers ? "lowerdir=" + headers + ":" + source
-                                                    : "lowerdir=" + source + ":run"});
+    OverlayMount mount{.source = source,
+                       .target = source.substr(1),
+                       .options = "lowerdir=" + source + ":run",
+                       .plain_options = {}};
+    if (!spec.headers.empty() && is_directory(headers)) {
+      mount.plain_options = std::move(mount.options);
+      mount.options = "lowerdir=" + headers + ":" + source;
+    }
+    plan.overlays.push_back(std::move(mount));
   };
   for (const std::string& directory : host.system_directories) overlay(directory);
   for (const std::string& directory : host.etc_directories) overlay(directory);

@@ -25,6 +25,8 @@ struct OverlayMount {
   std::string source;   // "/usr"
   std::string target;   // "usr": relative to the new root
   std::string options;  // "lowerdir=/usr:…"
+  // Where headers lie over it: the same without them, for a file system that cannot be a layer.
+  std::string plain_options;
 };
 struct Link {
   std::string target;
