@@ -7,7 +7,7 @@ namespace belljar::api {
 namespace {
 
 std::string_view help_of(std::string_view name) {
-  static constexpr std::array<std::pair<std::string_view, std::string_view>, 12> kHelp{{
+  static constexpr std::array<std::pair<std::string_view, std::string_view>, 14> kHelp{{
       {"belljar_http_requests_total", "Requests by route, method and status."},
       {"belljar_http_request_seconds", "Time from a request's last byte to its answer."},
       {"belljar_runs_total", "Runs that ended, by language and status."},
@@ -19,6 +19,8 @@ std::string_view help_of(std::string_view name) {
       {"belljar_runs_lost_total", "Accepted runs that a restart could not finish."},
       {"belljar_warden_restarts_total", "Wardens that were started after the first."},
       {"belljar_webhooks_total", "Deliveries by result."},
+      {"belljar_compile_cache_total", "Compile stages looked for in the cache, by result."},
+      {"belljar_compile_cache_bytes", "Memory that the compile cache holds."},
       {"belljar_ready", "1 while the service takes runs."},
   }};
   for (const auto& [each, help] : kHelp) {

@@ -207,12 +207,14 @@ RunService::RunService(const Settings& settings,
                        const runtime::Catalog& catalog,
                        ledger::Store& store,
                        engine::Dispatcher& dispatcher,
-                       Metrics& metrics)
+                       Metrics& metrics,
+                       engine::Reuse reuse)
     : settings_(settings),
       catalog_(catalog),
       store_(store),
       dispatcher_(dispatcher),
-      metrics_(metrics) {}
+      metrics_(metrics),
+      reuse_(std::move(reuse)) {}
 
 Result<const Policy*> RunService::policy(const std::string& name) const {
   const std::string& wanted = name.empty() ? settings_.policy : name;
@@ -482,7 +484,7 @@ void RunService::run_all(std::span<const std::shared_ptr<Work>> works,
     const auto outcome = with_warden(access, told, [&]() -> Result<Outcome> {
       TRY_ASSIGN(warden::Client* const client, access.client());
       TRY_ASSIGN(const Fd control, work.live->open_control());
-      engine::Engine engine(*client, catalog_, *work.policy);
+      engine::Engine engine(*client, catalog_, *work.policy, reuse_for(work));
       engine::Input input = engine_input(work.input, work.request.input);
       input.control_fd = control.get();
       Recorder recorder(*work.live);
@@ -507,10 +509,17 @@ void RunService::run_all(std::span<const std::shared_ptr<Work>> works,
   }
 }
 
+// What one caller has compiled is never another's, keys of one person included.
+engine::Reuse RunService::reuse_for(const Work& work) const {
+  engine::Reuse reuse = reuse_;
+  reuse.tenant = work.record.caller;
+  return reuse;
+}
+
 Result<Outcome> RunService::execute(Work& work, engine::WardenAccess& access, bool& told) {
   TRY_ASSIGN(warden::Client* const client, access.client());
   TRY_ASSIGN(const Fd control, work.live->open_control());
-  engine::Engine engine(*client, catalog_, *work.policy);
+  engine::Engine engine(*client, catalog_, *work.policy, reuse_for(work));
   engine::Input input = engine_input(work.input, work.request.input);
   input.control_fd = control.get();
   Recorder recorder(*work.live);

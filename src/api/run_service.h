@@ -52,7 +52,8 @@ class RunService {
              const runtime::Catalog& catalog,
              ledger::Store& store,
              engine::Dispatcher& dispatcher,
-             Metrics& metrics);
+             Metrics& metrics,
+             engine::Reuse reuse = {});
 
   // Recorded when it answers; runs as soon as it is its turn.
   Result<Submitted> submit(const Caller& caller, RunRequest request, SubmitOptions options);
@@ -80,6 +81,11 @@ class RunService {
   Result<std::shared_ptr<LiveRun>> live(const Caller& caller, const std::string& id);
   // Ends it if it has not ended. kDenied when it has.
   Status cancel(const Caller& caller, const std::string& id);
+
+  // What the compile cache holds now.
+  [[nodiscard]] std::uint64_t cached_bytes() const {
+    return reuse_.cache == nullptr ? 0 : reuse_.cache->bytes();
+  }
 
   // After a start: what was accepted and not finished is run again, or ends as lost.
   Status recover();
@@ -119,6 +125,7 @@ class RunService {
   void run(Work& work, engine::WardenAccess& access);
   void run_all(std::span<const std::shared_ptr<Work>> works, engine::WardenAccess& access);
   Result<Outcome> execute(Work& work, engine::WardenAccess& access, bool& told);
+  engine::Reuse reuse_for(const Work& work) const;
   void finish(Work& work, Outcome outcome);
   void give_up(Work& work, const Error& error);
   void fail_run(Work& work, const Error& error);
@@ -131,6 +138,7 @@ class RunService {
   ledger::Store& store_;
   engine::Dispatcher& dispatcher_;
   Metrics& metrics_;
+  const engine::Reuse reuse_;  // without a tenant: that is the run's caller
 
   std::mutex mutex_;
   std::map<std::string, std::shared_ptr<LiveRun>> live_;

@@ -33,10 +33,12 @@ struct Settings {
   std::string policy = "default";
   std::string screening = "default";  // rules where a request names none; "none": no screening
   std::string runtimes;               // folder of manifests over the built-in ones
-  std::uint64_t concurrent = 0;       // runs at once; 0: twice the processors
+  std::uint64_t compile_cache = 256 * kMiB;  // bytes of what was compiled, in memory; 0: none
+  std::string headers;  // folder of precompiled headers; empty: the usual one; "none": do without
+  std::uint64_t concurrent = 0;             // runs at once; 0: twice the processors
   std::uint64_t concurrent_per_caller = 0;  // 0: no limit of its own
   std::uint64_t memory = 0;  // that runs at once may use together; 0: half of what is there
-  std::uint64_t pool = 16;  // finished cells that wait for runs; 0: none
+  std::uint64_t pool = 16;   // finished cells that wait for runs; 0: none
   std::uint64_t queue = 1000;
   std::uint64_t queue_per_caller = 200;
   Nanoseconds queue_wait = std::chrono::seconds(60);

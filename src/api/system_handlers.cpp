@@ -70,9 +70,11 @@ void Service::system(const Context& /*context*/, const Reply& reply) {
 void Service::metrics_page(const Context& /*context*/, const Reply& reply) {
   const engine::DispatcherState state = dispatcher_.state();
   Response response{.type = "text/plain; version=0.0.4; charset=utf-8"};
-  response.body = metrics_.text({{"belljar_runs_waiting", static_cast<double>(state.waiting)},
-                                 {"belljar_runs_running", static_cast<double>(state.running)},
-                                 {"belljar_ready", closing_ ? 0.0 : 1.0}});
+  response.body =
+      metrics_.text({{"belljar_runs_waiting", static_cast<double>(state.waiting)},
+                     {"belljar_runs_running", static_cast<double>(state.running)},
+                     {"belljar_compile_cache_bytes", static_cast<double>(runs_.cached_bytes())},
+                     {"belljar_ready", closing_ ? 0.0 : 1.0}});
   reply(std::move(response));
 }
 

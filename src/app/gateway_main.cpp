@@ -17,6 +17,7 @@
 #include "api/service.h"
 #include "api/webhook_outbox.h"
 #include "app/confinement.h"
+#include "app/header_folders.h"
 #include "app/log.h"
 #include "app/service_protocol.h"
 #include "app/submission_files.h"
@@ -166,10 +167,18 @@ Status serve(const api::Settings& settings, Sockets sockets) {
   TRY_ASSIGN(warden::Client first, wardens.connect());
   TRY_ASSIGN(const HostFacts host, first.host());
 
+  // Before the dispatcher, whose jobs use them.
+  const engine::HeaderStore headers(folders_of(settings.headers));
+  engine::CompileCache compiled(settings.compile_cache, [&metrics](bool hit) {
+    metrics.count("belljar_compile_cache_total", hit ? "result=\"hit\"" : "result=\"miss\"");
+  });
   const engine::DispatcherSettings limits = dispatcher_settings(settings);
   std::optional<engine::Dispatcher> dispatcher(std::in_place, limits,
                                                [&wardens] { return wardens.connect(); });
-  api::RunService runs(settings, catalog, *store, *dispatcher, metrics);
+  api::RunService runs(settings, catalog, *store, *dispatcher, metrics,
+                       {.cache = settings.compile_cache > 0 ? &compiled : nullptr,
+                        .tenant = {},
+                        .headers = &headers});
   TRY(runs.recover());
   api::Service service(settings, catalog, *store, *dispatcher, metrics, runs, host);
   api::Server server({.max_body = settings.max_body, .max_connections = settings.max_connections});

@@ -21,6 +21,7 @@ Result<int> run_command(Invocation& invocation);
 Result<int> languages_command(Invocation& invocation);
 Result<int> policies_command(Invocation& invocation);
 Result<int> doctor_command(Invocation& invocation);
+Result<int> prepare_command(Invocation& invocation);
 Result<int> serve_command(Invocation& invocation);
 Result<int> keys_command(Invocation& invocation);
 Result<int> history_command(Invocation& invocation);

@@ -35,6 +35,7 @@ constexpr Entry kEntries[] = {
     {"languages", languages_command, false},
     {"policies", policies_command, false},
     {"doctor", doctor_command, true},
+    {"prepare", prepare_command, false},
     {"serve", serve_command, false},
     {"keys", keys_command, false},
     {"history", history_command, false},

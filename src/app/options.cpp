@@ -59,6 +59,12 @@ constexpr std::array kRunOptions{
 };
 
 constexpr std::array kLanguagesOptions{kJson, kRuntimes, kHelp};
+constexpr std::array kPrepareOptions{
+    OptionSpec{"headers", "DIR",
+               "where they are kept; /var/cache/belljar/headers for root, else the user's cache",
+               Completes::kDirectory},
+    OptionSpec{"background", "", "be of the lowest priority, and end with whoever started it"},
+    kRuntimes, kHelp};
 constexpr std::array kReportOptions{kJson, kHelp};
 constexpr std::array kPlainOptions{kHelp};
 
@@ -68,7 +74,8 @@ constexpr OptionSpec kConfig{"config", "FILE",
 constexpr OptionSpec kStateDir{"state-dir", "DIR", "folder of the ledger", Completes::kDirectory};
 
 constexpr Completes completion_of(const api::SettingField& field) {
-  if (field.name == "state-dir" || field.name == "runtimes") return Completes::kDirectory;
+  if (field.name == "headers" || field.name == "state-dir" || field.name == "runtimes")
+    return Completes::kDirectory;
   return field.name == "policy" ? Completes::kPolicy : Completes::kNothing;
 }
 
@@ -170,6 +177,17 @@ constexpr std::array kCommands{
             "held, and says for each gap what to do about it. Settings of the host that weaken a "
             "cell are listed as warnings.",
         .options = kReportOptions,
+    },
+    CommandSpec{
+        .name = "prepare",
+        .summary = "precompile the standard headers, so that compiling starts sooner",
+        .operands = "",
+        .description =
+            "Precompiles, in cells, the headers that the languages' manifests name, with the "
+            "compilers of this host. Later compile stages use them for as long as neither the "
+            "compiler nor one of its headers changes; without them nothing but time is lost. The "
+            "service does this by itself when it starts.",
+        .options = kPrepareOptions,
     },
     CommandSpec{
         .name = "serve",

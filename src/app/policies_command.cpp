@@ -69,6 +69,7 @@ boost::json::object policy_value(const Policy& policy) {
       {"network", policy.network == Network::kNone ? "none" : "loopback"},
       {"on_output_limit", policy.on_output_limit == OnOutputLimit::kKill ? "kill" : "drain"},
       {"warm", policy.warm},
+      {"compile_cache", policy.compile_cache},
       {"without", names_value(policy.without)},
       {"require", names_value(policy.require)},
   };

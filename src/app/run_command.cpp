@@ -8,6 +8,7 @@
 #include "app/artifact_files.h"
 #include "app/byte_sink.h"
 #include "app/exit_codes.h"
+#include "app/header_folders.h"
 #include "app/interruption.h"
 #include "app/invocation.h"
 #include "app/live_output.h"
@@ -111,7 +112,10 @@ Result<int> run_command(Invocation& invocation) {
   // While signals still have their default effect: a warden that never answers is then ended with
   // Ctrl-C, and without cells there is nothing to take down. It goes on preparing meanwhile.
   TRY(warden.host());
-  engine::Engine engine(warden, request.catalog, request.policy);
+  // Nothing compiled is kept from one command to the next: docs/decisions/0013-compile-cache.md.
+  const engine::HeaderStore headers(header_folders());
+  engine::Engine engine(warden, request.catalog, request.policy,
+                        {.cache = nullptr, .tenant = {}, .headers = &headers});
   if (const auto directory = arguments.value("tests")) {
     return run_tests(arguments, engine, request.submission, std::string(*directory));
   }

@@ -41,6 +41,10 @@ void add_stage(const StageOutcome& stage, std::string& text) {
                       format_duration(phases.queue), format_duration(phases.build),
                       format_duration(phases.run), format_duration(phases.collect),
                       format_duration(phases.teardown));
+  if (stage.cached) {
+    text +=
+        fmt::format("  {:<8} cached: not compiled again, the figures are of the first time\n", "");
+  }
 }
 
 std::string walls_text(const StageOutcome& stage) {

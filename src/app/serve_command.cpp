@@ -18,6 +18,7 @@
 #include <filesystem>
 #include <map>
 
+#include "app/header_folders.h"
 #include "app/invocation.h"
 #include "app/log.h"
 #include "app/service_protocol.h"
@@ -184,7 +185,7 @@ class Supervisor {
   }
 
   // Executes this file again with just these descriptors and its standard error.
-  static Result<pid_t> start(std::initializer_list<const char*> words,
+  static Result<pid_t> start(const std::vector<const char*>& words,
                              const std::vector<std::pair<int, int>>& fds) {
     constexpr int kAway = 64;
     std::vector<Fd> copies;
@@ -216,7 +217,7 @@ class Supervisor {
         ::posix_spawn(&child, "/proc/self/exe", &actions, &attributes, argv.data(), environ);
     ::posix_spawnattr_destroy(&attributes);
     ::posix_spawn_file_actions_destroy(&actions);
-    if (error != 0) return fail_errno("start " + std::string(*(words.begin() + 1)), error);
+    if (error != 0) return fail_errno("start " + std::string(words[1]), error);
     return child;
   }
 
@@ -229,7 +230,7 @@ class Supervisor {
     switch (static_cast<GatewayMessage>(message->bytes.front())) {
       case GatewayMessage::kReady:
         notify_systemd("READY=1");
-        return;
+        return start_precompiling();
       case GatewayMessage::kWarden:
         return give("warden", start_warden());
       case GatewayMessage::kSender:
@@ -256,6 +257,20 @@ class Supervisor {
     return std::move(sockets[0]);
   }
 
+  // Once, and not before runs are taken: whoever comes first does not wait for it.
+  void start_precompiling() {
+    if (precompiling_ != 0 || settings_.headers == kNoHeaders) return;
+    std::vector<const char*> words{"belljar", "prepare", "--background", "--headers",
+                                   settings_.headers.c_str()};
+    if (!settings_.runtimes.empty()) {
+      words.insert(words.end(), {"--runtimes", settings_.runtimes.c_str()});
+    }
+    const Result<pid_t> child = start(words, {});
+    if (!child) return log_event("headers_failed", {{"reason", child.error().message}});
+    precompiling_ = *child;
+    helpers_.emplace(*child, "headers_ended");
+  }
+
   void give(std::string_view name, const Result<Fd>& socket) {
     const auto sent = [&]() -> Status {
       if (!socket) return std::unexpected(socket.error());
@@ -272,6 +287,7 @@ class Supervisor {
     if (!stopping_) notify_systemd("STOPPING=1");
     stopping_ = true;
     if (gateway_ > 0) ::kill(gateway_, SIGTERM);
+    if (helpers_.contains(precompiling_)) ::kill(precompiling_, SIGTERM);
   }
 
   // Whether all is over.
@@ -280,7 +296,8 @@ class Supervisor {
     for (pid_t pid = ::waitpid(-1, &status, WNOHANG); pid > 0;
          pid = ::waitpid(-1, &status, WNOHANG)) {
       if (const auto helper = helpers_.extract(pid)) {
-        if (status != 0) log_event(helper.mapped(), {{"status", status}});
+        const bool wanted = stopping_ && pid == precompiling_;
+        if (status != 0 && !wanted) log_event(helper.mapped(), {{"status", status}});
         continue;
       }
       if (pid != gateway_) continue;
@@ -304,6 +321,7 @@ class Supervisor {
   pid_t gateway_ = -1;
   std::map<pid_t, std::string_view> helpers_;  // and what the log calls their end
   std::deque<Nanoseconds> started_;
+  pid_t precompiling_ = 0;  // what does it or did it; 0: not begun
   bool stopping_ = false;
 };
 

@@ -5,6 +5,7 @@
 #include <cstdlib>
 
 #include "api/setting_fields.h"
+#include "app/header_folders.h"
 #include "app/submission_files.h"
 #include "base/sys.h"
 #include "base/text.h"
@@ -62,6 +63,10 @@ Result<api::Settings> read_settings(const Arguments& arguments) {
   }
   if (!settings.state_dir.starts_with('/')) {
     return fail(Code::kInvalid, "state-dir: must be an absolute path");
+  }
+  if (settings.headers.empty()) settings.headers = usual_header_folder();
+  if (settings.headers != kNoHeaders && !settings.headers.starts_with('/')) {
+    return fail(Code::kInvalid, "headers: must be an absolute path or none");
   }
   TRY(api::check(settings));
   return settings;

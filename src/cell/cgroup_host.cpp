@@ -237,7 +237,8 @@ Result<CgroupSlot> CgroupHost::make_slot(std::string_view name, Joining joining)
       slot.cpu_usage_ = Fd::adopt(::openat(user_fd, "cpu.stat", O_RDONLY | O_CLOEXEC));
       slot.cpu_usage_v2_ = true;
       if (joining == Joining::kItself) {
-        const int init_fd = slot.directories_[static_cast<std::size_t>(slot.unified_init_)].fd.get();
+        const int init_fd =
+            slot.directories_[static_cast<std::size_t>(slot.unified_init_)].fd.get();
         for (const auto& [fd, tasks] :
              {std::pair(init_fd, &slot.init_tasks_), std::pair(user_fd, &slot.user_tasks_)}) {
           Fd procs = Fd::adopt(::openat(fd, "cgroup.procs", O_WRONLY | O_CLOEXEC));

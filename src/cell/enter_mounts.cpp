@@ -28,9 +28,9 @@ struct Device {
   unsigned minor;
 };
 // Character devices of major 1, devices.txt of the kernel.
-constexpr std::array kDevices{
-    Device{"null", "/dev/null", 3}, Device{"zero", "/dev/zero", 5}, Device{"full", "/dev/full", 7},
-    Device{"random", "/dev/random", 8}, Device{"urandom", "/dev/urandom", 9}};
+constexpr std::array kDevices{Device{"null", "/dev/null", 3}, Device{"zero", "/dev/zero", 5},
+                              Device{"full", "/dev/full", 7}, Device{"random", "/dev/random", 8},
+                              Device{"urandom", "/dev/urandom", 9}};
 
 constexpr const char* kRootPoint = "/tmp";
 
@@ -148,7 +148,11 @@ bool mount_system(const LaunchPlan& plan) {
   for (const OverlayMount& overlay : plan.overlays) {
     const char* const target = overlay.target.c_str();
     if (plan.walls.has(Wall::kPrivateRoot)) {
-      if (::mount("overlay", target, "overlay", kFlags, overlay.options.c_str()) != 0) return false;
+      const auto mount = [target](const std::string& options) {
+        return ::mount("overlay", target, "overlay", kFlags, options.c_str()) == 0;
+      };
+      const bool has_plain = !overlay.plain_options.empty();
+      if (!mount(overlay.options) && !(has_plain && mount(overlay.plain_options))) return false;
     } else if (::mount(overlay.source.c_str(), target, nullptr, MS_BIND | MS_REC, nullptr) != 0 ||
                !remount_read_only(target, MS_NOSUID | MS_NODEV)) {
       return false;

@@ -30,8 +30,8 @@ void tell(int socket, ZygoteMessage::Kind kind, const char* text) {
   ::send(socket, &message, sizeof message, MSG_NOSIGNAL);
 }
 
-// Every cell gets device nodes of its own, so that a lock on one reaches no other cell. Only root of
-// the host can make them, so they are all made here.
+// Every cell gets device nodes of its own, so that a lock on one reaches no other cell. Only root
+// of the host can make them, so they are all made here.
 bool make_device_folders(const LaunchPlan& plan) {
   // No MS_NODEV: the nodes are to be opened. The root's tmpfs would not let them.
   if (::mount("tmpfs", "run", "tmpfs", MS_NOSUID | MS_NOEXEC, "size=1m,nr_inodes=4096,mode=0755") !=
@@ -63,8 +63,7 @@ bool make_device_folders(const LaunchPlan& plan) {
 // be seen already (mount_too_revealing(), fs/namespace.c). With hidepid it shows no process of
 // others.
 bool mount_own_proc() {
-  return ::mount("proc", "proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC,
-                 "hidepid=2") == 0;
+  return ::mount("proc", "proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, "hidepid=2") == 0;
 }
 
 bool write_library(std::string_view library) {
@@ -130,8 +129,8 @@ void enter_zygote(const ZygotePlan& plan) {
   done("become root of its namespace", become_its_root());
 
   socket = ::fcntl(plan.socket, F_DUPFD_CLOEXEC, 64);
-  done("arrange descriptors", socket >= 0 && make_streams() &&
-                                  ::dup2(socket, kZygoteSocketFd) == kZygoteSocketFd);
+  done("arrange descriptors",
+       socket >= 0 && make_streams() && ::dup2(socket, kZygoteSocketFd) == kZygoteSocketFd);
   socket = kZygoteSocketFd;
   done("arrange descriptors", ::syscall(SYS_close_range, kZygoteSinkFd + 1U, ~0U, 0U) == 0);
   done("install its filter", filter_calls(root));

@@ -42,6 +42,11 @@ std::string scratch_options(std::uint64_t bytes,
          ",mode=" + mode + ",uid=" + id + ",gid=" + id;
 }
 
+bool is_directory(const std::string& path) {
+  struct stat status{};
+  return !path.empty() && ::stat(path.c_str(), &status) == 0 && S_ISDIR(status.st_mode);
+}
+
 void plan_files(LaunchPlan& plan, const Host& host, const CellSpec& spec) {
   for (const auto& [path, target] : host.system_links) plan.links.push_back({target, path});
   plan.links.push_back({"/proc/self/fd", "dev/fd"});
@@ -50,11 +55,20 @@ void plan_files(LaunchPlan& plan, const Host& host, const CellSpec& spec) {
   plan.links.push_back({"/proc/self/fd/2", "dev/stderr"});
   plan.links.push_back({"/proc/self/mounts", "etc/mtab"});
 
-  const auto overlay = [&plan](const std::string& source) {
-    // An overlay without an upper layer needs two lower ones; the second is an empty directory of
-    // the new root, where the path is relative because the child stands there.
-    plan.overlays.push_back(
-        {.source = source, .target = source.substr(1), .options = "lowerdir=" + source + ":run"});
+  const auto overlay = [&plan, &spec](const std::string& source) {
+    // An overlay without an upper layer needs two lower ones; where there are no headers to lie
+    // over the host's, the second is an empty directory of the new root, where the path is relative
+    // because the child stands there. Headers are only a help, and may have gone meanwhile.
+    const std::string headers = spec.headers + source;
+    OverlayMount mount{.source = source,
+                       .target = source.substr(1),
+                       .options = "lowerdir=" + source + ":run",
+                       .plain_options = {}};
+    if (!spec.headers.empty() && is_directory(headers)) {
+      mount.plain_options = std::move(mount.options);
+      mount.options = "lowerdir=" + headers + ":" + source;
+    }
+    plan.overlays.push_back(std::move(mount));
   };
   for (const std::string& directory : host.system_directories) overlay(directory);
   for (const std::string& directory : host.etc_directories) overlay(directory);
@@ -222,8 +236,7 @@ Result<std::unique_ptr<LaunchPlan>> make_plan(const Host& host,
   if (plan->walls.has(Wall::kTimeNamespace)) plan->time_offsets = clock_offsets();
 
   for (const std::string& directory : spec.mounts) {
-    struct stat status{};
-    if (::stat(directory.c_str(), &status) != 0 || !S_ISDIR(status.st_mode)) {
+    if (!is_directory(directory)) {
       return fail(Code::kUnavailable, "mounts: no directory " + directory + " on this host");
     }
   }

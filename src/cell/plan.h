@@ -25,6 +25,8 @@ struct OverlayMount {
   std::string source;   // "/usr"
   std::string target;   // "usr": relative to the new root
   std::string options;  // "lowerdir=/usr:…"
+  // Where headers lie over it: the same without them, for a file system that cannot be a layer.
+  std::string plain_options;
 };
 struct Link {
   std::string target;
@@ -63,7 +65,7 @@ struct LaunchFds {
   int control = -1;  // init's end of its socket
   int park = -1;     // where a parked cell's program process waits for its run; -1: run at once
   int in = -1, out = -1, err = -1;
-  int program = -1;    // -1: by path
+  int program = -1;  // -1: by path
   int init_image = -1;
   int net = -1;  // -1: a fresh network namespace is cloned
   int init_birthplace = -1;
@@ -125,7 +127,7 @@ struct LaunchPlan {
   bool loopback = true;
   bool terminal = false;
   Interpreter* interpreter = nullptr;  // of a parked cell; null: its program is executed
-  std::vector<std::string> texts;  // backing of the vectors below
+  std::vector<std::string> texts;      // backing of the vectors below
   std::vector<char*> argv, envp, init_argv;
 };
 

@@ -2,6 +2,9 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
 
@@ -75,6 +78,28 @@ TEST(Plan, MountsOfARuntimeThatAreInsideAnotherAreNotMountedTwice) {
   std::vector<std::string> sources;
   for (const OverlayMount& mount : plan->overlays) sources.push_back(mount.source);
   EXPECT_THAT(sources, testing::ElementsAre("/usr", "/etc"));
+}
+
+TEST(Plan, HeadersLieOverTheHostsAndAreDoneWithoutWhereTheyAreGone) {
+  const auto options_of = [](const CellSpec& spec) {
+    std::vector<std::string> options;
+    for (const OverlayMount& mount : plan_of(host_of(Privilege::kRoot, 7), spec)->overlays) {
+      options.push_back(mount.options);
+    }
+    return options;
+  };
+  std::string folder = "/var/tmp/belljar-plan-XXXXXX";
+  ASSERT_NE(::mkdtemp(folder.data()), nullptr);
+  ASSERT_EQ(::mkdir((folder + "/usr").c_str(), 0755), 0);
+  CellSpec spec = spec_of_true();
+  spec.mounts = {"/etc"};
+  spec.headers = folder;
+  EXPECT_THAT(options_of(spec),
+              testing::ElementsAre("lowerdir=" + folder + "/usr:/usr", "lowerdir=/etc:run"));
+  ASSERT_EQ(::rmdir((folder + "/usr").c_str()), 0);
+  EXPECT_THAT(options_of(spec), testing::ElementsAre("lowerdir=/usr:run", "lowerdir=/etc:run"));
+  ASSERT_EQ(::rmdir(folder.c_str()), 0);
+  EXPECT_THAT(options_of(spec), testing::ElementsAre("lowerdir=/usr:run", "lowerdir=/etc:run"));
 }
 
 TEST(Plan, AMissingMountIsNamed) {

@@ -22,8 +22,8 @@ bool is_plain_absolute(std::string_view path) {
 
 bool is_module_name(std::string_view name) {
   const auto ordinary = [](unsigned char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-           c == '_' || c == '.';
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
+           c == '.';
   };
   return !name.empty() && name.size() <= 100 && std::ranges::all_of(name, ordinary);
 }
@@ -35,12 +35,18 @@ bool has_nul(const std::vector<std::string>& texts) {
 
 }  // namespace
 
+bool can_show(std::string_view headers) {
+  return is_plain_absolute(headers) && headers.find_first_of(",:\\") == headers.npos &&
+         headers != "/tmp" && !headers.starts_with("/tmp/");
+}
+
 std::string encode(const CellSpec& spec, std::string_view bundle) {
   WireWriter out;
   out.put(kSpecMagic);
   out.put_texts(spec.argv);
   out.put_texts(spec.env);
   out.put_texts(spec.mounts);
+  out.put_text(spec.headers);
   out.put_texts(spec.artifacts);
   out.put_text(spec.profile);
   out.put(spec.limits);
@@ -66,6 +72,7 @@ Result<DecodedSpec> decode(std::string_view bytes) {
   spec.argv = in.take_texts(kMaxTexts);
   spec.env = in.take_texts(kMaxTexts);
   spec.mounts = in.take_texts(kMaxTexts);
+  spec.headers = in.take_text();
   spec.artifacts = in.take_texts(kMaxTexts);
   spec.profile = in.take_text();
   spec.limits = in.take<Limits>();
@@ -115,6 +122,10 @@ Status check_spec(const CellSpec& spec, const Bundle& files, const Limits& maxim
   if (spec.mounts.size() > kMaxMounts || !std::ranges::all_of(spec.mounts, is_plain_absolute)) {
     return fail(Code::kInvalid,
                 "mounts: at most " + std::to_string(kMaxMounts) + " plain absolute paths");
+  }
+  if (!spec.headers.empty() && !can_show(spec.headers)) {
+    return fail(Code::kInvalid,
+                "headers: must be a plain absolute path outside /tmp, without , : \\");
   }
   if (spec.artifacts.size() > kMaxGlobs) {
     return fail(Code::kInvalid, "artifacts: at most " + std::to_string(kMaxGlobs) + " globs");

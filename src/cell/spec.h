@@ -14,7 +14,10 @@ namespace belljar::cell {
 struct CellSpec {
   std::vector<std::string> argv;  // argv[0]: absolute path in the cell
   std::vector<std::string> env;
-  std::vector<std::string> mounts;     // host directories besides the base system, read-only
+  std::vector<std::string> mounts;  // host directories besides the base system, read-only
+  // A directory of the host with "usr/include/x.h.gch" and the like, which lies over the base
+  // system and the mounts, so that a compiler finds it beside the header; empty, or gone: none.
+  std::string headers;
   std::vector<std::string> artifacts;  // globs in /box to bring back
   std::string profile = "default";     // see cell/seccomp.h
   Limits limits;
@@ -25,14 +28,19 @@ struct CellSpec {
   bool program_by_descriptor = false;  // run a passed descriptor instead of argv[0]
   WallSet without;
   WallSet require;
-  // A warm start: the interpreter that argv[0] is, what it imports ahead, and its environment before
-  // the submission has a say. Empty: a cold one.
+  // A warm start: the interpreter that argv[0] is, what it imports ahead, and its environment
+  // before the submission has a say. Empty: a cold one.
   std::string interpreter;
   std::vector<std::string> preload;
   std::vector<std::string> interpreter_env;
 
   bool operator==(const CellSpec&) const = default;
 };
+
+// Whether a directory of the host can be the headers of a spec: a plain absolute path without what
+// has a meaning in an overlay's options, and not in /tmp, which the cell's root hides while it is
+// made.
+bool can_show(std::string_view headers);
 
 // The spec and, behind it, the bundle of the files for /box, as they stand in one sealed memfd.
 std::string encode(const CellSpec& spec, std::string_view bundle);

@@ -13,6 +13,7 @@ CellSpec good() {
   spec.argv = {"/usr/bin/true", "-x"};
   spec.env = {"HOME=/box"};
   spec.mounts = {"/etc/java-17-openjdk"};
+  spec.headers = "/var/cache/headers";
   spec.artifacts = {"*.png"};
   spec.terminal = true;
   spec.without = {Wall::kSeccomp};
@@ -75,6 +76,11 @@ TEST(CellSpec, RefusesWhatNoClientMayAskFor) {
        [](CellSpec& s) { s.argv.insert(s.argv.end(), 40, std::string(100'000, 'a')); }, "1 MiB"},
       {"relative mount", [](CellSpec& s) { s.mounts = {"etc"}; }, "mounts"},
       {"mount with ..", [](CellSpec& s) { s.mounts = {"/etc/../root"}; }, "mounts"},
+      {"relative headers", [](CellSpec& s) { s.headers = "headers"; }, "headers"},
+      {"headers with ..", [](CellSpec& s) { s.headers = "/a/../b"; }, "headers"},
+      {"headers that end the option", [](CellSpec& s) { s.headers = "/a:/etc"; }, "headers"},
+      {"headers that the new root hides", [](CellSpec& s) { s.headers = "/tmp/h"; }, "headers"},
+      {"headers that begin another", [](CellSpec& s) { s.headers = "/a,upperdir=/b"; }, "headers"},
       {"mount of everything", [](CellSpec& s) { s.mounts = {"/"}; }, "mounts"},
       {"empty glob", [](CellSpec& s) { s.artifacts = {""}; }, "glob"},
       {"no memory", [](CellSpec& s) { s.limits.memory = 0; }, "memory"},

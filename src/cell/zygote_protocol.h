@@ -1,6 +1,6 @@
-// What the warden and a zygote say to each other over one SOCK_SEQPACKET socket: fixed-size structs,
-// descriptors alongside. Both ends are one build. The warden trusts nothing that a zygote says: it
-// runs modules that an operator named.
+// What the warden and a zygote say to each other over one SOCK_SEQPACKET socket: fixed-size
+// structs, descriptors alongside. Both ends are one build. The warden trusts nothing that a zygote
+// says: it runs modules that an operator named.
 #pragma once
 
 #include <array>
@@ -26,7 +26,7 @@ inline constexpr unsigned kZygoteUids = 2 * kZygoteCells + 2;
 // files that the cell's init and its program join.
 struct ZygoteRequest {
   std::uint64_t id = 0;
-  std::uint32_t cell = 0;         // which of its cells: uids and devices
+  std::uint32_t cell = 0;          // which of its cells: uids and devices
   std::uint32_t cgroup_walls = 0;  // WallSet bits
   std::uint32_t hierarchies = 0;
   std::uint32_t init_tasks = 0;

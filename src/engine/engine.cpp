@@ -1,6 +1,7 @@
 #include "engine/engine.h"
 
 #include "base/bundle.h"
+#include "base/sys.h"
 #include "engine/plan.h"
 #include "engine/stage_io.h"
 #include "engine/toolchain_version.h"
@@ -61,11 +62,19 @@ Result<runtime::StagePlan> version_stage(const runtime::Manifest& manifest,
   return plan;
 }
 
+// What the observer would have been told had it been compiled now.
+void tell(const StageOutcome& stage, Observer& observer) {
+  observer.on_stage(stage.kind);
+  if (!stage.out.data.empty()) observer.on_output(stage.kind, OutputStream::kOut, stage.out.data);
+  if (!stage.err.data.empty()) observer.on_output(stage.kind, OutputStream::kErr, stage.err.data);
+}
+
 cell::CellSpec spec_of(const runtime::StagePlan& plan, const Policy& policy) {
   cell::CellSpec spec;
   spec.argv = plan.argv;
   spec.env = plan.env;
   spec.mounts = plan.mounts;
+  spec.headers = plan.headers;
   spec.artifacts = plan.keep;
   spec.limits = plan.limits;
   // A compiler always needs room for its results.
@@ -112,25 +121,56 @@ Result<Prepared> Engine::prepare(const Submission& submission,
     prepared.runnable = true;
     return prepared;
   }
-  std::vector<File> made;
-  bool more = false;
   const Input nothing{.kind = Input::Kind::kEmpty,
                       .bytes = {},
                       .fd = -1,
                       .control_fd = input.control_fd,
                       .signal_fd = input.signal_fd};
-  TRY_ASSIGN(StageOutcome stage, run_stage(*prepared.stages.compile, prepared.submission, nothing,
-                                           observer, made, more));
-  if (stage.status == RunStatus::kOk && more) {
-    stage.status = RunStatus::kDiskLimit;
-    stage.reason = "what was compiled is over " + format_bytes(stage.limits.artifacts);
-  }
-  prepared.runnable = stage.status == RunStatus::kOk;
-  outcome.status = stage.status;
-  outcome.reason = stage.reason;
-  outcome.stages.push_back(std::move(stage));
-  merge(prepared.submission.files, std::move(made));
+  TRY_ASSIGN(Compiled compiled, compile(prepared, manifest, plan.toolchain, nothing, observer));
+  prepared.runnable = compiled.stage.status == RunStatus::kOk;
+  outcome.status = compiled.stage.status;
+  outcome.reason = compiled.stage.reason;
+  outcome.stages.push_back(std::move(compiled.stage));
+  merge(prepared.submission.files, std::move(compiled.files));
   return prepared;
+}
+
+Result<Compiled> Engine::compile(const Prepared& prepared,
+                                 const runtime::Manifest& manifest,
+                                 const runtime::Toolchain& toolchain,
+                                 const Input& input,
+                                 Observer& observer) {
+  runtime::StagePlan plan = *prepared.stages.compile;
+  const std::vector<File>& files = prepared.submission.files;
+  std::optional<CompileKey> key;
+  if (reuse_.cache != nullptr && policy_.compile_cache) {
+    const Nanoseconds since = sys::now();
+    key = compile_key({.tenant = reuse_.tenant,
+                       .spec = cell::encode(spec_of(plan, policy_), bundle_of(files)),
+                       .policy = policy_,
+                       .toolchain = toolchain,
+                       .version = prepared.outcome.toolchain,
+                       .host = prepared.outcome.host});
+    if (const auto found = reuse_.cache->find(*key)) {
+      Compiled compiled = *found;
+      compiled.stage.cached = true;
+      compiled.stage.phases = {.collect = sys::now() - since};
+      tell(compiled.stage, observer);
+      return compiled;
+    }
+  }
+  if (reuse_.headers != nullptr) plan.headers = reuse_.headers->find(manifest, toolchain);
+  Compiled compiled;
+  bool more = false;
+  TRY_ASSIGN(compiled.stage,
+             run_stage(plan, prepared.submission, input, observer, compiled.files, more));
+  if (compiled.stage.status == RunStatus::kOk && more) {
+    compiled.stage.status = RunStatus::kDiskLimit;
+    compiled.stage.reason =
+        "what was compiled is over " + format_bytes(compiled.stage.limits.artifacts);
+  }
+  if (key && may_keep(compiled, files)) reuse_.cache->keep(*key, compiled);
+  return compiled;
 }
 
 Result<Outcome> Engine::run(const Prepared& prepared, const Input& input, Observer& observer) {

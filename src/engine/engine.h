@@ -3,9 +3,12 @@
 
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/result.h"
+#include "engine/compile_cache.h"
+#include "engine/header_store.h"
 #include "model/outcome.h"
 #include "model/policy.h"
 #include "model/submission.h"
@@ -65,11 +68,21 @@ struct Prepared {
   bool runnable = false;
 };
 
+// What earlier work may save a compile stage; what is not there is done without.
+struct Reuse {
+  CompileCache* cache = nullptr;
+  std::string tenant;  // whose entries of the cache
+  const HeaderStore* headers = nullptr;
+};
+
 class Engine {
  public:
   // All borrowed; they outlive the engine.
-  Engine(warden::Client& warden, const runtime::Catalog& catalog, const Policy& policy)
-      : warden_(warden), catalog_(catalog), policy_(policy) {}
+  Engine(warden::Client& warden,
+         const runtime::Catalog& catalog,
+         const Policy& policy,
+         Reuse reuse = {})
+      : warden_(warden), catalog_(catalog), policy_(policy), reuse_(std::move(reuse)) {}
 
   // The whole story: plan, compile, run, report. An Error only when Belljar itself could not do its
   // part (bad request, no toolchain, warden gone); everything a program does is in the Outcome.
@@ -86,12 +99,19 @@ class Engine {
                                  Observer& observer,
                                  std::vector<File>& collected,
                                  bool& collected_all);
+  // The compile stage, from the cache where it has exactly this.
+  Result<Compiled> compile(const Prepared& prepared,
+                           const runtime::Manifest& manifest,
+                           const runtime::Toolchain& toolchain,
+                           const Input& input,
+                           Observer& observer);
   Result<std::string> version_of(const runtime::Manifest& manifest,
                                  const runtime::Toolchain& toolchain);
 
   warden::Client& warden_;
   const runtime::Catalog& catalog_;
   const Policy& policy_;
+  const Reuse reuse_;
 };
 
 }  // namespace belljar::engine

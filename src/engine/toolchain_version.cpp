@@ -30,13 +30,20 @@ std::string file_of(const std::string& key) {
 
 }  // namespace
 
+std::string file_stamp(const std::string& path) {
+  struct stat status{};
+  if (::stat(path.c_str(), &status) != 0) return {};
+  const auto nanoseconds = [](const timespec& time) {
+    return std::to_string(time.tv_sec) + "." + std::to_string(time.tv_nsec);
+  };
+  return std::to_string(status.st_ino) + ":" + std::to_string(status.st_size) + ":" +
+         nanoseconds(status.st_mtim) + ":" + nanoseconds(status.st_ctim);
+}
+
 std::string VersionCache::key(const std::string& runtime, const runtime::Toolchain& toolchain) {
   std::string key = runtime;
   for (const auto& [name, path] : toolchain.programs) {
-    struct stat status{};
-    if (::stat(path.c_str(), &status) != 0) continue;
-    key += " " + path + ":" + std::to_string(status.st_ino) + ":" + std::to_string(status.st_size) +
-           ":" + std::to_string(status.st_mtim.tv_sec);
+    key += " " + path + ":" + file_stamp(path);
   }
   return key;
 }

@@ -10,6 +10,10 @@
 
 namespace belljar::engine {
 
+// Inode, size, and when the file at the end of all links was written and last changed in any way;
+// empty where there is none.
+std::string file_stamp(const std::string& path);
+
 class VersionCache {
  public:
   // Names the files themselves: path, inode, size and modification time.

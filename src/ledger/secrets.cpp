@@ -2,7 +2,7 @@
 
 #include <sodium.h>
 
-#include <cstdint>
+#include <array>
 
 #include "base/check.h"
 
@@ -13,10 +13,6 @@ namespace {
 void initialise() {
   static const bool done = sodium_init() >= 0;
   CHECK(done);
-}
-
-std::string_view as_text(const Digest& bytes) {
-  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
 }
 
 }  // namespace
@@ -35,21 +31,6 @@ std::string random_hex(std::size_t bytes) {
 
 std::string new_id(std::string_view prefix) {
   return std::string(prefix) + random_hex(16);
-}
-
-Digest digest(std::string_view text) {
-  initialise();
-  Digest out{};
-  crypto_generichash(out.data(), out.size(), reinterpret_cast<const unsigned char*>(text.data()),
-                     text.size(), nullptr, 0);
-  return out;
-}
-
-Digest digest(std::span<const std::string_view> texts) {
-  // A digest has one length, so the joined digests have one reading.
-  std::string joined;
-  for (const std::string_view text : texts) joined += as_text(digest(text));
-  return digest(joined);
 }
 
 std::string hmac_sha256_hex(std::string_view key, std::string_view text) {

@@ -74,7 +74,7 @@ struct Phases {
   Nanoseconds queue{};  // waiting for a place
   Nanoseconds build{};  // making the cell, until the program's first instruction
   Nanoseconds run{};
-  Nanoseconds collect{};  // bringing files back
+  Nanoseconds collect{};   // bringing files back
   Nanoseconds teardown{};  // 0 where it comes after the answer
 };
 
@@ -82,7 +82,8 @@ struct StageOutcome {
   StageKind kind = StageKind::kRun;
   Start start = Start::kCold;
   RunStatus status = RunStatus::kSetupError;
-  std::string reason;          // one line for people: names the limit or the control
+  bool cached = false;  // no cell was made: this is what an earlier compile of the same input was
+  std::string reason;   // one line for people: names the limit or the control
   std::optional<Clock> clock;  // for kTimeout
   std::optional<int> exit_code;
   std::optional<int> signal;
@@ -120,7 +121,7 @@ std::string_view to_string(RunStatus status);  // "ok", "runtime_error", ...
 std::string_view to_string(StageKind kind);
 std::string_view to_string(Clock clock);
 std::string_view to_string(Start start);  // "cold", "cell", "interpreter"
-std::string signal_name(int signal);  // "SIGSEGV", "SIGRTMIN+3"
+std::string signal_name(int signal);      // "SIGSEGV", "SIGRTMIN+3"
 
 // One line for people: "timeout (cpu): used 1.00 s of 1.00 s".
 std::string summary(const Outcome& outcome);

@@ -99,7 +99,8 @@ json::object to_value(const StageOutcome& stage, Base64 base64) {
   json::object object{{"stage", to_string(stage.kind)},
                       {"status", to_string(stage.status)},
                       {"reason", text(stage.reason)},
-                      {"start", to_string(stage.start)}};
+                      {"start", to_string(stage.start)},
+                      {"cached", stage.cached}};
   if (stage.clock) object["clock"] = to_string(*stage.clock);
   if (stage.exit_code) object["exit_code"] = *stage.exit_code;
   if (stage.signal) {

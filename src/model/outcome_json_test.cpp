@@ -71,17 +71,18 @@ TEST(ToJson, HasTheMembersOfTheDescription) {
 
 TEST(ToJson, AStageHasTheMembersOfTheDescription) {
   StageOutcome stage;
-  EXPECT_THAT(
-      keys(stage_json(stage)),
-      ElementsAre("stage", "status", "reason", "start", "stdout", "stderr", "usage", "events",
-                  "denied_syscalls", "denied_more", "phases", "limits", "walls", "missing_walls"));
+  EXPECT_THAT(keys(stage_json(stage)),
+              ElementsAre("stage", "status", "reason", "start", "cached", "stdout", "stderr",
+                          "usage", "events", "denied_syscalls", "denied_more", "phases", "limits",
+                          "walls", "missing_walls"));
   stage.clock = Clock::kWall;
   stage.exit_code = 1;
   stage.signal = 9;
-  EXPECT_THAT(keys(stage_json(stage)),
-              ElementsAre("stage", "status", "reason", "start", "clock", "exit_code", "signal",
-                          "signal_number", "stdout", "stderr", "usage", "events", "denied_syscalls",
-                          "denied_more", "phases", "limits", "walls", "missing_walls"));
+  EXPECT_THAT(
+      keys(stage_json(stage)),
+      ElementsAre("stage", "status", "reason", "start", "cached", "clock", "exit_code", "signal",
+                  "signal_number", "stdout", "stderr", "usage", "events", "denied_syscalls",
+                  "denied_more", "phases", "limits", "walls", "missing_walls"));
 }
 
 TEST(ToJson, TheInnerObjectsHaveTheMembersOfTheDescription) {

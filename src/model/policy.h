@@ -89,8 +89,9 @@ struct Policy {
   Network network = Network::kLoopback;
   OnOutputLimit on_output_limit = OnOutputLimit::kKill;
   bool warm = true;  // the run stage may begin in an interpreter that others were forked from too
-  WallSet without;  // walls left out by name: a degraded mode, said in every outcome
-  WallSet require;  // walls that must stand, else the program does not start
+  bool compile_cache = true;  // what the same caller has compiled from the same bytes may be used
+  WallSet without;            // walls left out by name: a degraded mode, said in every outcome
+  WallSet require;            // walls that must stand, else the program does not start
 
   bool operator==(const Policy&) const = default;
 };

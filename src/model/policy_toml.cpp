@@ -124,6 +124,11 @@ Status read_wall_rules(const Entry& entry, std::string_view key, Policy& policy)
   return {};
 }
 
+Status read_compile(const Entry& entry, std::string_view key, Policy& policy) {
+  if (key != "cache") return unknown_key(entry, "why, cache");
+  return read_bool(entry, policy.compile_cache);
+}
+
 struct Section {
   std::string_view name;
   ReadKey read;
@@ -131,7 +136,7 @@ struct Section {
 constexpr Section kSections[] = {{"defaults", read_default},      {"maximum", read_maximum},
                                  {"filesystem", read_filesystem}, {"network", read_network},
                                  {"output", read_output},         {"start", read_start},
-                                 {"walls", read_wall_rules}};
+                                 {"compile", read_compile},       {"walls", read_wall_rules}};
 
 Status read_section(const Entry& entry, const Section& section, Policy& policy) {
   TRY_ASSIGN(const toml::table* const table, read_table(entry));
@@ -161,7 +166,8 @@ Status read_key(const Entry& entry, Policy& policy) {
   for (const Section& section : kSections) {
     if (section.name == entry.path) return read_section(entry, section, policy);
   }
-  return unknown_key(entry, "name, why, defaults, maximum, filesystem, network, output, start, walls");
+  return unknown_key(
+      entry, "name, why, defaults, maximum, filesystem, network, output, start, compile, walls");
 }
 
 Status check_whole(const Policy& policy) {

@@ -160,7 +160,7 @@ Result<std::vector<Program>> parse_programs(const Section& top) {
   return programs;
 }
 
-enum class Where : std::uint8_t { kVersion, kCompile, kRun };
+enum class Where : std::uint8_t { kVersion, kPrecompile, kCompile, kRun };
 
 bool may_use(Where where, Slot slot) {
   switch (slot) {
@@ -169,8 +169,13 @@ bool may_use(Where where, Slot slot) {
       return true;
     case Slot::kArgs:
       return where == Where::kRun;
+    case Slot::kLinker:
+      return where == Where::kCompile;
+    case Slot::kHeader:
+    case Slot::kOutput:
+      return where == Where::kPrecompile;
     default:
-      return where != Where::kVersion;
+      return where == Where::kCompile || where == Where::kRun;
   }
 }
 
@@ -264,12 +269,61 @@ Result<Step> parse_step(const Section& section, Where where, const std::vector<P
   return step;
 }
 
+// A list, because a table of TOML has no order.
+Result<std::vector<Linker>> parse_linkers(const Section& compile) {
+  std::vector<Linker> linkers;
+  const toml::node* const node = compile.table->get("linkers");
+  if (node == nullptr) return linkers;
+  const std::string name = compile.name("linkers");
+  const toml::array* const array = node->as_array();
+  if (array == nullptr) return wrong(name, "must be a list of tables");
+  for (const toml::node& item : *array) {
+    const Section section{.table = item.as_table(), .prefix = name + "."};
+    if (section.table == nullptr) return wrong(name, "must be a list of tables");
+    TRY(check_keys(section, {"program", "argument"}));
+    Linker linker;
+    TRY_ASSIGN(linker.program, text_of(section, "program"));
+    TRY_ASSIGN(linker.argument, text_of(section, "argument"));
+    if (!is_plain_absolute(linker.program)) {
+      return wrong(section.name("program"), quote(linker.program) + " must be an absolute path");
+    }
+    linkers.push_back(std::move(linker));
+  }
+  return linkers;
+}
+
+// "bits/stdc++.h": a path below a folder of headers.
+bool is_header(std::string_view name) {
+  return is_plain_absolute("/" + std::string(name)) && !name.starts_with('/') &&
+         std::ranges::all_of(name, [](char c) { return c > ' ' && c != '>' && c != 0x7f; });
+}
+
+Result<Precompile> parse_precompile(const Section& top, const std::vector<Program>& programs) {
+  TRY_ASSIGN(const Section section, section_of(top, "precompile"));
+  TRY(check_keys(section, {"headers", "list", "argv", "limits"}));
+  Precompile precompile;
+  TRY_ASSIGN(precompile.headers, required_list_of(section, "headers"));
+  TRY(check_distinct(precompile.headers, section.name("headers")));
+  for (const std::string& header : precompile.headers) {
+    if (!is_header(header)) {
+      return wrong(section.name("headers"), quote(header) + " must be a header's name");
+    }
+  }
+  TRY_ASSIGN(precompile.list, required_list_of(section, "list"));
+  TRY(check_argv(precompile.list, section.name("list"), Where::kPrecompile, programs));
+  TRY_ASSIGN(precompile.argv, required_list_of(section, "argv"));
+  TRY(check_argv(precompile.argv, section.name("argv"), Where::kPrecompile, programs));
+  TRY_ASSIGN(precompile.limits, parse_limit_table(section));
+  return precompile;
+}
+
 Result<Step> parse_compile(const Section& top, const std::vector<Program>& programs) {
   TRY_ASSIGN(const Section section, section_of(top, "compile"));
-  TRY(check_keys(section, {"argv", "env", "keep", "limits"}));
+  TRY(check_keys(section, {"argv", "env", "keep", "linkers", "limits"}));
   TRY_ASSIGN(Step step, parse_step(section, Where::kCompile, programs));
   TRY_ASSIGN(step.keep, required_list_of(section, "keep"));
   TRY(check_keep(step.keep, section.name("keep")));
+  TRY_ASSIGN(step.linkers, parse_linkers(section));
   return step;
 }
 
@@ -336,7 +390,7 @@ Result<Manifest> parse_manifest(std::string_view toml) {
   TRY_ASSIGN(const toml::table file, parse_toml(toml));
   const Section top{.table = &file, .prefix = ""};
   TRY(check_keys(top, {"name", "title", "aliases", "extensions", "entries", "package", "version",
-                       "mounts", "programs", "compile", "run", "warm", "hello"}));
+                       "mounts", "programs", "compile", "precompile", "run", "warm", "hello"}));
   Manifest manifest;
   TRY(parse_names(top, manifest));
   TRY_ASSIGN(manifest.package, text_of(top, "package"));
@@ -347,6 +401,10 @@ Result<Manifest> parse_manifest(std::string_view toml) {
   TRY(check_mounts(manifest.mounts));
   if (top.table->get("compile") != nullptr) {
     TRY_ASSIGN(manifest.compile, parse_compile(top, manifest.programs));
+  }
+  if (top.table->get("precompile") != nullptr) {
+    if (!manifest.compile) return wrong("precompile", "is for a runtime that compiles");
+    TRY_ASSIGN(manifest.precompile, parse_precompile(top, manifest.programs));
   }
   TRY_ASSIGN(manifest.run, parse_run(top, manifest.programs));
   if (top.table->get("warm") != nullptr) {

@@ -7,10 +7,14 @@
 //                        begin with '-' or '@' because of it is refused
 //   {dir}                the entry's directory as "." or "./a/b"
 //   {sources}            every file whose extension belongs to the runtime, absolute, one argument
-//   each {args}               the submission's arguments, one argument each {memory_mb} the stage's
-//   memory limit in MiB {cpus}               the stage's share of the processors, rounded up to
-//   whole ones
-// {sources} and {args} stand alone. Paths begin with "/box/" or ".", so no file name is an option.
+//                        each
+//   {args}               the submission's arguments, one argument each
+//   {memory_mb}          the stage's memory limit in MiB
+//   {cpus}               the stage's share of the processors, rounded up to whole ones
+//   {linker}             the argument of the first of compile.linkers that is on this host, or none
+//   {header}, {output}   of precompile: the file to read, the file to make
+// {sources}, {args} and {linker} stand alone. Paths begin with "/box/" or ".", so no file name is
+// an option.
 #pragma once
 
 #include <optional>
@@ -28,10 +32,26 @@ struct Program {
   std::vector<std::string> candidates;  // absolute paths, first that is there and executable wins
 };
 
+// A linker that a compiler takes besides its own.
+struct Linker {
+  std::string program;   // absolute
+  std::string argument;  // what tells the compiler, "-fuse-ld=mold"
+};
+
 struct Step {
   std::vector<std::string> argv;  // argv[0] is an absolute path after expansion
   std::vector<std::string> env;   // "NAME=value", added to the base environment
   std::vector<std::string> keep;  // globs in /box that go to the next stage (compile only)
+  std::vector<Linker> linkers;    // fastest first (compile only)
+  LimitOverrides limits;
+};
+
+// Headers that Belljar compiles ahead. A compile stage finds what there is of them beside the
+// header, under its name and ".gch"; it must do without them as well.
+struct Precompile {
+  std::vector<std::string> headers;  // as between < and >
+  std::vector<std::string> list;     // argv that prints, as a rule of make, what {header} includes
+  std::vector<std::string> argv;     // makes {output} of {header}
   LimitOverrides limits;
 };
 
@@ -58,6 +78,7 @@ struct Manifest {
   std::vector<std::string> mounts;      // host directories besides /usr, read-only, where they are
                                         // there; the last component may be a base/glob.h pattern
   std::optional<Step> compile;
+  std::optional<Precompile> precompile;
   Step run;
   std::optional<Warm> warm;  // argv of `run` begins with {tool}, the interpreter
   Hello hello;

@@ -22,10 +22,16 @@ mounts = ["/etc/toy", "/etc/toy-*"]
 assembler = ["/usr/bin/toyas"]
 tool = ["/usr/bin/toyc", "/usr/local/bin/toyc"]
 [compile]
-argv = ["{tool}", "--with={tool:assembler}", "-o", "/box/a.out", "{sources}"]
+argv = ["{tool}", "--with={tool:assembler}", "{linker}", "-o", "/box/a.out", "{sources}"]
 env = ["TOY=1", "EMPTY="]
 keep = ["a.out", "lib/**"]
+linkers = [ { program = "/usr/bin/ld.toy", argument = "--ld=toy" } ]
 limits = { wall = "30s", memory = "512M", processes = 128, cpus = "0.5" }
+[precompile]
+headers = ["toy/all.h"]
+list = ["{tool}", "-M", "{header}"]
+argv = ["{tool}", "{header}", "-o", "{output}"]
+limits = { memory = "2G" }
 [run]
 argv = ["/box/a.out", "{args}"]
 limits = { output = "2M" }
@@ -58,7 +64,7 @@ TEST(Manifest, IsReadWhole) {
               ElementsAre("/usr/bin/toyc", "/usr/local/bin/toyc"));
   EXPECT_EQ(manifest->programs[1].name, "assembler");
   ASSERT_TRUE(manifest->compile.has_value());
-  EXPECT_EQ(manifest->compile->argv.size(), 5U);
+  EXPECT_EQ(manifest->compile->argv.size(), 6U);
   EXPECT_THAT(manifest->compile->env, ElementsAre("TOY=1", "EMPTY="));
   EXPECT_THAT(manifest->compile->keep, ElementsAre("a.out", "lib/**"));
   EXPECT_EQ(manifest->compile->limits.wall, std::chrono::seconds(30));
@@ -66,6 +72,14 @@ TEST(Manifest, IsReadWhole) {
   EXPECT_EQ(manifest->compile->limits.processes, 128U);
   EXPECT_EQ(manifest->compile->limits.cpus_milli, 500U);
   EXPECT_FALSE(manifest->compile->limits.output.has_value());
+  ASSERT_EQ(manifest->compile->linkers.size(), 1U);
+  EXPECT_EQ(manifest->compile->linkers[0].program, "/usr/bin/ld.toy");
+  EXPECT_EQ(manifest->compile->linkers[0].argument, "--ld=toy");
+  ASSERT_TRUE(manifest->precompile.has_value());
+  EXPECT_THAT(manifest->precompile->headers, ElementsAre("toy/all.h"));
+  EXPECT_THAT(manifest->precompile->list, ElementsAre("{tool}", "-M", "{header}"));
+  EXPECT_EQ(manifest->precompile->argv.back(), "{output}");
+  EXPECT_EQ(manifest->precompile->limits.memory, 2 * kGiB);
   EXPECT_THAT(manifest->run.argv, ElementsAre("/box/a.out", "{args}"));
   EXPECT_EQ(manifest->run.limits.output, 2 * kMiB);
   EXPECT_EQ(manifest->hello.file, "hello.toy");
@@ -111,6 +125,17 @@ TEST(Manifest, RefusalsNameTheKey) {
       {"{tool:assembler}", "{tool:linker}", "compile.argv: '--with={tool:linker}' is not one of"},
       {"argv = [\"{tool}\"", "argv = [\"toyc\"", "compile.argv: the first must be"},
       {"argv = [\"{tool}\"", "argv = [\"{sources}\"", "compile.argv: the first must be"},
+      {"\"{linker}\"", "\"-x{linker}\"", "{linker} must be arguments of their own"},
+      {"\"{linker}\"", "\"{header}\"", "compile.argv: template '{header}' has no meaning here"},
+      {"\"-M\"", "\"{linker}\"", "precompile.list: template '{linker}' has no meaning here"},
+      {"\"-M\"", "\"{entry}\"", "precompile.list: template '{entry}' has no meaning here"},
+      {"/usr/bin/ld.toy", "ld.toy", "compile.linkers.program: 'ld.toy' must be an absolute path"},
+      {"argument =", "arg =", "compile.linkers.'arg': unknown key"},
+      {"linkers = [", "linkers = [ 1,", "compile.linkers: must be a list of tables"},
+      {"toy/all.h", "/toy/all.h", "precompile.headers: '/toy/all.h' must be a header's name"},
+      {"toy/all.h", "../all.h", "precompile.headers: '../all.h' must be a header's name"},
+      {"toy/all.h", "a b.h", "precompile.headers: 'a b.h' must be a header's name"},
+      {"headers = [\"toy/all.h\"]", "", "precompile.headers: must name at least one"},
       {"\"TOY=1\"", "\"TOY\"", "compile.env: 'TOY' is not NAME=value"},
       {"\"EMPTY=\"", "\"TOY=2\"", "compile.env: 'TOY=2' sets a name again"},
       {"\"lib/**\"", "\"/lib/**\"", "compile.keep: '/lib/**' must be a short pattern"},

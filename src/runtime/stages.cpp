@@ -90,6 +90,7 @@ struct Values {
   Strings sources;
   Strings args;
   Limits limits;
+  std::string header;
 };
 
 constexpr std::uint64_t kMilli = 1000;
@@ -116,8 +117,13 @@ Result<std::string> expand_piece(const Piece& piece, const Values& values) {
       }
       return found->second;
     }
+    case Slot::kHeader:
+      return values.header;
+    case Slot::kOutput:
+      return in_box(kHeaderOutput);
     case Slot::kSources:
     case Slot::kArgs:
+    case Slot::kLinker:
       break;
   }
   std::unreachable();
@@ -147,6 +153,8 @@ Result<Strings> expand(const Strings& argv, const Values& values) {
       for (const std::string& source : values.sources) expanded.push_back(in_box(source));
     } else if (slot == Slot::kArgs) {
       expanded.insert(expanded.end(), values.args.begin(), values.args.end());
+    } else if (slot == Slot::kLinker) {
+      if (!values.toolchain->linker.empty()) expanded.push_back(values.toolchain->linker);
     } else {
       TRY_ASSIGN(std::string one, expand_one(pieces, values));
       expanded.push_back(std::move(one));
@@ -177,10 +185,28 @@ Result<StagePlan> plan_stage(StageKind kind, const Step& step, const Values& val
                  .keep = step.keep,
                  .warm = {},
                  .warm_env = {},
+                 .headers = {},
                  .limits = values.limits};
   add_environment(plan.env, step.env);
   TRY_ASSIGN(plan.argv, expand(step.argv, values));
   return plan;
+}
+
+// The environment is the compile stage's: a compiler may look at it.
+Result<StagePlan> plan_precompile(const Manifest& manifest,
+                                  const Toolchain& toolchain,
+                                  const Limits& defaults,
+                                  const Strings& argv,
+                                  const std::string& header) {
+  const Values values{.toolchain = &toolchain,
+                      .entry = {},
+                      .sources = {},
+                      .args = {},
+                      .limits = apply(defaults, manifest.precompile->limits),
+                      .header = header};
+  const Step step{
+      .argv = argv, .env = manifest.compile->env, .keep = {}, .linkers = {}, .limits = {}};
+  return plan_stage(StageKind::kCompile, step, values);
 }
 
 }  // namespace
@@ -217,7 +243,8 @@ Result<Stages> plan_stages(const Manifest& manifest,
                 .entry = stages.entry,
                 .sources = sources_of(manifest, submission),
                 .args = submission.args,
-                .limits = defaults};
+                .limits = defaults,
+                .header = {}};
   // The language was said with --language: the entry is a source whatever its name.
   if (!belongs_to(manifest, stages.entry)) values.sources.push_back(stages.entry);
 
@@ -233,11 +260,31 @@ Result<Stages> plan_stages(const Manifest& manifest,
   return stages;
 }
 
+Result<StagePlan> plan_header_list(const Manifest& manifest,
+                                   const Toolchain& toolchain,
+                                   const Limits& defaults) {
+  return plan_precompile(manifest, toolchain, defaults, manifest.precompile->list,
+                         in_box(kHeaderSource));
+}
+
+Result<StagePlan> plan_header(const Manifest& manifest,
+                              const Toolchain& toolchain,
+                              const Limits& defaults,
+                              const std::string& header) {
+  TRY_ASSIGN(StagePlan plan,
+             plan_precompile(manifest, toolchain, defaults, manifest.precompile->argv, header));
+  plan.keep = {std::string(kHeaderOutput)};
+  return plan;
+}
+
 Result<std::vector<std::string>> plan_version(const Manifest& manifest,
                                               const Toolchain& toolchain) {
-  return expand(
-      manifest.version,
-      Values{.toolchain = &toolchain, .entry = {}, .sources = {}, .args = {}, .limits = {}});
+  return expand(manifest.version, Values{.toolchain = &toolchain,
+                                         .entry = {},
+                                         .sources = {},
+                                         .args = {},
+                                         .limits = {},
+                                         .header = {}});
 }
 
 }  // namespace belljar::runtime

@@ -15,13 +15,14 @@ namespace belljar::runtime {
 
 struct StagePlan {
   StageKind kind = StageKind::kRun;
-  std::vector<std::string> argv;    // argv[0]: absolute path in the cell
-  std::vector<std::string> env;     // the whole environment, base included
-  std::vector<std::string> mounts;  // host directories, read-only
-  std::vector<std::string> keep;    // globs to bring back for the next stage
-  std::optional<Warm> warm;         // run stage only
+  std::vector<std::string> argv;      // argv[0]: absolute path in the cell
+  std::vector<std::string> env;       // the whole environment, base included
+  std::vector<std::string> mounts;    // host directories, read-only
+  std::vector<std::string> keep;      // globs to bring back for the next stage
+  std::optional<Warm> warm;           // run stage only
   std::vector<std::string> warm_env;  // the environment without what the submission says
-  Limits limits;                    // policy defaults < manifest < submission (run stage only)
+  std::string headers;                // of the host, precompiled: see cell::CellSpec
+  Limits limits;                      // policy defaults < manifest < submission (run stage only)
 };
 
 struct Stages {
@@ -42,6 +43,18 @@ Result<Stages> plan_stages(const Manifest& manifest,
                            const Toolchain& toolchain,
                            const Submission& submission,
                            const Limits& defaults);
+
+// How headers are precompiled; both run where a compile stage does. The first prints, as a rule of
+// make, which files kHeaderSource includes; the second makes kHeaderOutput of `header`, a path.
+inline constexpr std::string_view kHeaderSource = "header.source";  // in /box
+inline constexpr std::string_view kHeaderOutput = "header.gch";     // in /box
+Result<StagePlan> plan_header_list(const Manifest& manifest,
+                                   const Toolchain& toolchain,
+                                   const Limits& defaults);
+Result<StagePlan> plan_header(const Manifest& manifest,
+                              const Toolchain& toolchain,
+                              const Limits& defaults,
+                              const std::string& header);
 
 // The argv that prints the toolchain's version.
 Result<std::vector<std::string>> plan_version(const Manifest& manifest, const Toolchain& toolchain);

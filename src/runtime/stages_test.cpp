@@ -75,7 +75,8 @@ TEST(Stages, CommandsOfEveryLanguage) {
        "/usr/bin/gcc -std=gnu17 -O2 -pipe -pthread -I/box -o /box/a.out -x c /box/x.c -lm",
        "/box/a.out 1 -2"},
       {"cpp", "x.cc",
-       "/usr/bin/g++ -std=gnu++20 -O2 -pipe -pthread -I/box -o /box/a.out -x c++ /box/x.cc",
+       "/usr/bin/g++ -std=gnu++20 -O2 -pipe -pthread -I/box -o /box/a.out -x "
+       "c++ /box/x.cc",
        "/box/a.out 1 -2"},
       {"go", "x.go", "/usr/bin/go build -o /box/a.out .", "/box/a.out 1 -2"},
       {"java", "x.java",
@@ -273,6 +274,36 @@ TEST(Stages, KeepsAndMountsGoWithTheStage) {
   EXPECT_EQ(stages->run.kind, StageKind::kRun);
   EXPECT_THAT(stages->run.keep, ElementsAre());
   EXPECT_THAT(stages->run.mounts, ElementsAre("/etc/java-99-openjdk"));
+}
+
+TEST(Stages, TheLinkersArgumentIsThereWhereALinkerIs) {
+  const Manifest manifest = built_in("cpp");
+  Toolchain toolchain = all_installed(manifest);
+  const auto without = plan_stages(manifest, toolchain, submission_of({"a.cpp"}), {});
+  EXPECT_THAT(without->compile->argv, Not(Contains(HasSubstr("-fuse-ld"))));
+  toolchain.linker = "-fuse-ld=mold";
+  const auto with = plan_stages(manifest, toolchain, submission_of({"a.cpp"}), {});
+  EXPECT_THAT(with->compile->argv, Contains("-fuse-ld=mold").Times(1));
+  EXPECT_EQ(with->compile->argv.size(), without->compile->argv.size() + 1);
+}
+
+TEST(Stages, AHeaderIsPrecompiledWithTheFlagsOfTheCompileStage) {
+  const Manifest manifest = built_in("cpp");
+  const Toolchain toolchain = all_installed(manifest);
+  const auto list = plan_header_list(manifest, toolchain, {});
+  ASSERT_TRUE(list.has_value());
+  EXPECT_THAT(list->argv, AllOf(Contains("-M"), Contains("/box/header.source")));
+  const auto plan = plan_header(manifest, toolchain, {}, "/usr/include/x.h");
+  ASSERT_TRUE(plan.has_value());
+  EXPECT_THAT(plan->argv, AllOf(Contains("/usr/include/x.h"), Contains("/box/header.gch")));
+  EXPECT_THAT(plan->keep, ElementsAre("header.gch"));
+  EXPECT_EQ(plan->limits.memory, 2 * kGiB);
+  const auto stages = plan_stages(manifest, toolchain, submission_of({"a.cpp"}), {});
+  EXPECT_EQ(plan->env, stages->compile->env);
+  for (const char* const flag : {"-std=gnu++20", "-O2", "-pthread"}) {
+    EXPECT_THAT(stages->compile->argv, Contains(flag));
+    EXPECT_THAT(plan->argv, Contains(flag));
+  }
 }
 
 TEST(Stages, VersionIsAskedOfTheTool) {

@@ -10,7 +10,7 @@
 namespace belljar::runtime {
 namespace {
 
-constexpr std::array<std::pair<std::string_view, Slot>, 7> kNames{{
+constexpr std::array<std::pair<std::string_view, Slot>, 10> kNames{{
     {"entry", Slot::kEntry},
     {"stem", Slot::kStem},
     {"dir", Slot::kDir},
@@ -18,6 +18,9 @@ constexpr std::array<std::pair<std::string_view, Slot>, 7> kNames{{
     {"args", Slot::kArgs},
     {"memory_mb", Slot::kMemoryMb},
     {"cpus", Slot::kCpus},
+    {"linker", Slot::kLinker},
+    {"header", Slot::kHeader},
+    {"output", Slot::kOutput},
 }};
 
 std::optional<Piece> parse_name(std::string_view name) {
@@ -32,8 +35,8 @@ std::optional<Piece> parse_name(std::string_view name) {
   return std::nullopt;
 }
 
-bool expands_to_many(const Piece& piece) {
-  return piece.slot == Slot::kSources || piece.slot == Slot::kArgs;
+bool stands_alone(const Piece& piece) {
+  return piece.slot == Slot::kSources || piece.slot == Slot::kArgs || piece.slot == Slot::kLinker;
 }
 
 }  // namespace
@@ -58,9 +61,10 @@ Result<std::vector<Piece>> parse_template(std::string_view argument) {
     pieces.push_back(*piece);
     rest.remove_prefix(whole.size());
   }
-  if (pieces.size() > 1 && std::ranges::any_of(pieces, expands_to_many)) {
-    return fail(Code::kInvalid,
-                quote(argument) + ": {sources} and {args} must be arguments of their own");
+  if (pieces.size() > 1 && std::ranges::any_of(pieces, stands_alone)) {
+    return fail(
+        Code::kInvalid,
+        quote(argument) + ": {sources}, {args} and {linker} must be arguments of their own");
   }
   return pieces;
 }

@@ -20,6 +20,9 @@ enum class Slot : std::uint8_t {
   kArgs,      // {args}: many arguments
   kMemoryMb,  // {memory_mb}
   kCpus,      // {cpus}
+  kLinker,    // {linker}: an argument, or none
+  kHeader,    // {header}
+  kOutput,    // {output}
 };
 
 struct Piece {
@@ -29,7 +32,8 @@ struct Piece {
   bool operator==(const Piece&) const = default;
 };
 
-// kInvalid names what is no template. {sources} and {args} must stand alone.
+// kInvalid names what is no template. {sources}, {args} and {linker} must stand
+// alone.
 Result<std::vector<Piece>> parse_template(std::string_view argument);
 
 // Whether any argument uses the slot. Arguments that do not parse use none.

@@ -27,6 +27,8 @@ bool is_within_any(std::string_view path, const std::vector<std::string>& direct
   return std::ranges::any_of(directories, [&](const std::string& d) { return is_within(path, d); });
 }
 
+constexpr const char* kLinkerProgram = "linker";
+
 std::vector<std::string> home_directories() {
   std::vector<std::string> homes{"/home", "/root"};
   // NOLINTNEXTLINE(concurrency-mt-unsafe): nothing of ours changes the environment.
@@ -109,7 +111,7 @@ std::unexpected<Error> missing(const Manifest& manifest,
 }  // namespace
 
 Result<Toolchain> detect(const Manifest& manifest) {
-  Toolchain toolchain{.programs = {}, .mounts = existing_mounts(manifest)};
+  Toolchain toolchain{.programs = {}, .linker = {}, .mounts = existing_mounts(manifest)};
   const std::vector<std::string> homes = home_directories();
   const std::vector<std::string> shown = shown_in_a_cell(toolchain.mounts);
   for (const Program& program : manifest.programs) {
@@ -123,6 +125,13 @@ Result<Toolchain> detect(const Manifest& manifest) {
       if (usable.error().code == Code::kDenied) reasons.push_back(usable.error().message);
     }
     if (!toolchain.programs.contains(program.name)) return missing(manifest, program, reasons);
+  }
+  if (!manifest.compile) return toolchain;
+  for (const Linker& linker : manifest.compile->linkers) {
+    if (!check_candidate(linker.program, homes, shown)) continue;
+    toolchain.linker = linker.argument;
+    toolchain.programs.emplace(kLinkerProgram, linker.program);
+    break;
   }
   return toolchain;
 }

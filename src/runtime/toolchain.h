@@ -12,6 +12,7 @@ namespace belljar::runtime {
 
 struct Toolchain {
   std::map<std::string, std::string, std::less<>> programs;  // name -> absolute path
+  std::string linker;               // the argument of the linker; its program is "linker" above
   std::vector<std::string> mounts;  // those of the manifest's that are there, patterns resolved
 };
 

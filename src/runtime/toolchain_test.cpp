@@ -130,6 +130,23 @@ TEST_F(ToolchainTest, FindsEveryProgram) {
   EXPECT_EQ(toolchain->programs.at("vm"), path("shown/toy"));
 }
 
+TEST_F(ToolchainTest, TakesTheFirstLinkerThatIsThereAndDoesWithoutOne) {
+  manifest_.programs = {{.name = "tool", .candidates = {make_program("shown/toyc")}}};
+  manifest_.compile.emplace();
+  manifest_.compile->linkers = {{.program = path("shown/ld.fast"), .argument = "--ld=fast"},
+                                {.program = path("shown/ld.slow"), .argument = "--ld=slow"}};
+  auto toolchain = detect(manifest_);
+  ASSERT_TRUE(toolchain.has_value()) << toolchain.error().message;
+  EXPECT_EQ(toolchain->linker, "");
+  EXPECT_FALSE(toolchain->programs.contains("linker"));
+  const std::string slow = make_program("shown/ld.slow");
+  toolchain = detect(manifest_);
+  EXPECT_EQ(toolchain->linker, "--ld=slow");
+  EXPECT_EQ(toolchain->programs.at("linker"), slow);
+  const std::string fast = make_program("shown/ld.fast");
+  EXPECT_EQ(detect(manifest_)->linker, "--ld=fast");
+}
+
 TEST_F(ToolchainTest, ResolvesMountsToTheDirectoriesThatAreThere) {
   for (const char* const directory : {"etc/toy-1", "etc/toy-2", "etc/toast", "etc/plain"}) {
     fs::create_directories(root_ / directory);

@@ -438,8 +438,7 @@ void CellRun::discard() {
 void CellRun::command(cell::InitCommand command, int descriptor) {
   const std::string_view bytes(reinterpret_cast<const char*>(&command), sizeof command);
   // A full or closed socket means that init is gone, which its pidfd tells.
-  (void)sys::send_message(control_.get(), bytes,
-                          std::span(&descriptor, descriptor < 0 ? 0U : 1U))
+  (void)sys::send_message(control_.get(), bytes, std::span(&descriptor, descriptor < 0 ? 0U : 1U))
       .has_value();
 }
 

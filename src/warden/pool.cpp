@@ -36,7 +36,8 @@ bool memory_is_scarce() {
   if (!text) return false;
   const auto kilobytes = [&text](std::string_view name) -> std::uint64_t {
     const std::size_t at = text->find(name);
-    return at == std::string::npos ? 0 : std::strtoull(text->c_str() + at + name.size(), nullptr, 10);
+    return at == std::string::npos ? 0
+                                   : std::strtoull(text->c_str() + at + name.size(), nullptr, 10);
   };
   return kilobytes("MemAvailable:") * 100 < kilobytes("MemTotal:") * kScarce;
 }
@@ -66,8 +67,9 @@ void Pool::expect(const cell::CellSpec& spec) {
 
 bool Pool::has_ready(const cell::CellSpec& spec) const {
   const auto known = classes_.find(cell::encode(class_of(spec), {}));
-  return known != classes_.end() &&
-         std::ranges::any_of(known->second.cells, [](const auto& cell) { return cell->is_parked(); });
+  return known != classes_.end() && std::ranges::any_of(known->second.cells, [](const auto& cell) {
+           return cell->is_parked();
+         });
 }
 
 std::unique_ptr<CellRun> Pool::take(const cell::CellSpec& spec) {
@@ -147,8 +149,8 @@ bool Pool::is_building() const {
 
 bool Pool::wants_more() const {
   return size_ > 0 && std::ranges::any_of(classes_, [this](const auto& entry) {
-    return entry.second.cells.size() < share();
-  });
+           return entry.second.cells.size() < share();
+         });
 }
 
 void Pool::fill(bool quiet) {
@@ -180,8 +182,8 @@ std::vector<std::unique_ptr<CellRun>> Pool::sort_out(Nanoseconds now) {
     Class& kind = at->second;
     const auto newer = std::ranges::count_if(
         classes_, [&kind](const auto& entry) { return entry.second.used > kind.used; });
-    const bool old = scarce || now - kind.used > kClassLife ||
-                     newer >= static_cast<std::ptrdiff_t>(kMaxClasses);
+    const bool old =
+        scarce || now - kind.used > kClassLife || newer >= static_cast<std::ptrdiff_t>(kMaxClasses);
     std::erase_if(kind.cells, [&](std::unique_ptr<CellRun>& cell) {
       const bool failed = cell->is_empty();
       if (failed) kind.retry = now + kRetry;

@@ -28,15 +28,15 @@ class Pool {
   void resize(unsigned cells) { size_ = cells; }
   [[nodiscard]] unsigned size() const { return size_; }
 
-  // Whether runs of this kind may come from a parked cell: a terminal, or a limit that the hand-over
-  // itself would pass, need a cell of their own.
+  // Whether runs of this kind may come from a parked cell: a terminal, or a limit that the
+  // hand-over itself would pass, need a cell of their own.
   static bool serves(const cell::CellSpec& spec, const Bundle& files);
   // Runs like this one come: its class is kept filled from now on.
   void expect(const cell::CellSpec& spec);
   // Whether a cell of its class waits.
   [[nodiscard]] bool has_ready(const cell::CellSpec& spec) const;
-  // A waiting cell of the class of `spec`, or one that a zygote is about to make; null when there is
-  // none.
+  // A waiting cell of the class of `spec`, or one that a zygote is about to make; null when there
+  // is none.
   std::unique_ptr<CellRun> take(const cell::CellSpec& spec);
 
   // Makes one cell if one is wanted and it is time for it: now, or when `quiet`.

@@ -43,8 +43,8 @@ std::vector<char*> pointers(std::vector<std::string>& texts) {
   return list;
 }
 
-// What its root is mounted from: a cell's plan, with the host's directories bound and not laid over,
-// for an overlay over an overlay is as deep as the kernel goes (FILESYSTEM_MAX_STACK_DEPTH).
+// What its root is mounted from: a cell's plan, with the host's directories bound and not laid
+// over, for an overlay over an overlay is as deep as the kernel goes (FILESYSTEM_MAX_STACK_DEPTH).
 Result<std::unique_ptr<cell::LaunchPlan>> plan_root(const cell::Host& host,
                                                     const cell::CellSpec& spec,
                                                     uid_t owner) {

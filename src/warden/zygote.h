@@ -81,8 +81,8 @@ class Zygote {
 
  private:
   Zygote() = default;
-  // Whether a descriptor that it sent is of a process in its own user namespace: a zygote could name
-  // any process.
+  // Whether a descriptor that it sent is of a process in its own user namespace: a zygote could
+  // name any process.
   [[nodiscard]] bool is_own(const Fd& pidfd) const;
 
   Fd socket_;

@@ -105,8 +105,8 @@ int code_of_exit(PyObject* prelude) {
   return static_cast<int>(PyLong_AsLong(number));
 }
 
-// What `python3 script` does once the interpreter is up (Modules/main.c), and at its end: nothing of
-// ours is on its stack. Only the end is cut short, see finalize() in prelude.py.
+// What `python3 script` does once the interpreter is up (Modules/main.c), and at its end: nothing
+// of ours is on its stack. Only the end is cut short, see finalize() in prelude.py.
 [[noreturn]] void run_script(PyObject* prelude, FILE* file, const char* path) {
   PyObject* const main = PyModule_GetDict(PyImport_AddModule("__main__"));
   PyObject* const value = PyRun_FileExFlags(file, path, kFileInput, main, main, 1, nullptr);
@@ -188,8 +188,8 @@ void Python::rehearse() {
 void Python::run(const cell::CellSpec& spec, int report) {
   PyObject* const argv = list_of(spec.argv);
   PyObject* const env = list_of(spec.env);
-  PyObject* const taken = PyObject_CallFunctionObjArgs(PyDict_GetItemString(prelude_, "take"), argv,
-                                                       env, nullptr);
+  PyObject* const taken =
+      PyObject_CallFunctionObjArgs(PyDict_GetItemString(prelude_, "take"), argv, env, nullptr);
   Py_DecRef(argv);
   Py_DecRef(env);
   if (taken == nullptr) PyErr_Clear();

@@ -1,10 +1,10 @@
 // Zygote: a stock interpreter that makes cells with itself inside, instead of running a script.
 //
-// The library is preloaded into the interpreter (LD_PRELOAD, ld.so(8)), which sets itself up as ever
-// and then opens its script: that call comes here. There is no script. What follows is the warden's
-// word: the interpreter imports its modules, and then clones a cell for each request. The clone's
-// first process builds the cell and becomes its init; the second is this interpreter still, parked
-// behind every lock until a run comes. See cell/enter.h.
+// The library is preloaded into the interpreter (LD_PRELOAD, ld.so(8)), which sets itself up as
+// ever and then opens its script: that call comes here. There is no script. What follows is the
+// warden's word: the interpreter imports its modules, and then clones a cell for each request. The
+// clone's first process builds the cell and becomes its init; the second is this interpreter still,
+// parked behind every lock until a run comes. See cell/enter.h.
 #include <dlfcn.h>
 #include <fcntl.h>
 #include <linux/sched.h>
@@ -70,8 +70,7 @@ Status make_cell(const cell::Host& host,
     return fail(Code::kInvalid, "request: wrong number of descriptors");
   }
   TRY_ASSIGN(const cell::CellSpec spec, read_spec(fds[0]));
-  cell::LaunchFds launch{
-      .report = fds[1].get(), .control = fds[2].get(), .park = fds[3].get()};
+  cell::LaunchFds launch{.report = fds[1].get(), .control = fds[2].get(), .park = fds[3].get()};
   TRY_ASSIGN(const Fd nothing, sys::open_file("/dev/null", O_RDWR));
   launch.in = launch.out = launch.err = nothing.get();
   launch.init_image = host.init_image.get();

@@ -1,7 +1,9 @@
 """Services for the tests, ended and waited for; their logs are shown where a test fails."""
 
+import os
 import pathlib
 import sys
+import tempfile
 
 import pytest
 
@@ -59,6 +61,14 @@ def serve():
         maker = Maker(folder)
         yield maker
         maker.stop()
+
+
+@pytest.fixture
+def headers_folder():
+    """Not in /tmp, which no cell can show."""
+    with tempfile.TemporaryDirectory(prefix="belljar-headers-", dir="/var/tmp") as folder:
+        os.chmod(folder, 0o755)
+        yield pathlib.Path(folder)
 
 
 @pytest.fixture(scope="module")

@@ -15,7 +15,10 @@ PLACE = re.compile(r"(<!-- settings: [^>]*-->\n).*?(<!-- end -->)", re.DOTALL)
 LINE = re.compile(r"(\w+) = (.*?)  # (.*)")
 SIZE = re.compile(r'number_setting\(\s*"([a-z-]+)"(?:(?!_setting\().)*?Kind::kBytes', re.DOTALL)
 # A default that is the machine's or the user's, and how the page says so.
-TOLD = {"state_dir": "`/var/lib/belljar`; for ordinary users `~/.local/state/belljar`"}
+TOLD = {
+    "state_dir": "`/var/lib/belljar`; for ordinary users `~/.local/state/belljar`",
+    "headers": "`/var/cache/belljar/headers`; for ordinary users `~/.cache/belljar/headers`",
+}
 SIZES = ((1 << 30, "G"), (1 << 20, "M"), (1 << 10, "K"))
 
 

@@ -143,6 +143,8 @@ def environment(extra=None):
         "LANG": "C.UTF-8",
         "TERM": "xterm",
         "HOME": home,
+        # Nothing outside of a test's own folders, and no compiler at work beside what is tested.
+        "BELLJAR_HEADERS": "none",
     }
     for name in ("TMPDIR", "XDG_RUNTIME_DIR"):
         if name in os.environ:

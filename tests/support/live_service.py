@@ -121,7 +121,10 @@ class LiveService:
 
     def command(self):
         where = f"127.0.0.1:{self.port or 0}"
-        options = map(str, self._options)
+        options = list(map(str, self._options))
+        # Nothing outside of the state folder, and no compiler at work beside what is tested.
+        if "--headers" not in options:
+            options += ["--headers", "none"]
         return [binary(), "serve", "--listen", where, "--state-dir", str(self.state_dir), *options]
 
     def _wait_until(self, condition):
