@@ -54,21 +54,6 @@ bool listed(std::string_view list, std::string_view value) {
   return std::ranges::find(words, value) != words.end();
 }
 
-// An IPv6 address by its /64: one host has as many addresses there as it likes.
-std::string address_of(const std::string& text) {
-  in6_addr six{};
-  if (::inet_pton(AF_INET6, text.c_str(), &six) != 1) return text;
-  if (IN6_IS_ADDR_V4MAPPED(&six)) {
-    std::array<char, INET_ADDRSTRLEN> four{};
-    ::inet_ntop(AF_INET, &six.s6_addr[12], four.data(), four.size());
-    return four.data();
-  }
-  std::fill(std::begin(six.s6_addr) + 8, std::end(six.s6_addr), 0);
-  std::array<char, INET6_ADDRSTRLEN> network{};
-  ::inet_ntop(AF_INET6, &six, network.data(), network.size());
-  return std::string(network.data()) + "/64";
-}
-
 // The nearest address in X-Forwarded-For that is none of our proxies.
 std::string client_address(const Request& request, std::string_view proxies) {
   std::string address = request.peer;

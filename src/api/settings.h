@@ -28,6 +28,7 @@ struct Settings {
   std::string origins;                    // for CORS, separated by commas; empty: none
   std::uint64_t max_body = 16 * kMiB;     // bytes of a request's body
   std::uint64_t max_connections = 1000;
+  std::uint64_t max_connections_per_address = 250;  // IPv6 by /64; 0: no cap
 
   // Running.
   std::string policy = "default";

@@ -170,7 +170,14 @@ Status serve(const api::Settings& settings, Sockets sockets) {
   api::RunService runs(settings, catalog, *store, *dispatcher, metrics);
   TRY(runs.recover());
   api::Service service(settings, catalog, *store, *dispatcher, metrics, runs, host);
-  api::Server server({.max_body = settings.max_body, .max_connections = settings.max_connections});
+  const std::vector<std::string_view> proxies = comma_list(settings.proxies);
+  api::Server server({.max_body = settings.max_body,
+                      .max_connections = settings.max_connections,
+                      .max_connections_per_address = settings.max_connections_per_address,
+                      .proxies = {proxies.begin(), proxies.end()},
+                      .turned_away = [&metrics] {
+                        metrics.count("belljar_refusals_total", "reason=\"connections\"");
+                      }});
   if (sockets.key.valid()) {
     TRY_ASSIGN(const std::string certificates,
                read_whole(sockets.certificate.get(), "tls-certificate", kMiB));
