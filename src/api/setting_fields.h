@@ -161,6 +161,10 @@ inline constexpr std::array kSettingFields{
         "BELLJAR_WEBHOOK_RETRY",
         &Settings::webhook_retry,
         "wait after the first failed attempt of a webhook; each later one is four times as long"),
+    number_setting("webhook-rate",
+                   "BELLJAR_WEBHOOK_RATE",
+                   &Settings::webhook_rate,
+                   "attempts a minute to one receiver (scheme, host and port); 0: no limit"),
     text_setting(
         "webhook-dns",
         "BELLJAR_WEBHOOK_DNS",

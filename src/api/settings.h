@@ -54,8 +54,9 @@ struct Settings {
   std::string webhook_ports = "80,443,8080,8443";  // ports and ranges that they may go to
   std::string webhook_allow;  // networks that they may go to besides the public internet
   Nanoseconds webhook_retry = std::chrono::seconds(10);  // before the second attempt
-  std::string webhook_dns;                               // name servers; empty: the host's
-  std::string webhook_ca;  // certificates of authorities, PEM; empty: the host's
+  std::uint64_t webhook_rate = 300;  // attempts a minute to one receiver; 0: no limit
+  std::string webhook_dns;           // name servers; empty: the host's
+  std::string webhook_ca;            // certificates of authorities, PEM; empty: the host's
 
   // The gateway's user, when the service is started by root.
   std::string user;
