@@ -17,6 +17,8 @@ namespace http = beast::http;
 using Error_code = boost::system::error_code;
 
 constexpr std::int64_t kLineEnd = 2;
+// The end of the line before, 16 digits, and the end of their own.
+constexpr std::int64_t kLongestLength = 16 + 2 * kLineEnd;
 
 std::int64_t hex_digits(std::uint64_t value) {
   return value == 0 ? 1 : (std::bit_width(value) + 3) / 4;
@@ -41,9 +43,10 @@ std::expected<std::size_t, Refusal> RequestParser::put(std::string_view bytes) {
   const bool more = error == http::error::need_more;
   if (in_body) {
     taken_ += static_cast<std::int64_t>(used);
-    // A line that has not ended yet is not taken, but it is held.
-    const auto held =
-        more && parser_.chunked() ? static_cast<std::int64_t>(bytes.size() - used) : 0;
+    // A line that has not ended yet is not taken, but it is held. It may be a plain length's.
+    const auto rest = static_cast<std::int64_t>(bytes.size() - used);
+    const std::int64_t held =
+        more && parser_.chunked() ? std::max<std::int64_t>(rest - kLongestLength, 0) : 0;
     if (framing() + held > static_cast<std::int64_t>(limits_.max_framing)) {
       return std::unexpected(Refusal{431, "chunks: their extensions and trailers must be at most " +
                                               format_bytes(limits_.max_framing)});

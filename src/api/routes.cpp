@@ -178,11 +178,15 @@ bool Service::knows_host(const Request& request) const {
   return names_loopback(*host) || listed(settings_.hosts, without_port(*host));
 }
 
-bool Service::admit(const Caller& caller, const Reply& reply) {
-  std::size_t limit = settings_.rate;
+std::size_t Service::rate_of(const Caller& caller) const {
   if (caller.key && caller.key->limits.requests_per_minute > 0) {
-    limit = static_cast<std::size_t>(caller.key->limits.requests_per_minute);
+    return static_cast<std::size_t>(caller.key->limits.requests_per_minute);
   }
+  return settings_.rate;
+}
+
+bool Service::admit(const Caller& caller, const Reply& reply) {
+  const std::size_t limit = rate_of(caller);
   Nanoseconds wait{};
   {
     const std::lock_guard lock(mutex_);
@@ -191,6 +195,34 @@ bool Service::admit(const Caller& caller, const Reply& reply) {
   if (wait == Nanoseconds{}) return true;
   metrics_.count("belljar_refusals_total", "reason=\"rate\"");
   reply(retry_later(429, "more than " + std::to_string(limit) + " requests a minute", wait));
+  return false;
+}
+
+// Each run of a batch costs what it would cost by itself: who is held to ten requests a minute is
+// not given a thousand runs by asking for them at once.
+bool Service::admit_batch(const Caller& caller,
+                          std::string_view field,
+                          std::size_t count,
+                          const Reply& reply) {
+  const std::size_t limit = rate_of(caller);
+  if (limit == 0) return true;
+  if (count > limit) {
+    reply(problem(400, "The request is not valid",
+                  std::string(field) + ": must be at most " + std::to_string(limit) +
+                      ", the requests a minute that you may make; each run counts as one"));
+    return false;
+  }
+  Nanoseconds wait{};
+  {
+    const std::lock_guard lock(mutex_);
+    wait = rate_.take(caller.id, limit, sys::now(), count - 1);
+  }
+  if (wait == Nanoseconds{}) return true;
+  metrics_.count("belljar_refusals_total", "reason=\"rate\"");
+  reply(retry_later(429,
+                    "each run of a batch counts as a request: with these " + std::to_string(count) +
+                        " it were more than " + std::to_string(limit) + " a minute",
+                    wait));
   return false;
 }
 
