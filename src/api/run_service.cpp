@@ -471,10 +471,10 @@ Result<RunService::Batch> RunService::submit_programs(const Caller& caller,
   for (RunRequest& each : programs) {
     auto checked = check(caller, std::move(each), options);
     Status good = checked ? Status() : Status(std::unexpected(checked.error()));
-    if (good) good = dispatcher_.check(job_for(caller, checked->plan, options));
-    if (!good && good.error().code != Code::kInvalid && good.error().code != Code::kDenied &&
-        (checked || good.error().code != Code::kUnavailable)) {
-      return std::unexpected(good.error());  // no room: nothing is taken
+    if (good) {
+      good = dispatcher_.check(job_for(caller, checked->plan, options));
+      // Whether there is room is asked for all of them together.
+      if (!good && good.error().code != Code::kInvalid) good = {};
     }
     batch.runs.push_back({.id = {}, .refusal = good ? "" : good.error().message});
     if (good) taken.push_back(*std::move(checked));
