@@ -56,15 +56,21 @@ std::expected<std::size_t, Refusal> RequestParser::put(std::string_view bytes) {
     return std::unexpected(Refusal{413, "body: must be at most " + format_bytes(limits_.max_body)});
   }
   if (error == http::error::header_limit) {
-    return std::unexpected(
-        Refusal{431, "header: must be at most " + format_bytes(limits_.max_header)});
+    return std::unexpected(long_header());
   }
   if (error && !more) return std::unexpected(Refusal{400, "not HTTP: " + error.message()});
+  // Beast counts the first line or not, by how the bytes were cut.
+  if (!in_body) header_ += used;
+  if (header_ > limits_.max_header) return std::unexpected(long_header());
   if (!in_body && has_header()) {
     if (auto good = read_header(); !good) return std::unexpected(std::move(good).error());
     parser_.eager(true);  // from here on as much as there is
   }
   return used;
+}
+
+Refusal RequestParser::long_header() const {
+  return {431, "header: must be at most " + format_bytes(limits_.max_header)};
 }
 
 // Bytes of chunks that are neither body nor length.

@@ -57,6 +57,7 @@ class RequestParser {
 
  private:
   std::expected<void, Refusal> read_header();
+  [[nodiscard]] Refusal long_header() const;
   [[nodiscard]] bool is_ambiguous() const;
   [[nodiscard]] std::int64_t framing() const;
 
@@ -65,6 +66,7 @@ class RequestParser {
   std::function<void(std::uint64_t, std::string_view, boost::system::error_code&)> on_chunk_;
   Request request_;
   bool keep_alive_ = false;
+  std::uint64_t header_ = 0;  // bytes of it
   std::int64_t taken_ = 0;    // bytes after the header
   std::int64_t lengths_ = 0;  // of them, what chunks cannot do without
 };
