@@ -105,6 +105,32 @@ def test_chunks(service, chunks):
 
 
 CHUNKED = POST + b"Connection: close\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+
+def drip(service, head, body):
+    """The answer where each byte of the body comes by itself."""
+    with service.connect() as connection:
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        with contextlib.suppress(ConnectionError):
+            connection.sendall(head)
+            for each in range(len(body)):
+                time.sleep(0.005)
+                connection.sendall(body[each : each + 1])
+            connection.shutdown(socket.SHUT_WR)
+        return serving.read_all(connection)
+
+
+@pytest.mark.catalogue("T134")
+@pytest.mark.parametrize(
+    "body",
+    [b"0\r\n\r\n", b"0\r\n1231\r\n6\r", b"0\r\nX: y\r\n\r\n", b"2\r\n{}\r\n0\r\n\r\n", b"2\r\n{}\r\n0\r\nX\r\n\r\n", b"0\r"],
+)
+def test_chunks_byte_by_byte(service, body):
+    """No cut of them ends the gateway: `service` looks afterwards whether it is still the same."""
+    answer = drip(service, CHUNKED, body)
+    assert statuses(answer) == [400], answer
+
+
 FRAMING = {
     "one-extension": lambda size: b"2;a=" + b"b" * size + b"\r\n{}\r\n0\r\n\r\n",
     "last-extension": lambda size: b"2\r\n{}\r\n0;a=" + b"b" * size + b"\r\n\r\n",
