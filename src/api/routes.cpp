@@ -54,21 +54,6 @@ bool listed(std::string_view list, std::string_view value) {
   return std::ranges::find(words, value) != words.end();
 }
 
-// An IPv6 address by its /64: one host has as many addresses there as it likes.
-std::string address_of(const std::string& text) {
-  in6_addr six{};
-  if (::inet_pton(AF_INET6, text.c_str(), &six) != 1) return text;
-  if (IN6_IS_ADDR_V4MAPPED(&six)) {
-    std::array<char, INET_ADDRSTRLEN> four{};
-    ::inet_ntop(AF_INET, &six.s6_addr[12], four.data(), four.size());
-    return four.data();
-  }
-  std::fill(std::begin(six.s6_addr) + 8, std::end(six.s6_addr), 0);
-  std::array<char, INET6_ADDRSTRLEN> network{};
-  ::inet_ntop(AF_INET6, &six, network.data(), network.size());
-  return std::string(network.data()) + "/64";
-}
-
 // The nearest address in X-Forwarded-For that is none of our proxies.
 std::string client_address(const Request& request, std::string_view proxies) {
   std::string address = request.peer;
@@ -193,11 +178,15 @@ bool Service::knows_host(const Request& request) const {
   return names_loopback(*host) || listed(settings_.hosts, without_port(*host));
 }
 
-bool Service::admit(const Caller& caller, const Reply& reply) {
-  std::size_t limit = settings_.rate;
+std::size_t Service::rate_of(const Caller& caller) const {
   if (caller.key && caller.key->limits.requests_per_minute > 0) {
-    limit = static_cast<std::size_t>(caller.key->limits.requests_per_minute);
+    return static_cast<std::size_t>(caller.key->limits.requests_per_minute);
   }
+  return settings_.rate;
+}
+
+bool Service::admit(const Caller& caller, const Reply& reply) {
+  const std::size_t limit = rate_of(caller);
   Nanoseconds wait{};
   {
     const std::lock_guard lock(mutex_);
@@ -206,6 +195,34 @@ bool Service::admit(const Caller& caller, const Reply& reply) {
   if (wait == Nanoseconds{}) return true;
   metrics_.count("belljar_refusals_total", "reason=\"rate\"");
   reply(retry_later(429, "more than " + std::to_string(limit) + " requests a minute", wait));
+  return false;
+}
+
+// Each run of a batch costs what it would cost by itself: who is held to ten requests a minute is
+// not given a thousand runs by asking for them at once.
+bool Service::admit_batch(const Caller& caller,
+                          std::string_view field,
+                          std::size_t count,
+                          const Reply& reply) {
+  const std::size_t limit = rate_of(caller);
+  if (limit == 0) return true;
+  if (count > limit) {
+    reply(problem(400, "The request is not valid",
+                  std::string(field) + ": must be at most " + std::to_string(limit) +
+                      ", the requests a minute that you may make; each run counts as one"));
+    return false;
+  }
+  Nanoseconds wait{};
+  {
+    const std::lock_guard lock(mutex_);
+    wait = rate_.take(caller.id, limit, sys::now(), count - 1);
+  }
+  if (wait == Nanoseconds{}) return true;
+  metrics_.count("belljar_refusals_total", "reason=\"rate\"");
+  reply(retry_later(429,
+                    "each run of a batch counts as a request: with these " + std::to_string(count) +
+                        " it were more than " + std::to_string(limit) + " a minute",
+                    wait));
   return false;
 }
 

@@ -3,6 +3,7 @@
 import base64
 import io
 import json
+import re
 import socket
 import tarfile
 import zipfile
@@ -224,6 +225,7 @@ def test_a_batch_runs_in_order_and_one_bad_one_leaves_nothing(service):
     answer = service.post("/v1/batches", {"runs": [PROGRAM, {**PROGRAM, "source": 1}]})
     assert (answer.status, answer.json["field"]) == (400, "runs[1].source")
     assert service.get("/v1/runs?limit=1").json["runs"][0]["id"] == before
+    assert re.fullmatch(r"run_[0-9a-hjkmnp-tv-z]{36}", before)
     for bad in ({"runs": []}, {"runs": 1}, {}, {"runs": [PROGRAM] * 1001},
                 {"runs": [PROGRAM], "program": PROGRAM}):  # fmt: skip
         assert not CONTRACT.accepts("BatchRequest", bad)
@@ -448,6 +450,53 @@ def test_a_key_with_another_request_is_a_conflict(service):
     answer = service.post("/v1/runs", {**PROGRAM, "source": "print(2)"}, headers=key)
     assert answer.status == 409, answer
     assert service.post("/v1/runs", PROGRAM, headers=key).json["id"] == first
+
+
+BATCHES = [
+    {"runs": [PROGRAM, {**PROGRAM, "language": "klingon"}, {**PROGRAM, "source": "print(3)"}]},
+    {"program": {"language": "python", "source": "print(input())"}, "inputs": [{"stdin": str(each)} for each in range(20)]},
+]
+
+
+@pytest.mark.parametrize("batch", BATCHES, ids=["programs", "inputs"])
+def test_a_batch_is_answered_again_by_its_key(service, batch):
+    key = {"Idempotency-Key": f"batch-{'runs' in batch}"}
+    first = service.post("/v1/batches", batch, headers=key)
+    again = service.post("/v1/batches", batch, headers=key)
+    assert (first.status, again.status) == (202, 202), again
+    assert "Idempotency-Replayed" not in first.headers and again.headers["Idempotency-Replayed"] == "true"
+    assert again.json == first.json and again.headers["Location"] == first.headers["Location"]
+    accepted = [run["id"] for run in first.json["runs"] if run["id"]]
+    assert len(accepted) == (2 if "runs" in batch else 20)
+    ended = [service.look(run, wait=True) for run in accepted]
+    assert [run["attempts"] for run in ended] == [1] * len(accepted)
+    shown = service.get(f"/v1/batches/{first.json['id']}").json
+    assert [run["id"] for run in shown["runs"]] == accepted and shown["total"] == len(accepted)
+    if "inputs" in batch:
+        assert [out_of(run) for run in shown["runs"]] == [f"{each}\n" for each in range(20)]
+    # Also when it is over, and another batch under the key is a conflict.
+    assert service.post("/v1/batches", batch, headers=key).json == first.json
+    assert service.post("/v1/batches", {"runs": [PROGRAM]}, headers=key).status == 409
+    other = service.post("/v1/batches", batch, headers={"Idempotency-Key": key["Idempotency-Key"] + "-other"})
+    assert other.json["id"] != first.json["id"]
+
+
+def test_a_run_and_a_batch_of_it_are_two_requests(service):
+    """Their submissions are alike, their answers are not."""
+    for first, second in (("runs", "batches"), ("batches", "runs")):
+        key = {"Idempotency-Key": f"first {first}"}
+        bodies = {"runs": PROGRAM, "batches": {"runs": [PROGRAM]}}
+        assert service.post(f"/v1/{first}", bodies[first], headers=key).status == 202
+        answer = service.post(f"/v1/{second}", bodies[second], headers=key)
+        assert answer.status == 409, answer
+
+
+def test_a_batch_that_could_never_wait_is_refused(service):
+    """More runs than one caller may have in the queue: none is taken."""
+    before = service.get("/v1/runs?limit=1").json["runs"][0]["id"]
+    answer = service.post("/v1/batches", {"runs": [PROGRAM] * 201})
+    assert (answer.status, answer.json["field"]) == (400, "runs") and "at most 200" in answer.json["detail"]
+    assert service.get("/v1/runs?limit=1").json["runs"][0]["id"] == before
 
 
 def test_a_key_that_is_too_long_is_refused(service):
