@@ -41,7 +41,9 @@ def test_the_service_starts_as_shown():
         words = [os.environ.get("BELLJAR", str(ROOT / "build/release/belljar")), *SERVE.split()[1:]]
         with subprocess.Popen(words, cwd=ROOT, env={**os.environ, **own}, stdin=subprocess.DEVNULL,
                               stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as service:
-            said = next(line for line in service.stderr if "listening on" in line or service.poll() is not None)
-            service.terminate()
-            service.stderr.read()
-    assert "listening on http://127.0.0.1:" in said and service.returncode == 0
+            said = ""
+            for line in service.stderr:  # to its end: the service's, which comes with the signal
+                said += line
+                if '"event":"ready"' in line:
+                    service.terminate()
+    assert "listening on http://127.0.0.1:" in said and service.returncode == 0, said
