@@ -1,5 +1,5 @@
 // For whoever runs the service: how it is now, from /metrics.
-import { ask, get, type System } from "./api";
+import { ask, get, Problem, type System } from "./api";
 import { h, svg } from "./dom";
 import { count, milliseconds } from "./format";
 import { buckets, byLabel, parseMetrics, quantile, type Sample, total } from "./metrics";
@@ -215,7 +215,8 @@ export function page(sheet: HTMLElement): () => void {
       draw();
     } catch (error) {
       if (gone) return;
-      sentence.textContent = "The service does not answer";
+      sentence.textContent =
+        error instanceof Problem ? "The metrics are not to be had" : "The service does not answer";
       facts.textContent = (error as Error).message;
     }
     if (!gone) timer = window.setTimeout(look, EVERY_MS);

@@ -2,7 +2,7 @@
 // its policy stops and what goes wrong in the page is written down, so that a test can say there was none.
 import { type ChildProcess, spawn } from "node:child_process";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { createServer, connect as connectTo, type Server, type Socket } from "node:net";
+import { connect as connectTo, createServer, type Server, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type BrowserContext, chromium, type Page } from "playwright-core";
@@ -22,11 +22,21 @@ export class Service {
   static async start(...options: string[]): Promise<Service> {
     if (belljar === "") throw new Error("BELLJAR must name the binary");
     const folder = mkdtempSync(join(tmpdir(), "belljar-web-"));
-    const words = ["serve", "--listen", "127.0.0.1:0", "--state-dir", join(folder, "state"), ...options];
+    const words = [
+      "serve",
+      "--listen",
+      "127.0.0.1:0",
+      "--state-dir",
+      join(folder, "state"),
+      ...options,
+    ];
     const child = spawn(belljar, words, { stdio: ["ignore", "ignore", "pipe"] });
     let log = "";
     const url = await new Promise<string>((done, failed) => {
-      const timer = setTimeout(() => failed(new Error(`the service did not start: ${log}`)), PATIENCE);
+      const timer = setTimeout(
+        () => failed(new Error(`the service did not start: ${log}`)),
+        PATIENCE,
+      );
       child.stderr?.on("data", (piece) => {
         log += piece;
         const found = /listening on (http:\S+)/.exec(log)?.[1];
@@ -122,7 +132,8 @@ export async function visit(url: string, path = "/", look: Look = {}): Promise<V
   const errors: string[] = [];
   const origin = new URL(url).origin;
   const isElsewhere = (address: string) =>
-    !/^(data|blob|about):/.test(address) && new URL(address).origin.replace(/^ws/, "http") !== origin;
+    !/^(data|blob|about):/.test(address) &&
+    new URL(address).origin.replace(/^ws/, "http") !== origin;
   context.on("request", (request) => {
     if (isElsewhere(request.url())) elsewhere.push(request.url());
   });
@@ -132,7 +143,10 @@ export async function visit(url: string, path = "/", look: Look = {}): Promise<V
   page.on("pageerror", (error) => errors.push(String(error)));
   page.on("console", (message) => {
     if (/Content Security Policy/.test(message.text())) violations.push(message.text());
-    else if (message.type() === "error" && !/Failed to load resource|WebSocket connection|net::ERR/.test(message.text()))
+    else if (
+      message.type() === "error" &&
+      !/Failed to load resource|WebSocket connection|net::ERR/.test(message.text())
+    )
       errors.push(message.text());
   });
   await page.goto(url + path);
@@ -155,7 +169,10 @@ export async function picture(page: Page, name: string, whole = false): Promise<
   await page.screenshot({ path: join(folder, `${name}.png`), fullPage: whole });
 }
 
-const axe = readFileSync(new URL("../../node_modules/axe-core/axe.min.js", import.meta.url), "utf8");
+const axe = readFileSync(
+  new URL("../../node_modules/axe-core/axe.min.js", import.meta.url),
+  "utf8",
+);
 
 interface AxeResult {
   violations: { id: string; nodes: { html: string; failureSummary: string }[] }[];
@@ -165,11 +182,10 @@ interface AxeResult {
 // What axe finds, in a page and in a state of it. It is put in by the debugger, which no policy stops.
 export async function findings(page: Page): Promise<string[]> {
   await page.evaluate(axe);
-  const found = await page.evaluate(
-    () =>
-      (window as unknown as { axe: { run(options: unknown): Promise<AxeResult> } }).axe.run({
-        runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"],
-      }),
+  const found = await page.evaluate(() =>
+    (window as unknown as { axe: { run(options: unknown): Promise<AxeResult> } }).axe.run({
+      runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"],
+    }),
   );
   expect(found.passes.length).toBeGreaterThan(10);
   return found.violations.flatMap((each) =>
@@ -186,7 +202,8 @@ export async function write(page: Page, program: string, language = "python"): P
   await page.waitForSelector("#language option");
   await editorIsThere(page);
   page.once("dialog", (dialog) => dialog.accept());
-  if ((await page.inputValue("#language")) !== language) await page.selectOption("#language", language);
+  if ((await page.inputValue("#language")) !== language)
+    await page.selectOption("#language", language);
   await page.click(".monaco .view-lines");
   await page.keyboard.press("Control+a");
   await page.keyboard.insertText(program);
@@ -199,7 +216,9 @@ export async function run(page: Page): Promise<void> {
 
 // The sentence once the run is over.
 export async function ending(page: Page): Promise<string> {
-  await page.waitForSelector('.result[data-tone="good"], .result[data-tone="bad"], .result[data-tone="stopped"]');
+  await page.waitForSelector(
+    '.result[data-tone="good"], .result[data-tone="bad"], .result[data-tone="stopped"]',
+  );
   return (await page.textContent("#sentence")) ?? "";
 }
 
@@ -218,7 +237,9 @@ export function shown(page: Page): Promise<string> {
 export async function shows(page: Page, text: string | RegExp): Promise<void> {
   await expect
     .poll(() => shown(page), { timeout: PATIENCE })
-    .toMatch(typeof text === "string" ? new RegExp(text.replace(/[.*+?^${}()|[\]\\]/g, "\\$&")) : text);
+    .toMatch(
+      typeof text === "string" ? new RegExp(text.replace(/[.*+?^${}()|[\]\\]/g, "\\$&")) : text,
+    );
 }
 
 export async function example(page: Page, language: string, title: string): Promise<void> {
