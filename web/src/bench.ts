@@ -380,7 +380,19 @@ export class Bench {
     return this.editor.files.map((file) => file.path);
   }
 
+  // Java wants a file that is called like its public class.
+  private nameAfterClass(): void {
+    const only = this.editor.files.length === 1 ? this.editor.files[0] : undefined;
+    if (this.language !== "java" || only === undefined) return;
+    const name =
+      /^\s*public\s+(?:final\s+|abstract\s+)*(?:class|record|enum|interface)\s+(\w+)/m.exec(
+        only.text,
+      )?.[1];
+    if (name !== undefined && only.path !== `${name}.java`) this.editor.rename(0, `${name}.java`);
+  }
+
   request(): RunRequest {
+    this.nameAfterClass();
     const language = this.languageOf(this.language);
     const fits = (file: ProgramFile) =>
       language?.extensions.some((ending) => file.path.endsWith(ending)) === true;

@@ -88,6 +88,8 @@ export function make(host: HTMLElement, old: Surface, events: SurfaceEvents): Su
     renderLineHighlight: "line",
     fixedOverflowWidgets: true,
     links: false,
+    colorDecorators: false,
+    defaultColorDecorators: "never",
     occurrencesHighlight: "off",
     scrollbar: { alwaysConsumeMouseWheel: false },
     theme: "belljar-light",

@@ -461,6 +461,9 @@ export class Play {
     const list = (run.outcome?.artifacts ?? []).filter((each) => !ours.has(each.path));
     this.artifacts.hidden = list.length === 0;
     if (list.length === 0) return;
+    // What can be looked at comes first.
+    const rank = (path: string) => (/\.(png|jpe?g|gif|webp|svg)$/i.test(path) ? 0 : 1);
+    list.sort((a, b) => rank(a.path) - rank(b.path));
     const cards = await showArtifacts(run.id, list);
     if (this.shown === run) this.artifacts.replaceChildren(h("h2", {}, "Files"), ...cards);
   }

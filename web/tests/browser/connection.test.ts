@@ -137,6 +137,6 @@ it("where a key is needed the page asks for it, and then does everything with it
   expect(await page.locator(".runs tbody tr").count()).toBe(1);
   await page.goto(`${service.url}/status`);
   await page.waitForFunction(
-    () => document.querySelector("h1")?.textContent === "The metrics are not to be had",
+    () => document.querySelector("#sheet h1")?.textContent === "The metrics are not to be had",
   );
 });

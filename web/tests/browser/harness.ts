@@ -1,7 +1,7 @@
 // A service of the tests' own, and a browser that looks at it. What the browser asks for elsewhere, what
 // its policy stops and what goes wrong in the page is written down, so that a test can say there was none.
 import { type ChildProcess, spawn } from "node:child_process";
-import { mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { connect as connectTo, createServer, type Server, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -22,6 +22,7 @@ export class Service {
   static async start(...options: string[]): Promise<Service> {
     if (belljar === "") throw new Error("BELLJAR must name the binary");
     const folder = mkdtempSync(join(tmpdir(), "belljar-web-"));
+    chmodSync(folder, 0o755); // the gateway is another user
     const words = [
       "serve",
       "--listen",
@@ -105,6 +106,7 @@ export interface Visit {
   elsewhere: string[]; // addresses that are not the service's
   violations: string[]; // what the page's policy stopped
   errors: string[];
+  answers: string[]; // what is typed when the page asks
   end(): Promise<void>;
 }
 
@@ -126,6 +128,9 @@ export async function visit(url: string, path = "/", look: Look = {}): Promise<V
     acceptDownloads: true,
   });
   context.setDefaultTimeout(PATIENCE);
+  await context.grantPermissions(["clipboard-read", "clipboard-write"], {
+    origin: new URL(url).origin,
+  });
   const page = context.pages()[0] ?? (await context.newPage());
   const elsewhere: string[] = [];
   const violations: string[] = [];
@@ -149,9 +154,12 @@ export async function visit(url: string, path = "/", look: Look = {}): Promise<V
     )
       errors.push(message.text());
   });
+  const answers: string[] = [];
+  page.on("dialog", (dialog) => void dialog.accept(answers.shift()));
   await page.goto(url + path);
   return {
     page,
+    answers,
     context,
     elsewhere,
     violations,
@@ -199,19 +207,24 @@ export async function editorIsThere(page: Page): Promise<void> {
 }
 
 export async function write(page: Page, program: string, language = "python"): Promise<void> {
-  await page.waitForSelector("#language option");
+  await page.waitForSelector("#language option", { state: "attached" });
   await editorIsThere(page);
-  page.once("dialog", (dialog) => dialog.accept());
   if ((await page.inputValue("#language")) !== language)
     await page.selectOption("#language", language);
   await page.click(".monaco .view-lines");
   await page.keyboard.press("Control+a");
-  await page.keyboard.insertText(program);
+  await paste(page, program);
 }
 
 export async function run(page: Page): Promise<void> {
   await page.keyboard.press("Control+Enter");
   await page.waitForFunction(() => location.pathname.startsWith("/r/"));
+}
+
+// As text that was copied elsewhere: what is typed line by line the editor indents by itself.
+export async function paste(page: Page, text: string): Promise<void> {
+  await page.evaluate((words) => navigator.clipboard.writeText(words), text);
+  await page.keyboard.press("Control+v");
 }
 
 // The sentence once the run is over.
@@ -243,10 +256,9 @@ export async function shows(page: Page, text: string | RegExp): Promise<void> {
 }
 
 export async function example(page: Page, language: string, title: string): Promise<void> {
-  await page.waitForSelector("#language option");
+  await page.waitForSelector("#language option", { state: "attached" });
   await editorIsThere(page);
   if ((await page.inputValue("#language")) !== language) {
-    page.once("dialog", (dialog) => dialog.accept());
     await page.selectOption("#language", language);
   }
   const option = page.locator("#example option", { hasText: title });

@@ -28,7 +28,9 @@ beforeEach(async () => {
   guest = await visit(service.url);
 });
 afterEach(async () => {
-  const { elsewhere, violations, errors } = guest;
+  const { elsewhere, violations } = guest;
+  // The browser writes down what it stops.
+  const errors = mayViolate ? guest.errors.filter((each) => !/sandboxed/.test(each)) : guest.errors;
   await guest.end();
   expect({ elsewhere, violations: mayViolate ? [] : violations, errors }).toEqual({
     elsewhere: [],
@@ -118,9 +120,10 @@ w("after\n")
   expect(await page.title()).toBe(title);
   expect(await page.locator("#screen a").count()).toBe(0);
   const link = page.locator("#screen .xterm-rows > div", { hasText: "press here" }).first();
-  await link.click({ position: { x: 20, y: 6 } });
+  const box = await link.boundingBox();
+  if (box === null) throw new Error("the line cannot be seen");
+  await page.mouse.click(box.x + 20, box.y + box.height / 2);
   expect(guest.context.pages().length).toBe(1);
-  await guest.context.grantPermissions(["clipboard-read"]);
   expect(await page.evaluate(() => navigator.clipboard.readText())).not.toBe("stolen");
   await picture(page, "escapes");
 });
@@ -223,6 +226,7 @@ it("a script in an image runs nowhere", async () => {
 
 it("an artifact's own address is nothing that a browser shows", async () => {
   const { page } = guest;
+  mayViolate = true;
   await runIt(page, `open("evil.html", "w").write("<script>1</script>")\n`);
   const id = new URL(page.url()).pathname.split("/").pop();
   const answer = await fetch(`${service.url}/v1/runs/${id}/artifacts/evil.html`);

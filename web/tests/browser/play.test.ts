@@ -7,6 +7,7 @@ import {
   editorIsThere,
   ending,
   example,
+  paste,
   picture,
   run,
   runIt,
@@ -48,7 +49,7 @@ describe("typing", () => {
     });
     await page.reload({ waitUntil: "commit" });
     await page.waitForSelector("#source");
-    await page.waitForSelector("#language option");
+    await page.waitForSelector("#language option", { state: "attached" });
     expect(await page.evaluate(() => document.activeElement?.id)).toBe("source");
     await page.keyboard.press("Control+a");
     await page.keyboard.type("print('typed early')");
@@ -70,7 +71,9 @@ describe("typing", () => {
       await page.evaluate(() => localStorage.clear());
       const begin = performance.now();
       await page.goto(`${service.url}/`, { waitUntil: "commit" });
-      await page.waitForSelector("#source");
+      await page.waitForFunction(
+        () => document.activeElement?.closest("#surface") instanceof HTMLElement,
+      );
       await page.keyboard.press("x");
       await page.waitForFunction(() => {
         const field = document.querySelector<HTMLTextAreaElement>("#source");
@@ -118,7 +121,7 @@ describe("typing", () => {
 describe("running", () => {
   it("runs an example of every language that is there", async () => {
     const { page } = guest;
-    await page.waitForSelector("#language option");
+    await page.waitForSelector("#language option", { state: "attached" });
     await editorIsThere(page);
     const names = await page.$$eval("#language option:not([disabled])", (all) =>
       all.map((each) => (each as HTMLOptionElement).value),
@@ -219,10 +222,10 @@ describe("running", () => {
   it("sends several files, arguments, a text and limits", async () => {
     const { page } = guest;
     await write(page, "import sys, helper\nprint(helper.WORD, sys.argv[1:], sys.stdin.read())\n");
-    page.once("dialog", (dialog) => dialog.accept("helper.py"));
+    guest.answers.push("helper.py");
     await page.click(".tabs .add");
     await page.click(".monaco .view-lines");
-    await page.keyboard.insertText("WORD = 'from the other file'\n");
+    await paste(page, "WORD = 'from the other file'\n");
     await page.fill("#stdin", "the text");
     await page.fill("#args", "one\ntwo words");
     await page.fill("#limit-memory", "64M");
@@ -420,7 +423,9 @@ describe("the operator's page", () => {
     await page.click('nav a[href="/status"]');
     await page.waitForSelector(".plot");
     expect(await page.locator(".plot").count()).toBe(7);
-    expect(await page.textContent("h1")).toMatch(/^(Ready, nothing to do|\d+ runs? running)/);
+    expect(await page.textContent("#sheet h1")).toMatch(
+      /^(Ready, nothing to do|\d+ runs? running)/,
+    );
     await expect
       .poll(() => page.locator(".plot", { hasText: "Time of the program" }).textContent())
       .toMatch(/half .*ms/);
