@@ -366,6 +366,15 @@ export class Play {
 
   private end(run: Run): void {
     this.following = null;
+    // What a compiler says is not streamed; it stands in the outcome.
+    const last = run.outcome?.stages.at(-1);
+    if (last?.stage === "compile" && this.texts.stdout.length + this.texts.stderr.length === 0) {
+      void this.getTerminal().then((terminal) => {
+        if (this.shown !== run) return;
+        void this.put(terminal, "stdout", last.stdout.text);
+        void this.put(terminal, "stderr", last.stderr.text);
+      });
+    }
     this.shown = run;
     this.idle();
     const { tone, sentence, notes } = ending(run);
@@ -405,7 +414,7 @@ export class Play {
     this.problems.hidden = places.length === 0;
     const kinds = { error: "error", warning: "warning", info: "note" };
     this.problems.replaceChildren(
-      h("h2", {}, "Problems"),
+      h("h2", {}, places.every((place) => place.severity === "info") ? "Notes" : "Problems"),
       h(
         "ul",
         {},

@@ -131,7 +131,7 @@ export function page(sheet: HTMLElement): () => void {
         );
         return seconds === null ? null : seconds * 1000;
       });
-    const perSecond = (value: number) => `${value.toFixed(value < 10 ? 1 : 0)}/s`;
+    const perSecond = (value: number) => `${value.toFixed(value > 0 && value < 10 ? 1 : 0)}/s`;
     const warm = [...new Set(now.samples.map((sample) => sample.name))].filter(
       (name) => name.startsWith("belljar_warm_") && !name.endsWith("_bucket"),
     );

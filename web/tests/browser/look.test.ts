@@ -72,6 +72,8 @@ for (const [name, look] of [
       expect(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth)).toBe(
         true,
       );
+      const box = await page.locator("#theme").boundingBox();
+      expect((box?.x ?? 999) + (box?.width ?? 0)).toBeLessThanOrEqual(390);
       await page.click("#more");
       await picture(page, `${name}-options`, true);
       await clean(guest, "options");

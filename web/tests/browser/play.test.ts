@@ -274,6 +274,7 @@ describe("what comes back", () => {
     await example(page, "cpp", "A mistake");
     await run(page);
     expect(await ending(page)).toMatch(/^Did not compile/);
+    await shows(page, "was not declared");
     await page.waitForSelector(".monaco .squiggly-error");
     const problem = page.locator(".problems li.error", { hasText: "wrod" });
     expect(await problem.locator(".where").textContent()).toBe("main.cpp:6");
