@@ -40,10 +40,10 @@ files.forEach((path, index) => {
   // What the page asks for before a key can be typed.
   if (path === "index.html" || page.includes(name)) firstBytes += sent;
   const digest = createHash("sha256").update(content).digest("hex");
-  arrays += `// ${digest}\nconstexpr char kPlain${index}[] = {\n#embed <${path}>\n};\n`;
+  arrays += `// ${digest}\nconstexpr char kPlain${index}[] = {\n#embed <dist/${path}>\n};\n`;
   if (gains) {
     writeFileSync(join(dist, `${path}.gz`), packed);
-    arrays += `constexpr char kGzip${index}[] = {\n#embed <${path}.gz>\n};\n`;
+    arrays += `constexpr char kGzip${index}[] = {\n#embed <dist/${path}.gz>\n};\n`;
   }
   const view = (array) => `std::string_view(${array}, sizeof ${array})`;
   const gzip = gains ? view(`kGzip${index}`) : "std::string_view()";
