@@ -352,11 +352,15 @@ Result<std::vector<Submitted>> RunService::submit_all(const Caller& caller,
   TRY_ASSIGN(const Checked first, check(caller, program, options));
   std::vector<std::shared_ptr<Work>> works;
   std::vector<ledger::Run> records;
+  // All are of one time, and runs of one time are listed by their ids.
+  std::vector<std::string> ids(inputs.size());
+  std::ranges::generate(ids, [] { return make_id("run"); });
+  std::ranges::sort(ids);
   for (BatchInput& each : inputs) {
     auto work = std::make_shared<Work>(*first.work);
     work->request.input = std::move(each.input);
     work->request.expected = std::move(each.expected);
-    work->record.id = make_id("run");
+    work->record.id = ids[works.size()];
     work->record.submission = to_json(work->request);
     records.push_back(work->record);
     works.push_back(std::move(work));

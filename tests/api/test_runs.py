@@ -244,6 +244,10 @@ def test_one_program_is_judged_with_many_inputs(service):
     runs = [service.look(run["id"], wait=True) for run in batch.json["runs"]]
     verdicts = [run["outcome"]["verdict"] for run in runs]
     assert verdicts == ["pass", "pass", "wrong_answer", "runtime_error"]
+    shown = service.get(f"/v1/batches/{batch.json['id']}").json["runs"]
+    assert [run["id"] for run in shown] == [run["id"] for run in batch.json["runs"]]
+    asked = [service.get(f"/v1/runs/{run['id']}/request").json for run in shown]
+    assert [(each["stdin"], each["expected"]) for each in asked] == cases
     assert "7" in runs[2]["outcome"]["difference"] and runs[0]["outcome"]["difference"] is None
     for bad, field in [
         ({"program": request["program"]}, "inputs"),

@@ -88,6 +88,7 @@ export function make(host: HTMLElement, old: Surface, events: SurfaceEvents): Su
     renderLineHighlight: "line",
     fixedOverflowWidgets: true,
     links: false,
+    renderFinalNewline: "on",
     colorDecorators: false,
     defaultColorDecorators: "never",
     occurrencesHighlight: "off",

@@ -224,7 +224,16 @@ export async function run(page: Page): Promise<void> {
 // As text that was copied elsewhere: what is typed line by line the editor indents by itself.
 export async function paste(page: Page, text: string): Promise<void> {
   await page.evaluate((words) => navigator.clipboard.writeText(words), text);
+  const last = text.trimEnd().split("\n").at(-1)?.replace(/\s/g, "").slice(-16) ?? "";
   await page.keyboard.press("Control+v");
+  // It comes from another process, and what is pressed next must come after it.
+  await page.waitForFunction(
+    (words) =>
+      (document.querySelector(".monaco .view-lines")?.textContent ?? "")
+        .replace(/\s/g, "")
+        .includes(words),
+    last,
+  );
 }
 
 // The sentence once the run is over.
