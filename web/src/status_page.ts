@@ -118,17 +118,11 @@ export function page(sheet: HTMLElement): () => void {
       });
     const percentile = (share: number, phase: string) =>
       moments.map((moment, index) => {
-        const before = moments[Math.max(0, index - WINDOW)];
-        // The first look has everything since the start.
-        const seconds = quantile(
-          share,
-          buckets(
-            moment.samples,
-            index === 0 || before === undefined ? [] : before.samples,
-            "belljar_phase_seconds",
-            { phase },
-          ),
-        );
+        const before = moments[Math.max(0, index - WINDOW)]?.samples ?? [];
+        const of = (since: readonly Sample[]) =>
+          quantile(share, buckets(moment.samples, since, "belljar_phase_seconds", { phase }));
+        // Of the last minute; where nothing ran in it, of everything since the start.
+        const seconds = of(before) ?? of([]);
         return seconds === null ? null : seconds * 1000;
       });
     const perSecond = (value: number) => `${value.toFixed(value > 0 && value < 10 ? 1 : 0)}/s`;
