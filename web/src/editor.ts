@@ -134,6 +134,8 @@ export class Editor {
     const area = host.querySelector("textarea") as HTMLTextAreaElement;
     // What was typed before this script came.
     this.touched = area.value !== "";
+    // The browser gives it the focus by itself, but perhaps only after the editor has taken its place.
+    if (document.activeElement === document.body) area.focus();
     this.files = [{ path: "main.py", text: area.value }];
     this.surface = new Field(area, this.surfaceEvents());
   }
