@@ -90,6 +90,17 @@ bool names_loopback(std::string_view host) {
          (::inet_pton(AF_INET, name.c_str(), &four) == 1 && (ntohl(four.s_addr) >> 24) == 127);
 }
 
+// A page cannot set headers on a WebSocket; among the protocols that it offers may stand its key.
+std::string_view key_of_socket(const Request& request) {
+  constexpr std::string_view kKey = "bearer.";
+  const auto offered = request.header("sec-websocket-protocol");
+  if (!request.upgrade || !offered) return {};
+  for (const std::string_view word : comma_list(*offered)) {
+    if (word.starts_with(kKey)) return word.substr(kKey.size());
+  }
+  return {};
+}
+
 // A page of another site may make a browser send requests here, and loopback asks for no key.
 bool is_of_another_site(const Request& request, std::string_view origins) {
   const auto origin = request.header("origin");
@@ -109,11 +120,14 @@ std::span<const Service::Route> Service::routes() {
       Route{"GET", "/v1/runs/{id}", &Service::get_run, "runs"},
       Route{"POST", "/v1/runs/{id}/cancel", &Service::cancel_run, "runs"},
       Route{"GET", "/v1/runs/{id}/events", &Service::run_events, "runs"},
+      Route{"GET", "/v1/runs/{id}/request", &Service::run_request, "runs"},
       Route{"GET", "/v1/runs/{id}/artifacts", &Service::list_artifacts, "runs"},
       Route{"GET", "/v1/runs/{id}/artifacts/{path+}", &Service::get_artifact, "runs"},
       Route{"POST", "/v1/batches", &Service::create_batch, "runs"},
       Route{"GET", "/v1/batches/{id}", &Service::get_batch, "runs"},
       Route{"GET", "/v1/languages", &Service::languages, ""},
+      Route{"GET", "/v1/policies", &Service::policies, ""},
+      Route{"GET", "/v1/walls", &Service::walls, ""},
       Route{"GET", "/v1/system", &Service::system, ""},
       Route{"GET", "/healthz", &Service::health, ""},
       Route{"GET", "/readyz", &Service::ready, ""},
@@ -121,6 +135,14 @@ std::span<const Service::Route> Service::routes() {
       Route{"GET", "/openapi.yaml", &Service::contract, ""},
       Route{"GET", "/docs", &Service::page, ""},
       Route{"GET", "/docs/{file}", &Service::page, ""},
+      Route{"GET", "/", &Service::playground, ""},
+      Route{"GET", "/r/{id}", &Service::playground, ""},
+      Route{"GET", "/tests", &Service::playground, ""},
+      Route{"GET", "/tests/{id}", &Service::playground, ""},
+      Route{"GET", "/history", &Service::playground, ""},
+      Route{"GET", "/compare", &Service::playground, ""},
+      Route{"GET", "/status", &Service::playground, ""},
+      Route{"GET", "/web/{file}", &Service::playground, ""},
       Route{"POST", "/execute", &Service::secure_sandbox, "runs"},
       Route{"POST", "/run", &Service::safe_code_executor, "runs"},
       Route{"POST", "/pysandbox", &Service::pysandbox, "runs"},
@@ -156,6 +178,7 @@ Result<Caller> Service::identify(const Request& request) {
     }
     secret = header->substr(kBearer.size());
   }
+  if (secret.empty()) secret = key_of_socket(request);
   if (secret.empty()) {
     TRY_ASSIGN(const Endpoint endpoint, parse_endpoint(settings_.listen));
     const bool open = endpoint.loopback ? !settings_.require_key : settings_.open_to_all;

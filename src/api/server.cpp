@@ -367,6 +367,15 @@ struct Server::Implementation : std::enable_shared_from_this<Implementation> {
     const auto socket = std::make_shared<websocket::stream<Stream>>(std::move(stream));
     socket->set_option(websocket::stream_base::timeout::suggested(beast::role_type::server));
     socket->read_message_max(kMostMessage);
+    // A browser that offers protocols wants one of them back; keys stand among them, see
+    // routes.cpp.
+    const std::string offered(message[http::field::sec_websocket_protocol]);
+    const auto protocols = comma_list(offered);
+    if (std::ranges::find(protocols, "belljar") != protocols.end()) {
+      socket->set_option(websocket::stream_base::decorator([](websocket::response_type& response) {
+        response.set(http::field::sec_websocket_protocol, "belljar");
+      }));
+    }
     const auto [failed] = co_await socket->async_accept(message, kAwait);
     if (failed) co_return;
     asio::co_spawn(context, speak(socket, peer), asio::detached);

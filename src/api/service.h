@@ -106,6 +106,12 @@ class Service {
   void contract(const Context& context, const Reply& reply);
   void page(const Context& context, const Reply& reply);
 
+  // api/playground_handlers.cpp
+  void playground(const Context& context, const Reply& reply);
+  void policies(const Context& context, const Reply& reply);
+  void walls(const Context& context, const Reply& reply);
+  void run_request(const Context& context, const Reply& reply);
+
   // api/dialects/
   void secure_sandbox(const Context& context, const Reply& reply);
   void safe_code_executor(const Context& context, const Reply& reply);

@@ -246,6 +246,10 @@ def test_one_program_is_judged_with_many_inputs(service):
     runs = [service.look(run["id"], wait=True) for run in batch.json["runs"]]
     verdicts = [run["outcome"]["verdict"] for run in runs]
     assert verdicts == ["pass", "pass", "wrong_answer", "runtime_error"]
+    shown = service.get(f"/v1/batches/{batch.json['id']}").json["runs"]
+    assert [run["id"] for run in shown] == [run["id"] for run in batch.json["runs"]]
+    asked = [service.get(f"/v1/runs/{run['id']}/request").json for run in shown]
+    assert [tuple(base64.b64decode(each[name]["content"]).decode() for name in ("stdin", "expected")) for each in asked] == cases
     assert "7" in runs[2]["outcome"]["difference"] and runs[0]["outcome"]["difference"] is None
     for bad, field in [
         ({"program": request["program"]}, "inputs"),
@@ -688,7 +692,7 @@ def test_another_method_is_refused_with_those_allowed(service, method, path, all
     assert asked.status == 204 and set(asked.headers["Allow"].split(", ")) == {*allowed, "OPTIONS"}
 
 
-@pytest.mark.parametrize("path", ["/", "/v1", "/v1/runs/", "/v1/runs/none", "/v1/runs/none/events",
+@pytest.mark.parametrize("path", ["/nothing", "/web/nothing.js", "/r/", "/v1", "/v1/runs/", "/v1/runs/none", "/v1/runs/none/events",
                                   "/v1/runs/none/artifacts", "/v1/runs/none/artifacts/x",
                                   "/v1/RUNS", "/v2/runs", "//v1/runs", "/v1/runs/a/b/c"])  # fmt: skip
 def test_what_is_not_there(service, path):
