@@ -175,6 +175,8 @@ void CellRun::stillborn() {
     result_.cause = Cause::kSetup;
     result_.setup_error = ECHILD;
   }
+  // Should it be there all the same, this is its end; and it has nothing to say any more.
+  for (Fd* fd : {&report_, &control_, &park_, &listener_}) fd->reset();
   leave_since_ = sys::now();
   phase_ = Phase::kOver;
   schedule();

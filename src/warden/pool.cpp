@@ -207,7 +207,8 @@ std::vector<std::unique_ptr<CellRun>> Pool::drain() {
     }
   }
   classes_.clear();
-  nests_.clear();
+  // The zygotes stay until the server ends: a cell that was ordered is known, and can be ended,
+  // only when they have told of its birth.
   size_ = 0;
   return going;
 }

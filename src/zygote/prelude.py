@@ -44,20 +44,16 @@ def exit_code(code):
     if code is None:
         return 0
     if isinstance(code, int):
-        return code & 0xFF
-    if sys.stderr is not None:
-        sys.stderr.write(str(code) + "\n")
+        return code & 0xFF if -(1 << 63) <= code < 1 << 63 else 0xFF
+    try:
+        text = str(code) + "\n"
+    except BaseException:
+        text = "\n"
+    if getattr(sys, "stderr", None) is not None:
+        sys.stderr.write(text)
+    else:
+        os.write(2, text.encode(errors="backslashreplace"))
     return 1
-
-
-def leave():
-    """The first steps of an interpreter's end: threads are waited for, atexit(3)'s callbacks are called."""
-    threading = sys.modules.get("threading")
-    if threading is not None:
-        threading._shutdown()
-    atexit = sys.modules.get("atexit")
-    if atexit is not None:
-        atexit._run_exitfuncs()
 
 
 def clear(module):
@@ -127,6 +123,9 @@ def take(argv, env):
     random = sys.modules.get("numpy.random")
     if random is not None:
         random.seed()  # else every cell of this zygote would draw the same numbers
+    threading = sys.modules.get("threading")
+    if threading is not None:
+        threading.main_thread()._set_native_id()  # a fork leaves it as it was
     main = sys.modules["__main__"].__dict__
     main["__file__"] = script
     main["__cached__"] = None

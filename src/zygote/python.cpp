@@ -2,8 +2,11 @@
 
 #include <signal.h>
 #include <stdio.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
+#include <cstring>
+#include <utility>
 #include <vector>
 
 // The parts of the stable interface that are used (PEP 384), and PyRun_*, which stand beside it
@@ -12,6 +15,7 @@ extern "C" {
 using PyObject = _object;
 extern PyObject* PyExc_KeyboardInterrupt;
 extern PyObject* PyExc_SystemExit;
+extern PyObject _Py_NoneStruct;
 struct PyThreadState;
 PyThreadState* PyGILState_GetThisThreadState();
 void PyEval_RestoreThread(PyThreadState* state);
@@ -21,6 +25,7 @@ int PyDict_SetItemString(PyObject* dict, const char* key, PyObject* value);
 int PyDict_DelItemString(PyObject* dict, const char* key);
 PyObject* PyEval_GetBuiltins();
 PyObject* PyImport_AddModule(const char* name);
+PyObject* PyImport_GetModule(PyObject* name);
 PyObject* PyModule_GetDict(PyObject* module);
 PyObject* PyList_New(ssize_t size);
 int PyList_SetItem(PyObject* list, ssize_t at, PyObject* item);
@@ -32,6 +37,7 @@ PyObject* PySys_GetObject(const char* name);
 int PyObject_IsTrue(PyObject* object);
 void Py_DecRef(PyObject* object);
 void PyErr_Fetch(PyObject** type, PyObject** value, PyObject** traceback);
+void PyErr_Restore(PyObject* type, PyObject* value, PyObject* traceback);
 void PyErr_NormalizeException(PyObject** type, PyObject** value, PyObject** traceback);
 PyObject* PyObject_GetAttrString(PyObject* object, const char* name);
 long PyLong_AsLong(PyObject* number);
@@ -66,14 +72,30 @@ PyObject* list_of(const std::vector<std::string>& texts) {
   return list;
 }
 
-bool flush(const char* stream) {
+// What is being raised stays raised; flush_io() in Python/pythonrun.c.
+void flush_after_script() {
+  PyObject* type = nullptr;
+  PyObject* value = nullptr;
+  PyObject* traceback = nullptr;
+  PyErr_Fetch(&type, &value, &traceback);
+  for (const char* const stream : {"stderr", "stdout"}) {
+    PyObject* const file = PySys_GetObject(stream);
+    if (file != nullptr && PyObject_CallMethod(file, "flush", nullptr) == nullptr) PyErr_Clear();
+  }
+  PyErr_Restore(type, value, traceback);
+}
+
+// Only a failure of stdout is told; flush_std_files() in Python/pylifecycle.c.
+bool flush_at_end(const char* stream, bool tell) {
   PyObject* const file = PySys_GetObject(stream);
-  PyObject* const closed = file == nullptr ? nullptr : PyObject_GetAttrString(file, "closed");
-  const bool is_closed = closed == nullptr || PyObject_IsTrue(closed) != 0;
+  if (file == nullptr || file == &_Py_NoneStruct) return true;
+  PyObject* const closed = PyObject_GetAttrString(file, "closed");
+  const bool is_closed = closed != nullptr && PyObject_IsTrue(closed) == 1;
   PyErr_Clear();
   if (is_closed) return true;
   PyObject* const done = PyObject_CallMethod(file, "flush", nullptr);
-  if (done == nullptr) PyErr_WriteUnraisable(file);
+  if (done == nullptr && tell) PyErr_WriteUnraisable(file);
+  PyErr_Clear();
   return done != nullptr;
 }
 
@@ -105,13 +127,32 @@ int code_of_exit(PyObject* prelude) {
   return static_cast<int>(PyLong_AsLong(number));
 }
 
+// The first steps of an interpreter's end: threads are waited for, atexit(3)'s callbacks are
+// called. From here and not from the prelude, whose frame would be seen in tracebacks.
+void leave() {
+  for (const auto& [name, function] :
+       {std::pair{"threading", "_shutdown"}, {"atexit", "_run_exitfuncs"}}) {
+    PyObject* const text =
+        PyUnicode_DecodeFSDefaultAndSize(name, static_cast<ssize_t>(std::strlen(name)));
+    PyObject* const module = PyImport_GetModule(text);
+    Py_DecRef(text);
+    if (module != nullptr && PyObject_CallMethod(module, function, nullptr) == nullptr)
+      PyErr_WriteUnraisable(module);
+    PyErr_Clear();
+  }
+}
+
+bool flush_all_at_end() {
+  const bool out = flush_at_end("stdout", true);
+  return flush_at_end("stderr", false) && out;
+}
+
 // What `python3 script` does once the interpreter is up (Modules/main.c), and at its end: nothing
 // of ours is on its stack. Only the end is cut short, see finalize() in prelude.py.
 [[noreturn]] void run_script(PyObject* prelude, FILE* file, const char* path) {
   PyObject* const main = PyModule_GetDict(PyImport_AddModule("__main__"));
   PyObject* const value = PyRun_FileExFlags(file, path, kFileInput, main, main, 1, nullptr);
-  flush("stderr");
-  flush("stdout");
+  flush_after_script();
   bool interrupted = false;
   int code = value == nullptr ? 1 : 0;
   if (value != nullptr) {
@@ -125,11 +166,10 @@ int code_of_exit(PyObject* prelude) {
   for (const char* const name : {"__file__", "__cached__"}) {
     if (PyDict_DelItemString(main, name) != 0) PyErr_Clear();
   }
-  for (const char* const step : {"leave", "finalize"}) {
-    if (call(prelude, step) == nullptr) PyErr_Print();
-    const bool out = flush("stdout");
-    if (!flush("stderr") || !out) code = kFinalizeFailed;
-  }
+  leave();
+  if (!flush_all_at_end()) code = kFinalizeFailed;
+  if (call(prelude, "finalize") == nullptr) PyErr_Print();
+  if (!flush_all_at_end()) code = kFinalizeFailed;
   if (interrupted) end_by_interrupt(code);
   ::exit(code);
 }
@@ -199,6 +239,8 @@ void Python::run(const cell::CellSpec& spec, int report) {
   const std::string path = spec.argv[1];
   FILE* const file = ::fopen(path.c_str(), "rb");
   if (file == nullptr) return;
+  // As after an execution: else /proc/self/environ and the like would be root's.
+  ::prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
   ::close(report);
   run_script(prelude_, file, path.c_str());
 }
