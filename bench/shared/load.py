@@ -8,6 +8,8 @@ import statistics
 import threading
 import time
 
+from shared.figures import percentile
+
 PYTHON = "/usr/bin/python3"
 HELLO = 'print("Hello")'
 MS = 1e3
@@ -172,11 +174,6 @@ class Block:
         self.rate = len(self.times) / (time.perf_counter() - began)
         after = way.spent()
         self.cost = {name: (after[name] - before[name]) / count for name in after}
-
-
-def percentile(times, share):
-    ordered = sorted(times)
-    return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
 
 
 class Row:
