@@ -1,5 +1,5 @@
-// Without an argument: a program that does nothing, static so that no loader takes part.
-// With a number: starts itself so often and prints the nanoseconds from fork to the end of wait.
+// fork_exec N PROGRAM ARGUMENT...: starts the program N times, one after another, and prints for
+// each the nanoseconds from fork to the end of wait.
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/wait.h>
@@ -13,14 +13,13 @@ static long long now(void) {
 }
 
 int main(int argc, char** argv) {
-  if (argc < 2) return 0;
+  if (argc < 3) return 2;
   for (int left = atoi(argv[1]); left > 0; --left) {
-    char* const words[] = {argv[0], NULL};
     char* const none[] = {NULL};
     const long long start = now();
     const pid_t child = fork();
     if (child == 0) {
-      execve(argv[0], words, none);
+      execve(argv[2], argv + 2, none);
       _exit(127);
     }
     int status = -1;
