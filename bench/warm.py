@@ -169,7 +169,7 @@ def measure(ways, seconds, gap, shuffle):
     deadline = None
     while deadline is None or time.monotonic() < deadline:
         for way in shuffle.sample(ways, len(ways)):
-            if way.trouble is None and rounds % way.every == 0:
+            if way.trouble is None and (rounds < 0 or rounds % way.every == 0):
                 way.measure(gap)
         rounds += 1
         if rounds == 0:
@@ -231,6 +231,14 @@ def throughput_tables(rows, unit):
     yield markdown_table(("at once", "gateway", "warden", "zygote", "cells"), parts)
 
 
+def wait_for_cells(live, wanted):
+    """How many wait with Python in them when there are so many, or when a busy machine let no more be made."""
+    deadline = time.monotonic() + PATIENCE / 4
+    while (cells := len(parked_interpreters(live))) < wanted and time.monotonic() < deadline:
+        time.sleep(0.1)
+    return cells
+
+
 def cells_cost(folder, options):
     """MiB of the host's memory for one more cell that waits; None where no cell has Python in it."""
     costs = []
@@ -241,10 +249,7 @@ def cells_cost(folder, options):
             with LiveService(folder / f"memory-{number}-{pool}", *options, "--pool", pool) as live:
                 way = OverHttp("memory", live, {"language": "python", "source": HELLO})
                 way.wait_until("interpreter")
-                deadline = time.monotonic() + PATIENCE / 2
-                while len(parked_interpreters(live)) < pool and time.monotonic() < deadline:
-                    time.sleep(0.1)
-                cells = len(parked_interpreters(live))
+                cells = wait_for_cells(live, pool)
                 if cells == 0:
                     return None
                 held[pool] = (cells, held_by_host() - before)
@@ -281,7 +286,7 @@ def docker_way(spawner):
         with contextlib.ExitStack() as stack:
             # Only the way to the daemon may be missing: what fails inside is not to be hidden.
             daemon = stack.enter_context(docker())
-            daemon = stack.enter_context(daemon.with_image({}))
+            daemon = stack.enter_context(daemon.with_image({"etc/passwd": "/etc/passwd"}))
             client = daemon.command("run", "--rm", "--network", "none", daemon.image, "python3", "-c", HELLO)
             yield Spawned("docker run", client, spawner, every=10)
             return
@@ -404,6 +409,8 @@ class Bench:
     def aim_below(self, work, times, share, unit, limit, of):
         value = percentile(times, share)
         around = f"{ratio(percentile(times, 0.1), unit)}–{ratio(percentile(times, 0.9), unit)}"
+        if share > 0.9:
+            around = f"longest of {len(times)}: {ratio(max(times), unit)}"
         self.aims.append((work, f"≤ {limit:g} × {of}", ratio(value, unit), around, value <= limit * unit))
 
     def report_peers(self, unit):
@@ -479,19 +486,19 @@ class Bench:
             f"{rounds} rounds of blocks in shuffled order. Cells are made again while the block runs and after it; their "
             "CPU is counted. Gateway, warden and client share the processors with the runs.",
         )  # fmt: skip
-        best = max(AT_ONCE[1:], key=lambda count: self.rates["belljar", count].rate)
-        ours, bare = self.rates["belljar", best], self.rates["bare", best]
+        # Two or more at a time: the number at which it is worth least stands for all.
+        least = min(AT_ONCE[1:], key=lambda count: self.rates["belljar", count].rate / self.rates["bare", count].rate)
+        ours, bare = self.rates["belljar", least], self.rates["bare", least]
         self.aims.append(
-            (f"Python hello over HTTP, runs/s, {best} at once", "≥ 7 × bare, as many at once", ratio(ours.rate, bare.rate),
+            (f"Python hello over HTTP, runs/s, 2 or more at once (least: {least})", "≥ 7 × bare, as many at once", ratio(ours.rate, bare.rate),
              f"{ratio(ours.slowest, bare.rate)}–{ratio(ours.fastest, bare.rate)}", ours.rate >= 7 * bare.rate)
         )  # fmt: skip
         self.failed = sum(row.failed for row in self.rates.values())
 
     def waiting(self):
-        time.sleep(1)
-        cells = len(parked_interpreters(self.full))
+        cells = wait_for_cells(self.full, self.options.pool)
         sizes = per_cell(self.full)
-        seconds = 0.1 * self.options.seconds
+        seconds = 0.12 * self.options.seconds
         shares = measure_idle(self.full, seconds)
         total = sum(shares.values())
         self.report.add("### Memory of a cell that waits", f"{cells} cells with Python up wait; MiB of one:")
@@ -507,7 +514,7 @@ class Bench:
                               f"{min(costs):.2f}–{max(costs):.2f}", value <= 1.2))  # fmt: skip
         self.report.add(
             "### An idle service with a full pool",
-            f"Over {seconds:.0f} s, share of one core; the clock of a process counts in steps of 10 ms.",
+            f"{cells} of {self.options.pool} cells wait. Over {seconds:.0f} s, share of one core; the clock of a process counts in steps of 10 ms.",
             markdown_table((*shares, "all"), [[f"{100 * share:.2f} %" for share in (*shares.values(), total)]]),
         )
         self.aims.append(("idle service, pool full", "≤ 1 % of a core", f"{100 * total:.2f} %", "–", total <= 0.01))
@@ -550,12 +557,12 @@ def host_lines(belljar, scratch):
 
 def parse():
     parser = argparse.ArgumentParser(prog="./dev bench warm", description=__doc__.split("\n")[0])
-    parser.add_argument("--seconds", type=float, default=190, help="about how long all of it measures")
+    parser.add_argument("--seconds", type=float, default=170, help="about how long all of it measures")
     parser.add_argument("--gap", type=float, default=20, help="milliseconds of quiet before a run")
     parser.add_argument("--pool", type=int, default=16, help="cells that wait, where the pool is full")
     parser.add_argument("--sync", choices=("full", "normal"), default="full", help="of the ledger")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--out", type=pathlib.Path, help="folder for warm.md and warm.svg")
+    parser.add_argument("--out", type=pathlib.Path, help="existing or new folder for warm.md and warm.svg")
     parser.add_argument("--write", type=pathlib.Path, help="page whose marked section gets the tables")
     return parser.parse_args()
 

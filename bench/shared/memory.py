@@ -9,7 +9,7 @@ import time
 from shared.load import is_init
 
 # What a page or a kernel object is counted under when nobody could give it back: no file cache.
-HELD = ("AnonPages", "Shmem", "Slab", "PageTables", "KernelStack", "Percpu")
+HELD = ("AnonPages", "Shmem", "SUnreclaim", "PageTables", "KernelStack", "Percpu")
 MIB = float(1 << 20)
 
 
