@@ -2,6 +2,8 @@
 
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <sys/prctl.h>
 #include <sys/prctl.h>
 #include <unistd.h>
 
@@ -213,6 +215,8 @@ void Python::after_fork() {
 }
 
 void Python::wake() {
+  // An execution would have made the program's /proc/self its own again (proc(5)).
+  ::prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
   PyOS_AfterFork_Child();
 }
 

@@ -43,9 +43,12 @@ class Docker:
             self._client += ["--host", address]
         self.image = f"belljar-test:{os.getpid()}"
 
+    def command(self, *words):
+        return [*self._client, *words]
+
     def call(self, *words, timeout=60):
         return subprocess.run(
-            [*self._client, *words], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=timeout
+            self.command(*words), stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=timeout
         )
 
     def answers(self):
