@@ -22,6 +22,7 @@
 #include "api/caller.h"
 #include "api/problem.h"
 #include "api/request_parser.h"
+#include "base/text.h"
 
 namespace belljar::api {
 namespace {

@@ -4,7 +4,6 @@
 #include "api/pages.h"
 #include "api/problem.h"
 #include "api/service.h"
-#include "generated/contract.inc"
 #include "model/builtin_policies.h"
 #include "model/json_text.h"
 #include "runtime/toolchain.h"
@@ -12,6 +11,20 @@
 namespace belljar::api {
 
 namespace json = boost::json;
+
+namespace {
+
+// #embed is of C23 and C++26; this compiler has it in C++23 as an extension.
+#pragma clang diagnostic push
+#pragma clang diagnostic ignored "-Wc23-extensions"
+// clang-format off: it would put spaces into the name
+constexpr char kContract[] = {
+#embed <openapi.yaml>
+};
+// clang-format on
+#pragma clang diagnostic pop
+
+}  // namespace
 
 void Service::languages(const Context& /*context*/, const Reply& reply) {
   json::array list;
@@ -79,7 +92,7 @@ void Service::metrics_page(const Context& /*context*/, const Reply& reply) {
 }
 
 void Service::contract(const Context& /*context*/, const Reply& reply) {
-  reply({.type = "application/yaml", .body = std::string(kContract)});
+  reply({.type = "application/yaml", .body = std::string(kContract, sizeof kContract)});
 }
 
 void Service::page(const Context& context, const Reply& reply) {
