@@ -183,9 +183,13 @@ export class Editor {
   }
 
   replace(files: ProgramFile[], active = 0): void {
-    for (const file of this.files) this.surface.forget(file.path);
+    const old = this.files;
     this.files = files;
     this.open(Math.min(active, files.length - 1));
+    // Only now: an editor whose file is taken away loses the focus.
+    for (const { path } of old) {
+      if (!files.some((file) => file.path === path)) this.surface.forget(path);
+    }
   }
 
   open(index: number): void {
@@ -218,16 +222,16 @@ export class Editor {
   rename(index: number, path: string): void {
     const file = this.files[index];
     if (file === undefined || path === "" || this.files.some((each) => each.path === path)) return;
-    this.surface.forget(file.path);
+    const old = file.path;
     file.path = path;
     this.open(this.active);
+    this.surface.forget(old);
     this.events.changed();
   }
 
   remove(index: number): void {
     const file = this.files[index];
     if (this.files.length === 1 || file === undefined) return;
-    this.surface.forget(file.path);
     this.files.splice(index, 1);
     this.open(
       Math.max(
@@ -235,6 +239,7 @@ export class Editor {
         this.active > index ? this.active - 1 : Math.min(this.active, this.files.length - 1),
       ),
     );
+    this.surface.forget(file.path);
     this.events.changed();
   }
 

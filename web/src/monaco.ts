@@ -96,12 +96,16 @@ export function make(host: HTMLElement, old: Surface, events: SurfaceEvents): Su
     theme: "belljar-light",
   });
 
+  let showing = false;
   // One path may be opened anew with another content: its model stays, so that undoing works.
   const modelOf = (path: string, text: string, language: string) => {
     let model = models.get(path);
     if (model === undefined) {
       model = monaco.editor.createModel(text, language);
-      model.onDidChangeContent(() => events.changed());
+      // What is typed, not what is shown: that may be of a file that is not in the editor yet.
+      model.onDidChangeContent(() => {
+        if (!showing) events.changed();
+      });
       models.set(path, model);
       return model;
     }
@@ -120,7 +124,11 @@ export function make(host: HTMLElement, old: Surface, events: SurfaceEvents): Su
 
   const surface: Surface = {
     text: () => editor.getModel()?.getValue() ?? "",
-    show: (path, text, language) => editor.setModel(modelOf(path, text, language)),
+    show: (path, text, language) => {
+      showing = true;
+      editor.setModel(modelOf(path, text, language));
+      showing = false;
+    },
     selection: () => {
       const model = editor.getModel();
       const chosen = editor.getSelection();
