@@ -17,4 +17,8 @@ struct Caller {
   [[nodiscard]] bool may(std::string_view scope) const;
 };
 
+// An address as callers are told apart by it: IPv6 by its /64, where one host has as many addresses
+// as it likes; IPv4 also where it is written as IPv6. Other text stays as it is.
+std::string address_of(const std::string& text);
+
 }  // namespace belljar::api

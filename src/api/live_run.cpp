@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <boost/json.hpp>
+#include <utility>
 
 #include "base/sys.h"
 #include "base/text.h"
@@ -33,7 +34,7 @@ void LiveRun::add_locked(std::string_view name, std::string bytes, bool is_outpu
     return;
   }
   bytes_ += sizeof(Stored) + bytes.size();
-  events_.push_back({.name = std::string(name), .bytes = std::move(bytes), .is_output = is_output});
+  events_.push_back({.name = name, .bytes = std::move(bytes), .is_output = is_output});
 }
 
 void LiveRun::wake(std::vector<std::function<void()>>& sleepers) {
@@ -70,7 +71,9 @@ void LiveRun::add_output(engine::OutputStream stream, std::string_view bytes) {
   wake(sleepers);
 }
 
-void LiveRun::end(std::string run_json, std::optional<Error> error) {
+void LiveRun::end(std::string run_json,
+                  std::optional<Error> error,
+                  std::shared_ptr<const Outcome> outcome) {
   std::vector<std::function<void()>> more;
   std::vector<std::function<void()>> ended;
   {
@@ -78,10 +81,13 @@ void LiveRun::end(std::string run_json, std::optional<Error> error) {
     if (over_) return;
     flush_output(engine::OutputStream::kOut, held_out_, true);
     flush_output(engine::OutputStream::kErr, held_err_, true);
-    add_locked("outcome", run_json, false);
+    add_locked("outcome", {}, false);
     over_ = true;
     run_json_ = std::move(run_json);
+    bytes_ += run_json_.size();
     error_ = std::move(error);
+    outcome_ = std::move(outcome);
+    events_.shrink_to_fit();
     // Nobody reads it any more; this object stays for late clients, and its descriptor must not.
     control_.reset();
     held_control_.clear();
@@ -97,9 +103,12 @@ std::vector<RunEvent> LiveRun::events_after(std::uint64_t after) {
   std::vector<RunEvent> events;
   for (std::uint64_t at = after; at < events_.size(); ++at) {
     const Stored& stored = events_[at];
+    const bool is_outcome = over_ && at + 1 == events_.size();
     events.push_back({.number = at + 1,
-                      .name = stored.name,
-                      .data = stored.is_output ? output_json(stored.bytes) : stored.bytes});
+                      .name = std::string(stored.name),
+                      .data = is_outcome         ? run_json_
+                              : stored.is_output ? output_json(stored.bytes)
+                                                 : stored.bytes});
   }
   taken_ = std::max<std::uint64_t>(taken_, events_.size());
   return events;
@@ -118,6 +127,11 @@ std::string LiveRun::run_json() const {
 std::optional<Error> LiveRun::error() const {
   const std::lock_guard lock(mutex_);
   return error_;
+}
+
+std::shared_ptr<const Outcome> LiveRun::take_outcome() {
+  const std::lock_guard lock(mutex_);
+  return std::exchange(outcome_, nullptr);
 }
 
 std::size_t LiveRun::bytes() const {

@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <string>
@@ -30,18 +31,23 @@ class LiveRun {
   [[nodiscard]] const std::string& id() const { return id_; }
   [[nodiscard]] const std::string& caller() const { return caller_; }
 
+  // `name` is kept as it is: a literal.
   void add(std::string_view name, std::string data);
   // Bytes of the program: text as far as it is valid UTF-8 in whole characters, else base64.
   void add_output(engine::OutputStream stream, std::string_view bytes);
   // The last event; whoever waits is woken. `error` is what Belljar could not do, if that is how it
-  // ended.
-  void end(std::string run_json, std::optional<Error> error);
+  // ended. `outcome`: for whoever wants the value and not its JSON.
+  void end(std::string run_json,
+           std::optional<Error> error,
+           std::shared_ptr<const Outcome> outcome = nullptr);
 
   // Events after number `after`; more come as long as is_over() is false.
   [[nodiscard]] std::vector<RunEvent> events_after(std::uint64_t after);
   [[nodiscard]] bool is_over() const;
   [[nodiscard]] std::string run_json() const;  // when over
   [[nodiscard]] std::optional<Error> error() const;
+  // The one that end() was given; gone afterwards, so that it is not kept beside its JSON.
+  std::shared_ptr<const Outcome> take_outcome();
   [[nodiscard]] std::size_t bytes() const;
   // Called once: when there is more than the first `after` events, or at once if there is already
   // or the run is over.
@@ -60,8 +66,8 @@ class LiveRun {
  private:
   // Output is kept as it was written, and becomes JSON when somebody takes it.
   struct Stored {
-    std::string name;
-    std::string bytes;
+    std::string_view name;  // a literal
+    std::string bytes;      // empty for the outcome, which stands in run_json_
     bool is_output = false;
   };
   void flush_output(engine::OutputStream stream, std::string& held, bool all);
@@ -80,6 +86,7 @@ class LiveRun {
   bool cancelled_ = false;
   std::string run_json_;
   std::optional<Error> error_;
+  std::shared_ptr<const Outcome> outcome_;
   std::vector<std::function<void()>> on_more_, on_end_;
   Fd control_;
   std::vector<engine::InputControl> held_control_;

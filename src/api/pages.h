@@ -1,4 +1,5 @@
-// Pages: the files of /docs, which are part of the program; nothing of them comes from elsewhere.
+// Pages: the files of /docs and of the playground, which are part of the program; nothing of them
+// comes from elsewhere.
 #pragma once
 
 #include <span>
@@ -13,5 +14,14 @@ struct PageFile {
 };
 
 std::span<const PageFile> documentation_files();
+
+struct PlaygroundFile {
+  std::string_view name;
+  std::string_view type;
+  std::string_view content;
+  std::string_view gzip;  // the same, packed; empty where that gains nothing
+};
+
+std::span<const PlaygroundFile> playground_files();
 
 }  // namespace belljar::api

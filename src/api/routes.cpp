@@ -54,21 +54,6 @@ bool listed(std::string_view list, std::string_view value) {
   return std::ranges::find(words, value) != words.end();
 }
 
-// An IPv6 address by its /64: one host has as many addresses there as it likes.
-std::string address_of(const std::string& text) {
-  in6_addr six{};
-  if (::inet_pton(AF_INET6, text.c_str(), &six) != 1) return text;
-  if (IN6_IS_ADDR_V4MAPPED(&six)) {
-    std::array<char, INET_ADDRSTRLEN> four{};
-    ::inet_ntop(AF_INET, &six.s6_addr[12], four.data(), four.size());
-    return four.data();
-  }
-  std::fill(std::begin(six.s6_addr) + 8, std::end(six.s6_addr), 0);
-  std::array<char, INET6_ADDRSTRLEN> network{};
-  ::inet_ntop(AF_INET6, &six, network.data(), network.size());
-  return std::string(network.data()) + "/64";
-}
-
 // The nearest address in X-Forwarded-For that is none of our proxies.
 std::string client_address(const Request& request, std::string_view proxies) {
   std::string address = request.peer;
@@ -105,6 +90,17 @@ bool names_loopback(std::string_view host) {
          (::inet_pton(AF_INET, name.c_str(), &four) == 1 && (ntohl(four.s_addr) >> 24) == 127);
 }
 
+// A page cannot set headers on a WebSocket; among the protocols that it offers may stand its key.
+std::string_view key_of_socket(const Request& request) {
+  constexpr std::string_view kKey = "bearer.";
+  const auto offered = request.header("sec-websocket-protocol");
+  if (!request.upgrade || !offered) return {};
+  for (const std::string_view word : comma_list(*offered)) {
+    if (word.starts_with(kKey)) return word.substr(kKey.size());
+  }
+  return {};
+}
+
 // A page of another site may make a browser send requests here, and loopback asks for no key.
 bool is_of_another_site(const Request& request, std::string_view origins) {
   const auto origin = request.header("origin");
@@ -124,11 +120,14 @@ std::span<const Service::Route> Service::routes() {
       Route{"GET", "/v1/runs/{id}", &Service::get_run, "runs"},
       Route{"POST", "/v1/runs/{id}/cancel", &Service::cancel_run, "runs"},
       Route{"GET", "/v1/runs/{id}/events", &Service::run_events, "runs"},
+      Route{"GET", "/v1/runs/{id}/request", &Service::run_request, "runs"},
       Route{"GET", "/v1/runs/{id}/artifacts", &Service::list_artifacts, "runs"},
       Route{"GET", "/v1/runs/{id}/artifacts/{path+}", &Service::get_artifact, "runs"},
       Route{"POST", "/v1/batches", &Service::create_batch, "runs"},
       Route{"GET", "/v1/batches/{id}", &Service::get_batch, "runs"},
       Route{"GET", "/v1/languages", &Service::languages, ""},
+      Route{"GET", "/v1/policies", &Service::policies, ""},
+      Route{"GET", "/v1/walls", &Service::walls, ""},
       Route{"GET", "/v1/system", &Service::system, ""},
       Route{"GET", "/healthz", &Service::health, ""},
       Route{"GET", "/readyz", &Service::ready, ""},
@@ -136,6 +135,14 @@ std::span<const Service::Route> Service::routes() {
       Route{"GET", "/openapi.yaml", &Service::contract, ""},
       Route{"GET", "/docs", &Service::page, ""},
       Route{"GET", "/docs/{file}", &Service::page, ""},
+      Route{"GET", "/", &Service::playground, ""},
+      Route{"GET", "/r/{id}", &Service::playground, ""},
+      Route{"GET", "/tests", &Service::playground, ""},
+      Route{"GET", "/tests/{id}", &Service::playground, ""},
+      Route{"GET", "/history", &Service::playground, ""},
+      Route{"GET", "/compare", &Service::playground, ""},
+      Route{"GET", "/status", &Service::playground, ""},
+      Route{"GET", "/web/{file}", &Service::playground, ""},
       Route{"POST", "/execute", &Service::secure_sandbox, "runs"},
       Route{"POST", "/run", &Service::safe_code_executor, "runs"},
       Route{"POST", "/pysandbox", &Service::pysandbox, "runs"},
@@ -171,6 +178,7 @@ Result<Caller> Service::identify(const Request& request) {
     }
     secret = header->substr(kBearer.size());
   }
+  if (secret.empty()) secret = key_of_socket(request);
   if (secret.empty()) {
     TRY_ASSIGN(const Endpoint endpoint, parse_endpoint(settings_.listen));
     const bool open = endpoint.loopback ? !settings_.require_key : settings_.open_to_all;
@@ -193,11 +201,15 @@ bool Service::knows_host(const Request& request) const {
   return names_loopback(*host) || listed(settings_.hosts, without_port(*host));
 }
 
-bool Service::admit(const Caller& caller, const Reply& reply) {
-  std::size_t limit = settings_.rate;
+std::size_t Service::rate_of(const Caller& caller) const {
   if (caller.key && caller.key->limits.requests_per_minute > 0) {
-    limit = static_cast<std::size_t>(caller.key->limits.requests_per_minute);
+    return static_cast<std::size_t>(caller.key->limits.requests_per_minute);
   }
+  return settings_.rate;
+}
+
+bool Service::admit(const Caller& caller, const Reply& reply) {
+  const std::size_t limit = rate_of(caller);
   Nanoseconds wait{};
   {
     const std::lock_guard lock(mutex_);
@@ -206,6 +218,34 @@ bool Service::admit(const Caller& caller, const Reply& reply) {
   if (wait == Nanoseconds{}) return true;
   metrics_.count("belljar_refusals_total", "reason=\"rate\"");
   reply(retry_later(429, "more than " + std::to_string(limit) + " requests a minute", wait));
+  return false;
+}
+
+// Each run of a batch costs what it would cost by itself: who is held to ten requests a minute is
+// not given a thousand runs by asking for them at once.
+bool Service::admit_batch(const Caller& caller,
+                          std::string_view field,
+                          std::size_t count,
+                          const Reply& reply) {
+  const std::size_t limit = rate_of(caller);
+  if (limit == 0) return true;
+  if (count > limit) {
+    reply(problem(400, "The request is not valid",
+                  std::string(field) + ": must be at most " + std::to_string(limit) +
+                      ", the requests a minute that you may make; each run counts as one"));
+    return false;
+  }
+  Nanoseconds wait{};
+  {
+    const std::lock_guard lock(mutex_);
+    wait = rate_.take(caller.id, limit, sys::now(), count - 1);
+  }
+  if (wait == Nanoseconds{}) return true;
+  metrics_.count("belljar_refusals_total", "reason=\"rate\"");
+  reply(retry_later(429,
+                    "each run of a batch counts as a request: with these " + std::to_string(count) +
+                        " it were more than " + std::to_string(limit) + " a minute",
+                    wait));
   return false;
 }
 

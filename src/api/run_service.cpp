@@ -21,8 +21,11 @@ namespace {
 namespace json = boost::json;
 
 // What streams that come late may still see of runs that are over.
-constexpr std::size_t kMostEnded = 1000;
-constexpr std::size_t kMostEndedBytes = 64 * kMiB;
+constexpr std::size_t kMostEnded = 500;
+constexpr std::size_t kMostEndedBytes = 16 * kMiB;
+// After this a run that is to be recorded with its end is recorded without it, so that a list shows
+// it and a crash does not lose it.
+constexpr Nanoseconds kLate = std::chrono::milliseconds(100);
 
 json::value time_or_null(std::int64_t unix_milliseconds) {
   if (unix_milliseconds == 0) return nullptr;
@@ -131,15 +134,15 @@ std::string findings_json(const screen::Verdict& verdict) {
 
 // Members of the outcome's object.
 std::string judgement(const RunRequest& request, const Outcome& outcome) {
-  std::string verdict(to_string(outcome.status));
-  json::value difference;
+  std::optional<engine::OutputDifference> found;
   if (outcome.status == RunStatus::kOk) {
-    const auto found = engine::first_difference(*request.expected, outcome.stages.back().out.data,
-                                                request.compare);
-    verdict = found ? "wrong_answer" : "pass";
-    if (found) difference = repair_utf8(engine::to_string(*found));
+    found = engine::first_difference(*request.expected, outcome.stages.back().out.data,
+                                     request.compare);
   }
-  return ",\"verdict\":" + json_text(json::value(verdict)) +
+  json::value difference;
+  if (found) difference = repair_utf8(engine::to_string(*found));
+  return ",\"verdict\":" +
+         json_text(json::value(engine::verdict_name(outcome.status, found.has_value()))) +
          ",\"difference\":" + json_text(difference);
 }
 
@@ -154,6 +157,14 @@ void make_plain(Outcome& outcome) {
 // Somebody else's run is not told apart from none.
 std::unexpected<Error> no_such_run() {
   return fail(Code::kNotFound, "there is no run of this id");
+}
+
+std::unexpected<Error> used_otherwise() {
+  return fail(Code::kDenied, "idempotency_key: it was used for another request before");
+}
+
+std::unexpected<Error> forgotten() {
+  return fail(Code::kDenied, "idempotency_key: runs of that batch are kept no more");
 }
 
 bool is_of(const Caller& caller, const std::string& owner) {
@@ -214,7 +225,8 @@ RunService::RunService(const Settings& settings,
       store_(store),
       dispatcher_(dispatcher),
       metrics_(metrics),
-      reuse_(std::move(reuse)) {}
+      reuse_(std::move(reuse)),
+      late_recorder_([this](const std::stop_token& stop) { record_late_ones(stop); }) {}
 
 Result<const Policy*> RunService::policy(const std::string& name) const {
   const std::string& wanted = name.empty() ? settings_.policy : name;
@@ -268,6 +280,7 @@ Result<RunService::Checked> RunService::check(const Caller& caller,
   work.findings = findings_json(checked.verdict);
   work.request = std::move(request);
   work.input = options.input;
+  work.keep_outcome = options.keep_outcome;
 
   ledger::Run& record = work.record;
   record.id = make_id("run");
@@ -283,10 +296,6 @@ Result<RunService::Checked> RunService::check(const Caller& caller,
 Result<ledger::Accepted> RunService::record(const Caller& caller,
                                             std::span<const ledger::Run> runs,
                                             const std::string& idempotency_key) {
-  // Looked at before anything is written: a flood of refusals must not become a flood of writes.
-  if (dispatcher_.state().waiting >= settings_.queue) {
-    return fail(Code::kExhausted, "the queue is full");
-  }
   std::vector<ledger::Quota> quotas;
   if (caller.key) {
     quotas.push_back({.subject = caller.key->id, .per_day = caller.key->limits.runs_per_day});
@@ -294,15 +303,18 @@ Result<ledger::Accepted> RunService::record(const Caller& caller,
   auto accepted = store_.accept(runs, idempotency_key, quotas);
   if (!accepted) {
     // A ledger that cannot be written takes nothing on: the client may come again.
+    ledger_failed_ = true;
     Error error = std::move(accepted).error();
     if (error.code == Code::kExhausted) error.code = Code::kUnavailable;
     return std::unexpected(std::move(error));
   }
+  ledger_failed_ = false;
   if (accepted->answer == ledger::Accepted::Answer::kConflict) {
-    return fail(Code::kDenied, "idempotency_key: it was used for another request before");
+    return used_otherwise();
   }
   if (accepted->answer == ledger::Accepted::Answer::kOverQuota) {
-    return fail(Code::kExhausted, "the runs of this day are used up");
+    return fail(Code::kExhausted, runs.size() == 1 ? "the runs of this day are used up"
+                                                   : "not so many runs of this day are left");
   }
   return accepted;
 }
@@ -315,29 +327,39 @@ void RunService::begin(Work& work) {
   live_[work.record.id] = work.live;
 }
 
+void RunService::forget(const std::string& id) {
+  const std::lock_guard lock(mutex_);
+  live_.erase(id);
+}
+
 Result<Submitted> RunService::submit(const Caller& caller,
                                      RunRequest request,
                                      SubmitOptions options) {
   TRY_ASSIGN(const Checked checked, check(caller, std::move(request), options));
   const std::shared_ptr<Work> work = checked.work;
+  engine::Job job = job_for(caller, checked.plan, options);
+  // Looked at before anything is written: a flood of refusals must not become a flood of writes.
+  if (!checked.verdict.refused) TRY(dispatcher_.check(job));
   // Before the ledger has it: a replay that comes at once must find a run to wait for.
   begin(*work);
-  const auto accepted = record(caller, {&work->record, 1}, options.idempotency_key);
-  if (!accepted || accepted->answer == ledger::Accepted::Answer::kReplayed) {
-    {
-      const std::lock_guard lock(mutex_);
-      live_.erase(work->record.id);
+  if (may_record_later(caller, *work, options)) {
+    record_later(work);
+  } else {
+    const auto accepted = record(caller, {&work->record, 1}, options.idempotency_key);
+    if (!accepted || accepted->answer == ledger::Accepted::Answer::kReplayed) {
+      forget(work->record.id);
+      if (!accepted) return std::unexpected(accepted.error());
+      TRY_ASSIGN(const ledger::Run first, store_.find(accepted->id));
+      if (!first.batch.empty()) return used_otherwise();
+      const auto known = live(caller, accepted->id);
+      return Submitted{.live = known ? *known : nullptr, .id = accepted->id, .replayed = true};
     }
-    if (!accepted) return std::unexpected(accepted.error());
-    const auto known = live(caller, accepted->id);
-    return Submitted{.live = known ? *known : nullptr, .id = accepted->id, .replayed = true};
   }
   const Submitted submitted{.live = work->live, .id = work->record.id};
   if (checked.verdict.refused) {
     reject(*work, checked.verdict);
     return submitted;
   }
-  engine::Job job = job_for(caller, checked.plan, options);
   job.run = [this, work](engine::WardenAccess& access) { run(*work, access); };
   job.give_up = [this, work](const Error& error) { give_up(*work, error); };
   if (const Status queued = dispatcher_.submit(std::move(job)); !queued) {
@@ -347,34 +369,173 @@ Result<Submitted> RunService::submit(const Caller& caller,
   return submitted;
 }
 
-Result<std::vector<Submitted>> RunService::submit_all(const Caller& caller,
-                                                      const RunRequest& program,
-                                                      std::vector<BatchInput> inputs,
-                                                      const SubmitOptions& options) {
-  TRY_ASSIGN(const Checked first, check(caller, program, options));
-  std::vector<std::shared_ptr<Work>> works;
+// ---- Recorded with the end -------------------------------------------------------------------
+
+// Where the answer at the end is the first word about a run, a record before it would promise
+// something to nobody. A key promises that a repetition finds the run, a webhook that somebody is
+// told, a quota is counted by the ledger.
+bool RunService::may_record_later(const Caller& caller,
+                                  const Work& work,
+                                  const SubmitOptions& options) const {
+  return options.answered_at_end && options.idempotency_key.empty() &&
+         work.record.webhook.empty() && (!caller.key || caller.key->limits.runs_per_day == 0) &&
+         !ledger_failed_;
+}
+
+void RunService::record_later(const std::shared_ptr<Work>& work) {
+  work->recording = std::make_shared<Recording>();
+  bool first = false;
+  {
+    const std::lock_guard lock(late_mutex_);
+    first = late_.empty();
+    late_.emplace_back(sys::now(), work);
+  }
+  if (first) late_changed_.notify_one();
+}
+
+void RunService::record_late_ones(const std::stop_token& stop) {
+  std::unique_lock lock(late_mutex_);
+  while (late_changed_.wait(lock, stop, [this] { return !late_.empty(); }) &&
+         !stop.stop_requested()) {
+    // Looked at in intervals, not one by one: most are over by then.
+    late_changed_.wait_for(lock, stop, kLate, [] { return false; });
+    std::vector<std::shared_ptr<Work>> works;
+    while (!late_.empty() && late_.front().first + kLate <= sys::now()) {
+      if (auto work = late_.front().second.lock()) works.push_back(std::move(work));
+      late_.pop_front();
+    }
+    lock.unlock();
+    std::erase_if(works, [this](const auto& each) { return record_now(*each).has_value(); });
+    lock.lock();
+    // A ledger that cannot be written is asked again.
+    for (auto& each : works) late_.emplace_back(sys::now(), std::move(each));
+  }
+}
+
+Status RunService::record_now(Work& work) {
+  const std::lock_guard lock(work.recording->mutex);
+  if (work.recording->done) return {};
+  TRY_ASSIGN(const ledger::Accepted accepted, store_.accept(work.record));
+  work.recording->done = true;
+  if (work.record.started_ms != 0) TRY(store_.started(accepted.id, work.record.started_ms));
+  return {};
+}
+
+// ---- Batches ---------------------------------------------------------------------------------
+
+Result<ledger::Accepted> RunService::record_all(const Caller& caller,
+                                                std::span<const std::shared_ptr<Work>> works,
+                                                const std::string& idempotency_key) {
+  // Records of one moment are listed by their ids: so the order of the request is kept.
+  std::vector<std::string> ids;
+  for (std::size_t i = 0; i < works.size(); ++i) ids.push_back(make_id("run"));
+  std::ranges::sort(ids);
   std::vector<ledger::Run> records;
+  for (std::size_t i = 0; i < works.size(); ++i) {
+    works[i]->record.id = ids[i];
+    works[i]->record.created_ms = works.front()->record.created_ms;
+    begin(*works[i]);
+    records.push_back(works[i]->record);
+  }
+  auto accepted = record(caller, records, idempotency_key);
+  if (!accepted || accepted->answer == ledger::Accepted::Answer::kReplayed) {
+    for (const std::string& each : ids) forget(each);
+  }
+  return accepted;
+}
+
+// `batch` has the entries that the same request came to now; the ledger has the ids.
+Result<RunService::Batch> RunService::replay(const Caller& caller,
+                                             const std::string& first,
+                                             Batch batch) {
+  TRY_ASSIGN(const ledger::Run run, store_.find(first));
+  if (run.batch.empty()) return used_otherwise();
+  const ledger::Filter filter{.caller = caller.id, .batch = run.batch};
+  TRY_ASSIGN(ledger::Page page, store_.list(filter, "", ledger::kMaxPage));
+  batch.id = run.batch;
+  batch.replayed = true;
+  for (Batch::Entry& each : batch.runs) {
+    if (!each.refusal.empty()) continue;
+    if (page.runs.empty()) return forgotten();
+    each.id = std::move(page.runs.back().id);  // newest first
+    page.runs.pop_back();
+  }
+  if (!page.runs.empty()) return forgotten();
+  return batch;
+}
+
+Result<RunService::Batch> RunService::submit_programs(const Caller& caller,
+                                                      std::vector<RunRequest> programs,
+                                                      SubmitOptions options) {
+  Batch batch{.id = make_id("batch"), .runs = {}};
+  options.batch = batch.id;
+  std::vector<Checked> taken;
+  for (RunRequest& each : programs) {
+    auto checked = check(caller, std::move(each), options);
+    Status good = checked ? Status() : Status(std::unexpected(checked.error()));
+    if (good) {
+      good = dispatcher_.check(job_for(caller, checked->plan, options));
+      // Whether there is room is asked for all of them together.
+      if (!good && good.error().code != Code::kInvalid) good = {};
+    }
+    batch.runs.push_back({.id = {}, .refusal = good ? "" : good.error().message});
+    if (good) taken.push_back(*std::move(checked));
+  }
+  if (taken.empty()) return batch;
+  TRY(dispatcher_.check(job_for(caller, taken.front().plan, options), taken.size()));
+  std::vector<std::shared_ptr<Work>> works;
+  for (const Checked& each : taken) works.push_back(each.work);
+  TRY_ASSIGN(const ledger::Accepted accepted, record_all(caller, works, options.idempotency_key));
+  if (accepted.answer == ledger::Accepted::Answer::kReplayed) {
+    return replay(caller, accepted.id, std::move(batch));
+  }
+  auto next = taken.begin();
+  for (Batch::Entry& each : batch.runs) {
+    if (!each.refusal.empty()) continue;
+    const std::shared_ptr<Work> work = next->work;
+    each.id = work->record.id;
+    if (next->verdict.refused) {
+      reject(*work, next->verdict);
+    } else {
+      engine::Job job = job_for(caller, next->plan, options);
+      job.run = [this, work](engine::WardenAccess& access) { run(*work, access); };
+      job.give_up = [this, work](const Error& error) { give_up(*work, error); };
+      // There was room a moment ago; where somebody else took it, this run is lost, and says so.
+      const Status queued = dispatcher_.submit(std::move(job));
+      if (!queued) fail_run(*work, queued.error());
+    }
+    ++next;
+  }
+  return batch;
+}
+
+Result<RunService::Batch> RunService::submit_inputs(const Caller& caller,
+                                                    const RunRequest& program,
+                                                    std::vector<BatchInput> inputs,
+                                                    SubmitOptions options) {
+  Batch batch{.id = make_id("batch"), .runs = {}};
+  options.batch = batch.id;
+  TRY_ASSIGN(const Checked first, check(caller, program, options));
+  engine::Job job = job_for(caller, first.plan, options);
+  if (!first.verdict.refused) TRY(dispatcher_.check(job));
+  std::vector<std::shared_ptr<Work>> works;
   for (BatchInput& each : inputs) {
     auto work = std::make_shared<Work>(*first.work);
     work->request.input = std::move(each.input);
     work->request.expected = std::move(each.expected);
-    work->record.id = make_id("run");
     work->record.submission = to_json(work->request);
-    records.push_back(work->record);
     works.push_back(std::move(work));
   }
-  TRY_ASSIGN(const ledger::Accepted accepted, record(caller, records, options.idempotency_key));
+  TRY_ASSIGN(const ledger::Accepted accepted, record_all(caller, works, options.idempotency_key));
+  batch.runs.resize(works.size());
   if (accepted.answer == ledger::Accepted::Answer::kReplayed) {
-    return std::vector{Submitted{.live = nullptr, .id = accepted.id, .replayed = true}};
+    return replay(caller, accepted.id, std::move(batch));
   }
-  std::vector<Submitted> submitted;
-  for (const auto& work : works) {
-    begin(*work);
-    submitted.push_back({.live = work->live, .id = work->record.id});
-    if (first.verdict.refused) reject(*work, first.verdict);
+  for (std::size_t i = 0; i < works.size(); ++i) {
+    batch.runs[i].id = works[i]->record.id;
+    if (first.verdict.refused) reject(*works[i], first.verdict);
   }
-  if (first.verdict.refused) return submitted;
-  engine::Job job = job_for(caller, first.plan, options);
+  if (first.verdict.refused) return batch;
   job.run = [this, works](engine::WardenAccess& access) { run_all(works, access); };
   job.give_up = [this, works](const Error& error) {
     for (const auto& work : works) give_up(*work, error);
@@ -383,7 +544,7 @@ Result<std::vector<Submitted>> RunService::submit_all(const Caller& caller,
     for (const auto& work : works) fail_run(*work, queued.error());
     return std::unexpected(queued.error());
   }
-  return submitted;
+  return batch;
 }
 
 Status RunService::unpack(const Caller& caller,
@@ -455,7 +616,13 @@ void RunService::reject(Work& work, const screen::Verdict& verdict) {
 // False where it has ended already: cancelled in the queue, and whoever did that has told it.
 bool RunService::start(Work& work) {
   work.queued = sys::now() - work.since;
+  std::unique_lock<std::mutex> lock;
+  if (work.recording) lock = std::unique_lock(work.recording->mutex);
   work.record.started_ms = unix_ms();
+  if (work.recording && !work.recording->done) {
+    ++work.record.attempts;
+    return true;
+  }
   const auto started = store_.started(work.record.id, work.record.started_ms);
   if (started && *started == ledger::Change::kHadEnded) return false;
   ++work.record.attempts;
@@ -539,18 +706,16 @@ void RunService::finish(Work& work, Outcome outcome) {
   text.pop_back();
   if (!work.findings.empty()) text += ",\"screening\":" + work.findings;
   text += verdict + "}";
-  if (!outcome.artifacts.empty()) {
-    // The outcome still tells of artifacts that a full disk did not keep.
-    (void)store_.put_artifacts(work.record.id, outcome.artifacts).has_value();
-  }
+  const RunStatus status = outcome.status;
+  std::string reason = outcome.reason;
   close(work,
         {.state = cancelled ? ledger::State::kCancelled : ledger::State::kDone,
-         .status = std::string(to_string(outcome.status)),
-         .reason = outcome.reason,
+         .status = std::string(to_string(status)),
+         .reason = std::move(reason),
          .outcome = std::move(text),
          .notice = {},
          .at_ms = unix_ms()},
-        std::nullopt);
+        std::nullopt, std::make_shared<const Outcome>(std::move(outcome)));
 }
 
 // It was accepted, and what stops is only this process: the next one finds it in the ledger.
@@ -573,17 +738,44 @@ void RunService::fail_run(Work& work, const Error& error) {
         error);
 }
 
-void RunService::close(Work& work, const ledger::Ending& ending, std::optional<Error> error) {
-  ledger::Run& record = work.record;
-  apply(ending, record);
-  const std::string text = to_json(record);
+void RunService::close(Work& work,
+                       const ledger::Ending& ending,
+                       std::optional<Error> error,
+                       std::shared_ptr<const Outcome> outcome) {
+  const std::span<const File> artifacts =
+      outcome ? std::span<const File>(outcome->artifacts) : std::span<const File>();
+  std::unique_lock<std::mutex> lock;
+  if (work.recording) lock = std::unique_lock(work.recording->mutex);
+  apply(ending, work.record);
+  const std::string text = to_json(work.record);
   ledger::Ending recorded = ending;
-  if (!record.webhook.empty()) recorded.notice = text;
+  if (!work.record.webhook.empty()) recorded.notice = text;
+  if (const Status stored = store_end(work, recorded, artifacts); !stored && !error) {
+    // Nobody was promised anything yet, and now it cannot be kept.
+    error = {.code = Code::kUnavailable, .message = stored.error().message};
+  }
+  if (lock) lock.unlock();
+  if (!work.keep_outcome) outcome.reset();
+  work.live->end(text, std::move(error), std::move(outcome));
+  keep(work.live);
+}
+
+Status RunService::store_end(Work& work,
+                             const ledger::Ending& ending,
+                             std::span<const File> artifacts) {
+  if (work.recording && !work.recording->done) {
+    const auto stored = store_.record(work.record, ending, artifacts);
+    ledger_failed_ = !stored;
+    if (!stored) return std::unexpected(stored.error());
+    work.recording->done = true;
+    return {};
+  }
+  // The outcome still tells of artifacts that a full disk did not keep.
+  if (!artifacts.empty()) (void)store_.put_artifacts(work.record.id, artifacts).has_value();
   // Where the ledger cannot be written now, the run stays unfinished in it, and the next start runs
   // it again: at least once is the promise. Its client gets the answer all the same.
-  (void)store_.finished(record.id, recorded).has_value();
-  work.live->end(text, std::move(error));
-  keep(work.live);
+  (void)store_.finished(work.record.id, ending).has_value();
+  return {};
 }
 
 void RunService::keep(const std::shared_ptr<LiveRun>& live) {

@@ -4,11 +4,15 @@
 // Every member may be called from any thread.
 #pragma once
 
+#include <atomic>
+#include <condition_variable>
 #include <deque>
 #include <map>
 #include <memory>
 #include <mutex>
+#include <stop_token>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "api/caller.h"
@@ -34,8 +38,10 @@ struct SubmitOptions {
   std::string idempotency_key;
   std::string batch;
   RunInput input;
-  Nanoseconds patience{};      // longest time in the queue; zero: the service's
-  std::size_t concurrent = 0;  // of this caller's at once; 0: the key's or the service's
+  Nanoseconds patience{};        // longest time in the queue; zero: the service's
+  std::size_t concurrent = 0;    // of this caller's at once; 0: the key's or the service's
+  bool answered_at_end = false;  // nothing is said of the run before it is over
+  bool keep_outcome = false;     // for LiveRun::take_outcome()
 };
 
 // What a submission came to.
@@ -55,19 +61,33 @@ class RunService {
              Metrics& metrics,
              engine::Reuse reuse = {});
 
-  // Recorded when it answers; runs as soon as it is its turn.
+  // Recorded when it answers, or, where that is all that is said of it, when it is over: accepted
+  // is what has been acknowledged. Runs as soon as it is its turn.
   Result<Submitted> submit(const Caller& caller, RunRequest request, SubmitOptions options);
 
+  // Many runs under one id, recorded together or not at all.
+  struct Batch {
+    struct Entry {
+      std::string id;       // empty: this one could not be taken,
+      std::string refusal;  // and that is why
+    };
+    std::string id;
+    std::vector<Entry> runs;  // in the order of the request
+    bool replayed = false;
+  };
+  // Several programs, each run on its own.
+  Result<Batch> submit_programs(const Caller& caller,
+                                std::vector<RunRequest> programs,
+                                SubmitOptions options);
   // One program over many inputs: compiled once, then run for each in turn, each a run of its own.
-  // All are recorded, or none.
   struct BatchInput {
     std::string input;
     std::optional<std::string> expected;
   };
-  Result<std::vector<Submitted>> submit_all(const Caller& caller,
-                                            const RunRequest& program,
-                                            std::vector<BatchInput> inputs,
-                                            const SubmitOptions& options);
+  Result<Batch> submit_inputs(const Caller& caller,
+                              const RunRequest& program,
+                              std::vector<BatchInput> inputs,
+                              SubmitOptions options);
 
   // Unpacks an archive in a cell, in turn like a run; `done` is called from another thread.
   Status unpack(const Caller& caller,
@@ -94,7 +114,15 @@ class RunService {
   Result<const Policy*> policy(const std::string& name) const;
 
  private:
+  // Whether the ledger has a run. Who looks or changes that holds the mutex, and with it the
+  // record.
+  struct Recording {
+    std::mutex mutex;
+    bool done = false;
+  };
   struct Work {
+    std::shared_ptr<Recording> recording;  // nothing: it was recorded before it was begun
+    bool keep_outcome = false;
     std::shared_ptr<LiveRun> live;
     RunRequest request;
     RunInput input;
@@ -115,7 +143,18 @@ class RunService {
   Result<ledger::Accepted> record(const Caller& caller,
                                   std::span<const ledger::Run> runs,
                                   const std::string& idempotency_key);
+  Result<ledger::Accepted> record_all(const Caller& caller,
+                                      std::span<const std::shared_ptr<Work>> works,
+                                      const std::string& idempotency_key);
+  Result<Batch> replay(const Caller& caller, const std::string& first, Batch batch);
+  [[nodiscard]] bool may_record_later(const Caller& caller,
+                                      const Work& work,
+                                      const SubmitOptions& options) const;
+  void record_later(const std::shared_ptr<Work>& work);
+  void record_late_ones(const std::stop_token& stop);
+  Status record_now(Work& work);
   void begin(Work& work);
+  void forget(const std::string& id);
   engine::Job job_for(const Caller& caller,
                       const engine::Plan& plan,
                       const SubmitOptions& options) const;
@@ -129,7 +168,11 @@ class RunService {
   void finish(Work& work, Outcome outcome);
   void give_up(Work& work, const Error& error);
   void fail_run(Work& work, const Error& error);
-  void close(Work& work, const ledger::Ending& ending, std::optional<Error> error);
+  void close(Work& work,
+             const ledger::Ending& ending,
+             std::optional<Error> error,
+             std::shared_ptr<const Outcome> outcome = nullptr);
+  Status store_end(Work& work, const ledger::Ending& ending, std::span<const File> artifacts);
   void keep(const std::shared_ptr<LiveRun>& live);
   void forget_old();
 
@@ -144,6 +187,14 @@ class RunService {
   std::map<std::string, std::shared_ptr<LiveRun>> live_;
   std::deque<std::shared_ptr<LiveRun>> ended_;  // oldest first, kept for streams that come late
   std::size_t ended_bytes_ = 0;
+
+  // Since the ledger could not be written last: then all is recorded first, so that a disk that is
+  // full is told before anything is run for nothing.
+  std::atomic<bool> ledger_failed_ = false;
+  std::mutex late_mutex_;
+  std::condition_variable_any late_changed_;
+  std::deque<std::pair<Nanoseconds, std::weak_ptr<Work>>> late_;  // since when, oldest first
+  std::jthread late_recorder_;                                    // last: it uses what stands above
 };
 
 // A run as the API shows it; the outcome's object stands inside as it is.

@@ -113,6 +113,7 @@ void Service::create_run(const Context& context, const Reply& reply) {
       .stream = asked(request, "stream"), .wait = asked(request, "wait"), .after = *after};
   SubmitOptions options;
   options.idempotency_key = request.header("idempotency-key").value_or("");
+  options.answered_at_end = wish.wait && !wish.stream;
   auto upload = read_upload(request);
   if (!upload) return reply(problem(upload.error()));
   if (!*upload) {
@@ -248,63 +249,63 @@ void Service::get_artifact(const Context& context, const Reply& reply) {
   reply(std::move(response));
 }
 
-void Service::create_batch(const Context& context, const Reply& reply) {
-  if (closing_) return reply(problem(503, "Not available now", "the service is shutting down"));
-  const auto answer = [&]() -> Result<std::string> {
-    TRY(check_media_type(context.request));
-    TRY_ASSIGN(const json::value value, parse_json(context.request.body));
-    TRY_ASSIGN(JsonReader reader, JsonReader::of(value, ""));
-    const json::value* const runs = reader.find("runs");
-    const json::value* const program = reader.find("program");
-    if ((runs == nullptr) == (program == nullptr)) {
-      return fail(Code::kInvalid, "runs: give either runs, or program and inputs");
-    }
-    SubmitOptions options;
-    options.batch = make_id("batch");
-    json::array list;
-    if (runs != nullptr) {
-      TRY(reader.finish());
-      TRY_ASSIGN(list, submit_runs(context.caller, *runs, options));
-    } else {
-      TRY_ASSIGN(const auto inputs, read_inputs(reader));
-      TRY(reader.finish());
-      TRY_ASSIGN(const RunRequest request, read_run_request(*program, "program"));
-      TRY_ASSIGN(const auto submitted, runs_.submit_all(context.caller, request, inputs, options));
-      for (const Submitted& each : submitted)
-        list.push_back({{"id", each.id}, {"state", "queued"}});
-    }
-    return json_text(json::object{{"id", options.batch}, {"runs", std::move(list)}});
-  }();
-  if (!answer) return reply(refusal(answer.error()));
-  reply({.status = 202, .body = *answer});
-}
-
-Result<json::array> Service::submit_runs(const Caller& caller,
-                                         const json::value& runs,
-                                         const SubmitOptions& options) {
-  if (!runs.is_array() || runs.get_array().empty() || runs.get_array().size() > kMostInBatch) {
+Result<Service::BatchRequest> Service::read_batch(const Request& request) {
+  TRY(check_media_type(request));
+  TRY_ASSIGN(const json::value value, parse_json(request.body));
+  TRY_ASSIGN(JsonReader reader, JsonReader::of(value, ""));
+  const json::value* const runs = reader.find("runs");
+  const json::value* const program = reader.find("program");
+  if ((runs == nullptr) == (program == nullptr)) {
+    return fail(Code::kInvalid, "runs: give either runs, or program and inputs");
+  }
+  BatchRequest batch;
+  if (program != nullptr) {
+    TRY_ASSIGN(batch.inputs, read_inputs(reader));
+    TRY(reader.finish());
+    TRY_ASSIGN(batch.program, read_run_request(*program, "program"));
+    return batch;
+  }
+  TRY(reader.finish());
+  if (!runs->is_array() || runs->get_array().empty() || runs->get_array().size() > kMostInBatch) {
     return fail(Code::kInvalid,
                 "runs: must be an array of 1 to " + std::to_string(kMostInBatch) + " runs");
   }
-  // All are read before the first is taken: one that is wrong leaves nothing behind.
-  std::vector<RunRequest> requests;
-  for (const json::value& each : runs.get_array()) {
-    TRY_ASSIGN(RunRequest request,
-               read_run_request(each, "runs[" + std::to_string(requests.size()) + "]"));
-    requests.push_back(std::move(request));
+  for (const json::value& each : runs->get_array()) {
+    TRY_ASSIGN(RunRequest run,
+               read_run_request(each, "runs[" + std::to_string(batch.runs.size()) + "]"));
+    batch.runs.push_back(std::move(run));
   }
+  return batch;
+}
+
+void Service::create_batch(const Context& context, const Reply& reply) {
+  if (closing_) return reply(problem(503, "Not available now", "the service is shutting down"));
+  auto request = read_batch(context.request);
+  if (!request) return reply(refusal(request.error()));
+  const bool inputs = request->program.has_value();
+  const std::size_t count = inputs ? request->inputs.size() : request->runs.size();
+  if (!admit_batch(context.caller, inputs ? "inputs" : "runs", count, reply)) return;
+  SubmitOptions options;
+  options.idempotency_key = context.request.header("idempotency-key").value_or("");
+  const auto batch = inputs
+                         ? runs_.submit_inputs(context.caller, *request->program,
+                                               std::move(request->inputs), options)
+                         : runs_.submit_programs(context.caller, std::move(request->runs), options);
+  if (!batch) return reply(refusal(batch.error()));
   json::array list;
-  for (RunRequest& request : requests) {
-    const auto submitted = runs_.submit(caller, std::move(request), options);
-    if (submitted) {
-      list.push_back({{"id", submitted->id}, {"state", "queued"}});
+  for (const RunService::Batch::Entry& each : batch->runs) {
+    if (each.refusal.empty()) {
+      list.push_back({{"id", each.id}, {"state", "queued"}});
     } else {
-      list.push_back({{"id", nullptr},
-                      {"state", "rejected"},
-                      {"reason", repair_utf8(submitted.error().message)}});
+      list.push_back(
+          {{"id", nullptr}, {"state", "rejected"}, {"reason", repair_utf8(each.refusal)}});
     }
   }
-  return list;
+  Response response{.status = 202};
+  response.body = json_text(json::object{{"id", batch->id}, {"runs", std::move(list)}});
+  response.headers.emplace_back("Location", "/v1/batches/" + batch->id);
+  if (batch->replayed) response.headers.emplace_back("Idempotency-Replayed", "true");
+  reply(std::move(response));
 }
 
 void Service::get_batch(const Context& context, const Reply& reply) {

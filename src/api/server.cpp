@@ -17,11 +17,11 @@
 #include <boost/beast/ssl.hpp>
 #include <boost/beast/websocket.hpp>
 #include <boost/beast/websocket/ssl.hpp>
-#include <boost/url/parse.hpp>
-#include <boost/url/url_view.hpp>
+#include <map>
 
+#include "api/caller.h"
 #include "api/problem.h"
-#include "base/text.h"
+#include "api/request_parser.h"
 
 namespace belljar::api {
 namespace {
@@ -34,10 +34,14 @@ using asio::ip::tcp;
 using Error_code = boost::system::error_code;
 using Plain = beast::tcp_stream;
 using Secure = beast::ssl_stream<Plain>;
-using Parser = http::request_parser<http::string_body>;
 
 constexpr auto kAwait = asio::as_tuple(asio::use_awaitable);
 constexpr std::size_t kMostMessage = 2 * kMiB;  // of a WebSocket
+constexpr std::size_t kHeaderBytes = 4 * kKiB;  // read at once; connections that are idle hold it
+constexpr std::size_t kReadBytes = 64 * kKiB;   // of a body
+// That are told why at one time. The others are closed without a word: a flood must not hold more
+// than this of what it is kept from.
+constexpr std::size_t kMostTurnedAway = 32;
 
 // What has the clock and the socket, with or without TLS above it.
 template <typename Stream>
@@ -76,50 +80,6 @@ std::function<void()> ringer(const std::shared_ptr<Bell>& bell) {
   };
 }
 
-// Whether another reader of the same bytes could find another end of this request, or another host
-// in it: two lengths, a length and a coding, a coding that is not read here, two hosts.
-bool is_ambiguous(const http::request<http::string_body>& message) {
-  const auto count = [&message](http::field name) {
-    const auto fields = message.equal_range(name);
-    return std::distance(fields.first, fields.second);
-  };
-  const auto lengths = count(http::field::content_length);
-  const auto codings = count(http::field::transfer_encoding);
-  const auto hosts = count(http::field::host);
-  const auto value = message[http::field::content_length];
-  const std::string_view length(value.data(), value.size());
-  return lengths > 1 || codings > 1 || lengths + codings > 1 ||
-         (lengths == 1 && length.find_first_not_of("0123456789") != std::string_view::npos) ||
-         (codings == 1 && !beast::iequals(message[http::field::transfer_encoding], "chunked")) ||
-         hosts > 1 || (hosts == 0 && message.version() >= 11);
-}
-
-Result<Request> read(const http::request<http::string_body>& message, const std::string& peer) {
-  Request request;
-  request.method = message.method_string();
-  request.peer = peer;
-  const std::string_view target(message.target().data(), message.target().size());
-  const auto url =
-      boost::urls::parse_origin_form(boost::core::string_view(target.data(), target.size()));
-  if (!url) return fail(Code::kInvalid, "the request's target is not a path");
-  request.path = url->path();
-  if (request.path.find('\0') != std::string::npos || !is_valid_utf8(request.path)) {
-    return fail(Code::kInvalid, "the request's target holds bytes that no path has");
-  }
-  for (const auto& parameter : url->params()) {
-    request.query.emplace_back(parameter.key, parameter.value);
-  }
-  for (const auto& field : message) {
-    const auto name = field.name_string();
-    const auto value = field.value();
-    request.headers.emplace_back(ascii_lower({name.data(), name.size()}),
-                                 std::string(value.data(), value.size()));
-  }
-  request.body = message.body();
-  request.upgrade = websocket::is_upgrade(message);
-  return request;
-}
-
 http::response<http::string_body> to_message(Response response,
                                              unsigned version,
                                              bool keep_alive,
@@ -150,15 +110,52 @@ struct Server::Implementation : std::enable_shared_from_this<Implementation> {
         co_await pause.async_wait(kAwait);
         continue;
       }
-      if (connections >= settings.max_connections) continue;  // closed at once
+      const auto remote = socket.remote_endpoint(error);
+      const std::string peer = error ? "" : remote.address().to_string();
+      const std::string network = settings.proxies.contains(peer) ? "" : address_of(peer);
+      if (std::string why = full(network); !why.empty()) {
+        if (settings.turned_away) settings.turned_away();
+        // Without a handshake there are no words over TLS.
+        if (tls || turned_away >= kMostTurnedAway) continue;
+        ++turned_away;
+        asio::co_spawn(
+            context, turn_away(Plain(std::move(socket)), std::move(why)),
+            [self = shared_from_this()](const std::exception_ptr&) { --self->turned_away; });
+        continue;
+      }
       ++connections;
-      asio::co_spawn(context, begin(Plain(std::move(socket)), handler),
-                     [self = shared_from_this()](const std::exception_ptr&) { self->closed(); });
+      if (!network.empty()) ++of_network[network];
+      asio::co_spawn(context, begin(Plain(std::move(socket)), peer, handler),
+                     [self = shared_from_this(), network](const std::exception_ptr&) {
+                       self->closed(network);
+                     });
     }
   }
 
-  void closed() {
+  // Why another connection from there is not taken, or nothing. A proxy's are its clients' and have
+  // no cap of their own.
+  [[nodiscard]] std::string full(const std::string& network) const {
+    if (connections >= settings.max_connections) {
+      return "all " + std::to_string(settings.max_connections) + " connections are taken";
+    }
+    const std::size_t most = settings.max_connections_per_address;
+    const auto found = of_network.find(network);
+    if (most == 0 || found == of_network.end() || found->second < most) return {};
+    return "more than " + std::to_string(most) + " connections from " + network;
+  }
+
+  asio::awaitable<void> turn_away(Plain stream, std::string why) {
+    Response response = problem(503, "Not available now", why);
+    response.headers.emplace_back("Retry-After", "1");
+    co_await part(stream, std::move(response));
+  }
+
+  void closed(const std::string& network) {
     --connections;
+    if (const auto found = of_network.find(network);
+        found != of_network.end() && --found->second == 0) {
+      of_network.erase(found);
+    }
     if (stopping && busy == 0) context.stop();
   }
 
@@ -182,16 +179,16 @@ struct Server::Implementation : std::enable_shared_from_this<Implementation> {
     co_return std::move(waiting->response);
   }
 
-  asio::awaitable<void> begin(Plain stream, RequestHandler handler) {
+  asio::awaitable<void> begin(Plain stream, std::string peer, RequestHandler handler) {
     if (!tls) {
-      co_await serve(std::move(stream), std::move(handler));
+      co_await serve(std::move(stream), std::move(peer), std::move(handler));
       co_return;
     }
     Secure secure(std::move(stream), *tls);
     lowest(secure).expires_after(settings.header_time);
     const auto [failed] = co_await secure.async_handshake(asio::ssl::stream_base::server, kAwait);
     if (failed) co_return;
-    co_await serve(std::move(secure), std::move(handler));
+    co_await serve(std::move(secure), std::move(peer), std::move(handler));
   }
 
   // Says that nothing more comes.
@@ -205,81 +202,77 @@ struct Server::Implementation : std::enable_shared_from_this<Implementation> {
     lowest(stream).socket().shutdown(tcp::socket::shutdown_send, error);
   }
 
+  // Reads one request whole. False where the connection is to be closed; what there is to say about
+  // it has been said.
   template <typename Stream>
-  asio::awaitable<void> serve(Stream stream, RequestHandler handler) {
+  asio::awaitable<bool> read(Stream& stream,
+                             beast::flat_buffer& buffer,
+                             RequestParser& parser,
+                             bool first) {
+    lowest(stream).expires_after(first ? settings.header_time : settings.idle_time);
+    bool waiting = buffer.size() == 0;
+    while (!parser.is_done()) {
+      if (waiting) {
+        const auto [failed, size] = co_await stream.async_read_some(
+            buffer.prepare(parser.has_header() ? kReadBytes : kHeaderBytes), kAwait);
+        if (failed == beast::error::timeout && (first || parser.has_begun() || buffer.size() > 0)) {
+          co_await refuse(stream, {408, "the request took too long to come"});
+        } else if (failed == asio::error::eof && (parser.has_begun() || buffer.size() > 0)) {
+          co_await refuse(stream, {400, "not HTTP: the request has no end"});
+        } else if (failed == asio::error::eof) {
+          co_await finish(stream);
+        }
+        if (failed) co_return false;
+        // The first byte may take its time between two requests, the rest of the header may not.
+        if (!first && !parser.has_begun() && buffer.size() == 0) {
+          lowest(stream).expires_after(settings.header_time);
+        }
+        buffer.commit(size);
+      }
+      const bool had_header = parser.has_header();
+      const auto bytes = buffer.cdata();
+      const auto used = parser.put({static_cast<const char*>(bytes.data()), bytes.size()});
+      if (!used) {
+        co_await refuse(stream, used.error());
+        co_return false;
+      }
+      buffer.consume(*used);
+      waiting = true;
+      if (had_header || !parser.has_header() || parser.is_done()) continue;
+      if (parser.wants_continue()) {
+        http::response<http::empty_body> go_on(http::status::continue_, 11);
+        co_await http::async_write(stream, go_on, kAwait);
+      }
+      lowest(stream).expires_after(settings.body_time);
+      waiting = buffer.size() == 0;
+    }
+    co_return true;
+  }
+
+  template <typename Stream>
+  asio::awaitable<void> serve(Stream stream, std::string peer, RequestHandler handler) {
     Error_code error;
     lowest(stream).socket().set_option(tcp::no_delay(true), error);
-    const auto remote = lowest(stream).socket().remote_endpoint(error);
-    const std::string peer = error ? "" : remote.address().to_string();
-    // Chunk extensions mean nothing here; what is sent of them counts as a header does.
-    std::size_t extensions = 0;
-    auto count_extension = [&extensions, this](std::uint64_t, std::string_view text,
-                                               Error_code& failed) {
-      extensions += text.size();
-      if (extensions > settings.max_header) failed = http::error::header_limit;
-    };
-    beast::flat_buffer buffer(settings.max_header + settings.max_body + 64 * kKiB);
+    beast::flat_buffer buffer;
     for (bool first = true; !stopping; first = false) {
-      Parser parser;
-      extensions = 0;
-      parser.header_limit(static_cast<std::uint32_t>(settings.max_header));
-      parser.body_limit(settings.max_body);
-      parser.on_chunk_header(count_extension);
-      lowest(stream).expires_after(first ? settings.header_time : settings.idle_time);
-      // The first byte may take its time between two requests, the rest of the header may not.
-      if (!first && buffer.size() == 0) {
-        const auto [failed, size] = co_await stream.async_read_some(buffer.prepare(4096), kAwait);
-        if (failed) co_return;
-        buffer.commit(size);
-        lowest(stream).expires_after(settings.header_time);
-      }
-      auto [failed, size] = co_await http::async_read_header(stream, buffer, parser, kAwait);
-      if (!failed) {
-        if (is_ambiguous(parser.get())) {
-          co_await refuse(stream, 400, "its length or its host cannot be told for certain");
-          co_return;
-        }
-        if (beast::iequals(parser.get()[http::field::expect], "100-continue")) {
-          http::response<http::empty_body> go_on(http::status::continue_, 11);
-          co_await http::async_write(stream, go_on, kAwait);
-        }
-        lowest(stream).expires_after(settings.body_time);
-        std::tie(failed, size) = co_await http::async_read(stream, buffer, parser, kAwait);
-      }
-      if (failed) {
-        if (failed == http::error::end_of_stream) {
-          co_await finish(stream);
-        } else if (failed == http::error::body_limit) {
-          co_await refuse(stream, 413, "body: must be at most " + format_bytes(settings.max_body));
-        } else if (failed == http::error::header_limit) {
-          co_await refuse(stream, 431,
-                          "header: must be at most " + format_bytes(settings.max_header));
-        } else if (failed == beast::error::timeout) {
-          co_await refuse(stream, 408, "the request took too long to come");
-        } else if (failed.category() == make_error_code(http::error::bad_target).category()) {
-          co_await refuse(stream, 400, "not HTTP: " + failed.message());
-        }
-        co_return;
-      }
-      http::request<http::string_body> message = parser.release();
-      auto request = read(message, peer);
-      if (!request) {
-        co_await refuse(stream, 400, request.error().message);
-        co_return;
-      }
+      RequestParser parser({.max_header = settings.max_header, .max_body = settings.max_body});
+      if (!co_await read(stream, buffer, parser, first)) co_return;
+      Request request = parser.take();
+      if (buffer.size() == 0 && buffer.capacity() > kHeaderBytes) buffer = {};
+      request.peer = peer;
       ++busy;
       lowest(stream).expires_never();
-      const bool head = request->method == "HEAD";
-      Response response = co_await answer(handler, *std::move(request));
+      const bool head = request.method == "HEAD";
+      Response response = co_await answer(handler, std::move(request));
       bool open = false;
       if (response.socket != nullptr) {
-        co_await converse(std::move(stream), message, response.socket);
+        co_await converse(std::move(stream), parser.message(), response.socket);
       } else if (response.events != nullptr && !head) {
         co_await stream_events(stream, std::move(response));
       } else {
-        const bool keep = message.keep_alive() && !stopping;
-        open = co_await write(
-                   stream, to_message(std::move(response), message.version(), keep, head), head) &&
+        const bool keep = parser.keep_alive() && !stopping;
+        open = co_await write(stream, to_message(std::move(response), parser.version(), keep, head),
+                              head) &&
                keep;
       }
       --busy;
@@ -304,10 +297,14 @@ struct Server::Implementation : std::enable_shared_from_this<Implementation> {
     co_return !error;
   }
 
-  // The connection is closed afterwards: where the next request begins is not known.
   template <typename Stream>
-  asio::awaitable<void> refuse(Stream& stream, unsigned status, std::string detail) {
-    Response response = problem(status, "The request is not valid", detail);
+  asio::awaitable<void> refuse(Stream& stream, Refusal refusal) {
+    co_await part(stream, problem(refusal.status, "The request is not valid", refusal.detail));
+  }
+
+  // The last answer of a connection.
+  template <typename Stream>
+  asio::awaitable<void> part(Stream& stream, Response response) {
     if (co_await write(stream, to_message(std::move(response), 11, false, false), false)) {
       // What still comes in is read and dropped for a moment: closed on unread bytes, the answer
       // would be lost to a reset.
@@ -370,6 +367,15 @@ struct Server::Implementation : std::enable_shared_from_this<Implementation> {
     const auto socket = std::make_shared<websocket::stream<Stream>>(std::move(stream));
     socket->set_option(websocket::stream_base::timeout::suggested(beast::role_type::server));
     socket->read_message_max(kMostMessage);
+    // A browser that offers protocols wants one of them back; keys stand among them, see
+    // routes.cpp.
+    const std::string offered(message[http::field::sec_websocket_protocol]);
+    const auto protocols = comma_list(offered);
+    if (std::ranges::find(protocols, "belljar") != protocols.end()) {
+      socket->set_option(websocket::stream_base::decorator([](websocket::response_type& response) {
+        response.set(http::field::sec_websocket_protocol, "belljar");
+      }));
+    }
     const auto [failed] = co_await socket->async_accept(message, kAwait);
     if (failed) co_return;
     asio::co_spawn(context, speak(socket, peer), asio::detached);
@@ -419,6 +425,8 @@ struct Server::Implementation : std::enable_shared_from_this<Implementation> {
   std::vector<std::shared_ptr<tcp::acceptor>> acceptors;
   // Touched on the context's thread only.
   std::size_t connections = 0;
+  std::map<std::string, std::size_t> of_network;  // connections by address, IPv6 by /64
+  std::size_t turned_away = 0;
   std::size_t busy = 0;
   bool stopping = false;
 };

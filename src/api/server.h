@@ -6,6 +6,8 @@
 #include <atomic>
 #include <functional>
 #include <memory>
+#include <set>
+#include <string>
 
 #include "api/http.h"
 #include "base/fd.h"
@@ -17,6 +19,9 @@ struct ServerSettings {
   std::uint64_t max_body = 16 * kMiB;
   std::uint64_t max_header = 16 * kKiB;
   std::size_t max_connections = 1000;
+  std::size_t max_connections_per_address = 0;  // IPv6 by /64; 0: no cap
+  std::set<std::string> proxies;                // addresses that this cap is not for
+  std::function<void()> turned_away;            // called for each connection over a cap
   std::size_t handler_threads = 4;
   Nanoseconds header_time = std::chrono::seconds(10);  // for a request to come whole
   Nanoseconds body_time = std::chrono::seconds(60);

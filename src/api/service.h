@@ -2,7 +2,6 @@
 #pragma once
 
 #include <atomic>
-#include <boost/json/array.hpp>
 #include <functional>
 #include <map>
 #include <memory>
@@ -58,7 +57,13 @@ class Service {
   // api/routes.cpp
   [[nodiscard]] bool knows_host(const Request& request) const;
   Result<Caller> identify(const Request& request);
+  [[nodiscard]] std::size_t rate_of(const Caller& caller) const;
   bool admit(const Caller& caller, const Reply& reply);
+  // For a batch of `count` runs, whose request was admitted as one. `field` has them.
+  bool admit_batch(const Caller& caller,
+                   std::string_view field,
+                   std::size_t count,
+                   const Reply& reply);
   Reply measured(const Request& request, std::string_view route, const Reply& reply);
   Reply with_headers(const Request& request, const Reply& reply) const;
 
@@ -75,9 +80,13 @@ class Service {
                          const SubmitOptions& options,
                          const Wish& wish,
                          const Reply& reply);
-  Result<boost::json::array> submit_runs(const Caller& caller,
-                                         const boost::json::value& runs,
-                                         const SubmitOptions& options);
+  // Either a program and its inputs, or runs.
+  struct BatchRequest {
+    std::optional<RunRequest> program;
+    std::vector<RunService::BatchInput> inputs;
+    std::vector<RunRequest> runs;
+  };
+  static Result<BatchRequest> read_batch(const Request& request);
   void list_runs(const Context& context, const Reply& reply);
   void get_run(const Context& context, const Reply& reply);
   void cancel_run(const Context& context, const Reply& reply);
@@ -96,6 +105,12 @@ class Service {
   void metrics_page(const Context& context, const Reply& reply);
   void contract(const Context& context, const Reply& reply);
   void page(const Context& context, const Reply& reply);
+
+  // api/playground_handlers.cpp
+  void playground(const Context& context, const Reply& reply);
+  void policies(const Context& context, const Reply& reply);
+  void walls(const Context& context, const Reply& reply);
+  void run_request(const Context& context, const Reply& reply);
 
   // api/dialects/
   void secure_sandbox(const Context& context, const Reply& reply);

@@ -89,6 +89,10 @@ inline constexpr std::array kSettingFields{
                    "BELLJAR_MAX_CONNECTIONS",
                    &Settings::max_connections,
                    "connections at once"),
+    number_setting("max-connections-per-address",
+                   "BELLJAR_MAX_CONNECTIONS_PER_ADDRESS",
+                   &Settings::max_connections_per_address,
+                   "connections at once of one address, IPv6 by its /64, proxies aside; 0: no cap"),
     text_setting(
         "policy", "BELLJAR_POLICY", &Settings::policy, "the policy where a request names none"),
     text_setting("screening",
@@ -170,6 +174,10 @@ inline constexpr std::array kSettingFields{
         "BELLJAR_WEBHOOK_RETRY",
         &Settings::webhook_retry,
         "wait after the first failed attempt of a webhook; each later one is four times as long"),
+    number_setting("webhook-rate",
+                   "BELLJAR_WEBHOOK_RATE",
+                   &Settings::webhook_rate,
+                   "attempts a minute to one receiver (scheme, host and port); 0: no limit"),
     text_setting(
         "webhook-dns",
         "BELLJAR_WEBHOOK_DNS",

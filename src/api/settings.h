@@ -28,6 +28,7 @@ struct Settings {
   std::string origins;                    // for CORS, separated by commas; empty: none
   std::uint64_t max_body = 16 * kMiB;     // bytes of a request's body
   std::uint64_t max_connections = 1000;
+  std::uint64_t max_connections_per_address = 250;  // IPv6 by /64; 0: no cap
 
   // Running.
   std::string policy = "default";
@@ -56,8 +57,9 @@ struct Settings {
   std::string webhook_ports = "80,443,8080,8443";  // ports and ranges that they may go to
   std::string webhook_allow;  // networks that they may go to besides the public internet
   Nanoseconds webhook_retry = std::chrono::seconds(10);  // before the second attempt
-  std::string webhook_dns;                               // name servers; empty: the host's
-  std::string webhook_ca;  // certificates of authorities, PEM; empty: the host's
+  std::uint64_t webhook_rate = 300;  // attempts a minute to one receiver; 0: no limit
+  std::string webhook_dns;           // name servers; empty: the host's
+  std::string webhook_ca;            // certificates of authorities, PEM; empty: the host's
 
   // The gateway's user, when the service is started by root.
   std::string user;

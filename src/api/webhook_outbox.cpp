@@ -140,8 +140,10 @@ void WebhookOutbox::hand_out() {
   }
 }
 
-ledger::Busy WebhookOutbox::busy() const {
+ledger::Busy WebhookOutbox::busy() {
   ledger::Busy busy;
+  std::erase_if(resting_, [](const auto& each) { return each.second <= sys::now(); });
+  for (const auto& [origin, until] : resting_) busy.urls.push_back(origin + "/");
   std::map<std::string, std::size_t> origins, callers;
   for (const auto& [ticket, sent] : sent_) {
     busy.deliveries.push_back(sent.delivery);
@@ -177,6 +179,11 @@ Result<bool> WebhookOutbox::hand_out_one() {
     }
     sender_ = *std::move(connected);
     TRY(sys::set_nonblocking(sender_.get()));
+  }
+  if (const Nanoseconds wait = rate_.take(url->origin(), settings_.webhook_rate, sys::now());
+      wait > Nanoseconds{}) {
+    resting_[url->origin()] = sys::now() + wait;
+    return true;  // the next one is somebody else's
   }
   if (const Status ordered = order(delivery, url->origin()); !ordered) {
     drop_sender(ordered.error().message);

@@ -17,6 +17,7 @@
 #include "api/webhook_protocol.h"
 #include "api/webhook_url.h"
 #include "base/fd.h"
+#include "engine/rate_window.h"
 #include "ledger/store.h"
 
 namespace belljar::api {
@@ -74,7 +75,7 @@ class WebhookOutbox {
   // Whether there was one that could be handed out.
   Result<bool> hand_out_one();
   Status order(const ledger::Delivery& delivery, std::string origin);
-  [[nodiscard]] ledger::Busy busy() const;
+  [[nodiscard]] ledger::Busy busy();
   void take_reports();
   void settle(const Sent& sent, Ending ending, unsigned status, const std::string& text);
   void record();
@@ -94,7 +95,10 @@ class WebhookOutbox {
   Nanoseconds next_sender_{};  // not before
   std::uint64_t last_ticket_ = 0;
   std::map<std::uint64_t, Sent> sent_;
-  std::vector<Settled> settled_;  // not in the ledger yet
+  // Many runs may name one receiver, which asked for none of them.
+  engine::RateWindow rate_{std::chrono::minutes(1)};
+  std::map<std::string, Nanoseconds> resting_;  // origins over their rate, and until when
+  std::vector<Settled> settled_;                // not in the ledger yet
 };
 
 }  // namespace belljar::api

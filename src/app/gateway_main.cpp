@@ -1,6 +1,7 @@
 #include "app/gateway_main.h"
 
 #include <fcntl.h>
+#include <malloc.h>
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -181,7 +182,14 @@ Status serve(const api::Settings& settings, Sockets sockets) {
                         .headers = &headers});
   TRY(runs.recover());
   api::Service service(settings, catalog, *store, *dispatcher, metrics, runs, host);
-  api::Server server({.max_body = settings.max_body, .max_connections = settings.max_connections});
+  const std::vector<std::string_view> proxies = comma_list(settings.proxies);
+  api::Server server({.max_body = settings.max_body,
+                      .max_connections = settings.max_connections,
+                      .max_connections_per_address = settings.max_connections_per_address,
+                      .proxies = {proxies.begin(), proxies.end()},
+                      .turned_away = [&metrics] {
+                        metrics.count("belljar_refusals_total", "reason=\"connections\"");
+                      }});
   if (sockets.key.valid()) {
     TRY_ASSIGN(const std::string certificates,
                read_whole(sockets.certificate.get(), "tls-certificate", kMiB));
@@ -266,7 +274,17 @@ Status run(uid_t uid, Sockets sockets) {
 
 }  // namespace
 
+// Many threads that each hand what they made to another one: with an arena for each, every one of
+// them keeps its own high-water mark, and memory creeps up for thousands of runs. Few arenas, and
+// large blocks always mapped by themselves, so that one of them that lives does not hold a hole.
+void bound_the_heap() {
+  ::mallopt(M_ARENA_MAX, 2);
+  ::mallopt(M_MMAP_THRESHOLD, 128 * 1024);
+  ::mallopt(M_TRIM_THRESHOLD, 1024 * 1024);
+}
+
 int gateway_main(int argc, char** argv) {
+  bound_the_heap();
   ::signal(SIGPIPE, SIG_IGN);
   const auto uid = argc > 2 ? parse_count(argv[2]) : fail(Code::kInvalid, "no uid");
   const Status status =

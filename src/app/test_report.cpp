@@ -76,8 +76,8 @@ bool passed(const TestResult& result) {
 }
 
 std::string verdict(const TestResult& result) {
-  if (result.outcome.status == RunStatus::kOk) return result.difference ? "wrong answer" : "pass";
-  return spaced(to_string(result.outcome.status)) + detail(result.outcome);
+  return spaced(engine::verdict_name(result.outcome.status, result.difference.has_value())) +
+         detail(result.outcome);
 }
 
 std::string table_text(const std::vector<TestResult>& results, Colours colours) {
@@ -113,11 +113,12 @@ std::string table_text(const std::vector<TestResult>& results, Colours colours) 
 std::string tests_json(const Outcome& compiled, const std::vector<TestResult>& results) {
   boost::json::array tests;
   for (const TestResult& result : results) {
-    tests.push_back({{"name", repair_utf8(result.name)},
-                     {"verdict", verdict(result)},
-                     {"passed", passed(result)},
-                     {"difference", difference_value(result.difference)},
-                     {"outcome", boost::json::parse(to_json(result.outcome))}});
+    tests.push_back(
+        {{"name", repair_utf8(result.name)},
+         {"verdict", engine::verdict_name(result.outcome.status, result.difference.has_value())},
+         {"passed", passed(result)},
+         {"difference", difference_value(result.difference)},
+         {"outcome", boost::json::parse(to_json(result.outcome))}});
   }
   const boost::json::value all = {
       {"passed", std::ranges::count_if(results, passed)},

@@ -19,7 +19,9 @@ struct TestResult {
 };
 
 bool passed(const TestResult& result);
-// "pass", "wrong answer", "timeout (cpu)", "memory limit", "runtime error (exit code 3)", ...
+// For people: "pass", "wrong answer", "timeout (cpu)", "memory limit", "runtime error (exit code
+// 3)",
+// ... tests_json() has the names that engine::verdict_name() gives, as the service has.
 std::string verdict(const TestResult& result);
 
 enum class Colours : unsigned char { kNo, kYes };

@@ -65,7 +65,8 @@ TEST(TestReport, JsonIsOneObjectWithEveryOutcome) {
   EXPECT_EQ(all.at("total"), 2);
   const boost::json::array& tests = all.at("tests").as_array();
   ASSERT_EQ(tests.size(), 2U);
-  EXPECT_EQ(tests[0].at("verdict"), "wrong answer");
+  EXPECT_EQ(tests[0].at("verdict"), "wrong_answer");
+  EXPECT_EQ(tests[1].at("verdict"), "timeout");
   EXPECT_EQ(tests[0].at("difference").at("line"), 2);
   EXPECT_TRUE(tests[0].at("difference").at("got").is_null());
   EXPECT_EQ(tests[1].at("outcome").at("status"), "timeout");

@@ -33,7 +33,7 @@ std::string make_id(std::string_view prefix) {
   for (int digit = kTimeDigits - 1; digit >= 0; --digit) {
     id += kDigits[(time >> (5 * digit)) & 31];
   }
-  std::array<unsigned char, 16> random{};
+  std::array<unsigned char, 26> random{};  // five bits of each
   // At most 256 bytes come whole once the kernel's pool is ready, getrandom(2).
   if (::getrandom(random.data(), random.size(), 0) != static_cast<ssize_t>(random.size())) {
     std::abort();

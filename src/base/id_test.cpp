@@ -10,7 +10,7 @@ namespace {
 TEST(Id, HasItsPrefixAndOnlyPlainCharacters) {
   const std::string id = make_id("run");
   EXPECT_TRUE(id.starts_with("run_"));
-  EXPECT_EQ(id.size(), 4U + 10 + 16);
+  EXPECT_EQ(id.size(), 4U + 10 + 26);
   EXPECT_EQ(id.find_first_not_of("0123456789abcdefghjkmnpqrstvwxyz", 4), std::string::npos);
 }
 

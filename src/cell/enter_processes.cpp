@@ -8,7 +8,6 @@
 #include <sched.h>
 #include <signal.h>
 #include <sys/ioctl.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
@@ -156,11 +155,9 @@ long fork_program(const LaunchPlan& plan) {
   arguments.exit_signal = SIGCHLD;
   if (plan.interpreter != nullptr) {
     // The C library goes on in the child and must find its new thread id where it keeps it, as its
-    // own fork(3) sees to: prctl(2), PR_GET_TID_ADDRESS, kernel 3.5.
-    std::uint64_t address = 0;
-    if (::prctl(PR_GET_TID_ADDRESS, &address, 0, 0, 0) != 0) return -1;
+    // own fork(3) sees to.
     arguments.flags |= CLONE_CHILD_SETTID | CLONE_CHILD_CLEARTID;
-    arguments.child_tid = address;
+    arguments.child_tid = plan.thread_id;
   }
   if (plan.fds.user_birthplace >= 0) {
     arguments.flags |= CLONE_INTO_CGROUP;

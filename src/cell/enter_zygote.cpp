@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -73,8 +74,21 @@ bool write_library(std::string_view library) {
   return ::close(fd) == 0 && done == static_cast<ssize_t>(library.size());
 }
 
+// What a user namespace's processes use of these counts against its owner too, up to the limit that
+// the owner had then (ucounts, kernel 5.14): so the owner is a uid of the zygote's own, and each cell
+// is held by limits of its own alone.
+bool own_counts(const ZygotePlan& plan) {
+  const rlimit none{.rlim_cur = RLIM_INFINITY, .rlim_max = RLIM_INFINITY};
+  for (const __rlimit_resource each :
+       {RLIMIT_NPROC, RLIMIT_SIGPENDING, RLIMIT_MEMLOCK, RLIMIT_MSGQUEUE}) {
+    if (::setrlimit(each, &none) != 0) return false;
+  }
+  return ::setresgid(plan.first_uid, plan.first_uid, plan.first_uid) == 0 &&
+         ::setresuid(-1U, plan.first_uid, -1U) == 0;
+}
+
 bool own_namespaces(const ZygotePlan& plan) {
-  if (::unshare(CLONE_NEWUSER) != 0) return false;
+  if (!own_counts(plan) || ::unshare(CLONE_NEWUSER) != 0) return false;
   tell(plan.socket, ZygoteMessage::Kind::kMapMe, "");
   char mapped = 0;
   if (::recv(plan.socket, &mapped, sizeof mapped, 0) != sizeof mapped) return false;

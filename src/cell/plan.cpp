@@ -211,6 +211,7 @@ Result<std::unique_ptr<LaunchPlan>> make_plan(const Host& host,
   plan->walls = launch_walls(host, spec, cgroups.walls);
   plan->devices = warmth.devices;
   plan->interpreter = warmth.interpreter;
+  plan->thread_id = warmth.thread_id;
   if (!warmth.devices.empty() && !spec.without.has(Wall::kPrivateDevices))
     plan->walls.add(Wall::kPrivateDevices);
   const WallSet missing = spec.require.minus(plan->walls);

@@ -92,6 +92,7 @@ class Interpreter {
 struct Warmth {
   std::string devices;
   Interpreter* interpreter = nullptr;
+  std::uint64_t thread_id = 0;  // address of the C library's own thread id
 };
 
 // The cgroups that wait for the cell.
@@ -127,6 +128,7 @@ struct LaunchPlan {
   bool loopback = true;
   bool terminal = false;
   Interpreter* interpreter = nullptr;  // of a parked cell; null: its program is executed
+  std::uint64_t thread_id = 0;         // Warmth::thread_id
   std::vector<std::string> texts;      // backing of the vectors below
   std::vector<char*> argv, envp, init_argv;
 };

@@ -1,5 +1,8 @@
 #include "engine/dispatcher.h"
 
+#include <algorithm>
+#include <utility>
+
 #include "base/sys.h"
 
 namespace belljar::engine {
@@ -25,11 +28,17 @@ Dispatcher::~Dispatcher() {
     const std::lock_guard lock(mutex_);
     stopped_ = true;
   }
-  changed_.notify_all();
+  work_.notify_all();
+  watched_.notify_all();
   threads_.clear();  // joins
 }
 
-Status Dispatcher::submit(Job job) {
+Status Dispatcher::check(const Job& job, std::size_t count) const {
+  const std::lock_guard lock(mutex_);
+  return check_locked(job, count);
+}
+
+Status Dispatcher::check_locked(const Job& job, std::size_t count) const {
   if (job.memory > settings_.memory) {
     return fail(Code::kInvalid, "limits.memory: " + format_bytes(job.memory) +
                                     " is over what this service has for all runs, " +
@@ -38,18 +47,33 @@ Status Dispatcher::submit(Job job) {
   if (job.cpus_milli > settings_.cpus_milli) {
     return fail(Code::kInvalid, "limits.cpus: more than this service has for all runs");
   }
+  if (closed_) return fail(Code::kUnavailable, "the service is shutting down");
+  if (const std::size_t most = std::min(settings_.queue, settings_.queue_per_caller);
+      count > 1 && count > most) {
+    return fail(Code::kInvalid, "runs: at most " + std::to_string(most) +
+                                    " of one caller may wait, these are " + std::to_string(count));
+  }
+  if (waiting_ + count > settings_.queue) return fail(Code::kExhausted, "the queue is full");
+  const auto caller = callers_.find(job.caller);
+  const std::size_t theirs = caller == callers_.end() ? 0 : caller->second.waiting.size();
+  if (theirs + count > settings_.queue_per_caller) {
+    return fail(Code::kExhausted, "too many of your runs are waiting: at most " +
+                                      std::to_string(settings_.queue_per_caller) + " may");
+  }
+  return {};
+}
+
+Status Dispatcher::submit(Job job) {
+  bool wake_watcher = false;
   {
     const std::lock_guard lock(mutex_);
-    if (closed_) return fail(Code::kUnavailable, "the service is shutting down");
-    if (waiting_ >= settings_.queue) return fail(Code::kExhausted, "the queue is full");
-    Caller& caller = callers_[job.caller];
-    if (caller.waiting.size() >= settings_.queue_per_caller) {
-      return fail(Code::kExhausted, "too many of your runs are waiting");
-    }
-    caller.waiting.push_back(std::move(job));
+    TRY(check_locked(job, 1));
+    callers_[job.caller].waiting.push_back(std::move(job));
     ++waiting_;
+    wake_watcher = !std::exchange(watching_, true);
   }
-  changed_.notify_all();
+  work_.notify_one();
+  if (wake_watcher) watched_.notify_one();
   return {};
 }
 
@@ -63,7 +87,7 @@ bool Dispatcher::drain(Nanoseconds patience) {
   {
     std::unique_lock lock(mutex_);
     closed_ = true;
-    changed_.wait_for(lock, patience, [this] { return waiting_ == 0 && running_ == 0; });
+    ended_.wait_for(lock, patience, [this] { return waiting_ == 0 && running_ == 0; });
     for (auto& [name, caller] : callers_) {
       for (Job& job : caller.waiting) left.push_back(std::move(job));
       caller.waiting.clear();
@@ -137,11 +161,16 @@ void Dispatcher::watch() {
       }
       late.clear();
       lock.lock();
+      // One that held its turn may have been among them.
+      work_.notify_one();
+      ended_.notify_all();
     }
-    if (waiting_ > 0) {
-      changed_.wait_for(lock, kLook);
+    // Whoever comes to an empty queue wakes it; while something waits it looks by itself.
+    watching_ = waiting_ > 0;
+    if (watching_) {
+      watched_.wait_for(lock, kLook);
     } else {
-      changed_.wait(lock);
+      watched_.wait(lock, [this] { return watching_ || stopped_; });
     }
   }
 }
@@ -152,9 +181,11 @@ void Dispatcher::work(const WardenAccess::Connect& connect) {
   while (!stopped_) {
     std::optional<Job> job = next();
     if (!job) {
-      changed_.wait(lock);
+      work_.wait(lock);
       continue;
     }
+    // One that ended may have made room for several, and the last one woken finds them.
+    if (waiting_ > 0) work_.notify_one();
     lock.unlock();
     job->run(access);
     lock.lock();
@@ -163,7 +194,7 @@ void Dispatcher::work(const WardenAccess::Connect& connect) {
     cpus_milli_ -= job->cpus_milli;
     --callers_.at(job->caller).running;
     forget_empty();
-    changed_.notify_all();
+    ended_.notify_all();
     // Whatever it holds is let go of outside of the lock.
     lock.unlock();
     job.reset();

@@ -75,12 +75,16 @@ class Dispatcher {
   // kExhausted when the queue is full, whole or for this caller; kInvalid for a job that no empty
   // machine could hold.
   Status submit(Job job);
+  // What submit() would say to `count` jobs like this one now; kInvalid also for more than could
+  // ever wait.
+  [[nodiscard]] Status check(const Job& job, std::size_t count = 1) const;
   // No new jobs; what waits and what runs is finished, or given up when the time is over. Answers
   // whether everything was finished.
   bool drain(Nanoseconds patience);
   [[nodiscard]] DispatcherState state() const;
 
  private:
+  [[nodiscard]] Status check_locked(const Job& job, std::size_t count) const;
   void work(const WardenAccess::Connect& connect);
   void watch();
   void expire(Nanoseconds now, std::vector<Job>& late);
@@ -89,7 +93,9 @@ class Dispatcher {
 
   const DispatcherSettings settings_;
   mutable std::mutex mutex_;
-  std::condition_variable changed_;
+  std::condition_variable work_;     // there may be a job that can be started
+  std::condition_variable watched_;  // something waits, where nothing did
+  std::condition_variable ended_;    // a job has ended
   struct Caller {
     std::deque<Job> waiting;
     std::size_t running = 0;
@@ -100,6 +106,7 @@ class Dispatcher {
   std::size_t running_ = 0;
   std::uint64_t memory_ = 0;
   std::uint64_t cpus_milli_ = 0;
+  bool watching_ = false;  // the watcher looks by itself, again and again
   bool closed_ = false;
   bool stopped_ = false;
   std::vector<std::jthread> threads_;

@@ -77,6 +77,26 @@ TEST_F(DispatcherTest, TheQueueIsBoundedWholeAndPerCaller) {
   EXPECT_TRUE(dispatcher.drain(seconds(10)));
 }
 
+TEST_F(DispatcherTest, SaysBeforehandWhetherThereIsRoom) {
+  std::latch entered(1);
+  std::latch release(1);
+  Dispatcher dispatcher({.threads = 1, .queue = 5, .queue_per_caller = 3, .memory = 100},
+                        no_warden);
+  ASSERT_TRUE(dispatcher.submit(blocker(entered, release)));
+  entered.wait();
+  EXPECT_TRUE(dispatcher.check(job("a"), 3));
+  EXPECT_EQ(dispatcher.check(job("a"), 4).error().code, Code::kInvalid);  // never
+  ASSERT_TRUE(dispatcher.submit(job("a")));
+  EXPECT_TRUE(dispatcher.check(job("a"), 2));
+  EXPECT_EQ(dispatcher.check(job("a"), 3).error().code, Code::kExhausted);  // not now
+  Job large = job("b");
+  large.memory = 101;
+  EXPECT_EQ(dispatcher.check(large).error().code, Code::kInvalid);
+  EXPECT_EQ(dispatcher.state().waiting, 1U);
+  release.count_down();
+  EXPECT_TRUE(dispatcher.drain(seconds(10)));
+}
+
 TEST_F(DispatcherTest, ACallersOwnConcurrencyHoldsAndLetsOthersPass) {
   std::latch entered(1);
   std::latch release(1);

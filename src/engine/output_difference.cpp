@@ -76,6 +76,11 @@ std::optional<OutputDifference> first_difference(std::string_view expected,
   }
 }
 
+std::string_view verdict_name(RunStatus status, bool differs) {
+  if (status != RunStatus::kOk) return to_string(status);
+  return differs ? "wrong_answer" : "pass";
+}
+
 std::string to_string(const OutputDifference& difference) {
   std::size_t from = 0;
   if (difference.expected && difference.got) {

@@ -6,6 +6,8 @@
 #include <string>
 #include <string_view>
 
+#include "model/outcome.h"
+
 namespace belljar::engine {
 
 enum class Compare : unsigned char {
@@ -23,6 +25,9 @@ struct OutputDifference {
 std::optional<OutputDifference> first_difference(std::string_view expected,
                                                  std::string_view got,
                                                  Compare how);
+
+// The verdict's name wherever a program reads it: "pass", "wrong_answer", or the status.
+std::string_view verdict_name(RunStatus status, bool differs);
 
 // "line 3: expected '5 6', got '5 7'", harmless for a terminal and cut to a readable length around
 // the place where the lines part.

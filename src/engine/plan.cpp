@@ -31,7 +31,7 @@ Result<Plan> plan_submission(const runtime::Catalog& catalog,
   TRY(check_submission(submission));
   Plan plan;
   TRY_ASSIGN(plan.manifest, choose_manifest(catalog, submission));
-  TRY_ASSIGN(plan.toolchain, runtime::detect(plan.manifest));
+  TRY_ASSIGN(plan.toolchain, catalog.toolchain(plan.manifest));
   TRY_ASSIGN(plan.stages,
              runtime::plan_stages(plan.manifest, plan.toolchain, submission, policy.defaults));
   TRY(check_within(plan.stages.run.limits, policy.maximum));

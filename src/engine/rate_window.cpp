@@ -2,13 +2,17 @@
 
 namespace belljar::engine {
 
-Nanoseconds RateWindow::take(const std::string& caller, std::size_t limit, Nanoseconds now) {
-  if (limit == 0) return {};
+Nanoseconds RateWindow::take(const std::string& caller,
+                             std::size_t limit,
+                             Nanoseconds now,
+                             std::size_t count) {
+  if (limit == 0 || count == 0) return {};
+  if (count > limit) return period_;
   if (now >= next_forget_) forget(now);
   std::deque<Nanoseconds>& times = taken_[caller];
   while (!times.empty() && times.front() + period_ <= now) times.pop_front();
-  if (times.size() >= limit) return times[times.size() - limit] + period_ - now;
-  times.push_back(now);
+  if (times.size() + count > limit) return times[times.size() + count - 1 - limit] + period_ - now;
+  times.insert(times.end(), count, now);
   return {};
 }
 

@@ -16,10 +16,14 @@ class RateWindow {
  public:
   explicit RateWindow(Nanoseconds period) : period_(period) {}
 
-  // Counts one if `caller` had fewer than `limit` within the period before `now`, and answers zero;
-  // otherwise counts nothing and answers how long until one more is allowed. A limit of zero allows
-  // everything and counts nothing.
-  Nanoseconds take(const std::string& caller, std::size_t limit, Nanoseconds now);
+  // Counts `count` if `caller` then has at most `limit` within the period before `now`, and answers
+  // zero; otherwise counts nothing and answers how long until that is allowed. A limit of zero
+  // allows everything and counts nothing. More than the limit at once is never allowed: the answer
+  // is then a period.
+  Nanoseconds take(const std::string& caller,
+                   std::size_t limit,
+                   Nanoseconds now,
+                   std::size_t count = 1);
 
   // How many callers are remembered; those whose last take is older than the period are forgotten.
   [[nodiscard]] std::size_t size() const { return taken_.size(); }

@@ -21,6 +21,18 @@ TEST(RateWindow, ARefusalCountsNothing) {
   EXPECT_EQ(window.take("a", 1, seconds(60)), Nanoseconds{});
 }
 
+TEST(RateWindow, SeveralAreTakenTogetherOrNotAtAll) {
+  RateWindow window(seconds(60));
+  EXPECT_EQ(window.take("a", 5, seconds(0), 3), Nanoseconds{});
+  EXPECT_EQ(window.take("a", 5, seconds(10), 1), Nanoseconds{});
+  EXPECT_EQ(window.take("a", 5, seconds(20), 2), seconds(40));  // one place, and two are needed
+  EXPECT_EQ(window.take("a", 5, seconds(20), 5), seconds(50));
+  EXPECT_EQ(window.take("a", 5, seconds(20), 1), Nanoseconds{});
+  EXPECT_EQ(window.take("a", 5, seconds(60), 3), Nanoseconds{});
+  EXPECT_EQ(window.take("a", 5, seconds(60), 6), seconds(60));  // never
+  EXPECT_EQ(window.take("a", 5, seconds(60), 0), Nanoseconds{});
+}
+
 TEST(RateWindow, SlidesAndDoesNotJump) {
   RateWindow window(seconds(60));
   EXPECT_EQ(window.take("a", 2, seconds(0)), Nanoseconds{});

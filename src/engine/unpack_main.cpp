@@ -17,7 +17,6 @@
 namespace belljar::engine {
 namespace {
 
-constexpr std::size_t kMaxUnpacked = 48 * kMiB;
 constexpr std::size_t kMaxPacked = 48 * kMiB;
 constexpr std::size_t kReadBlock = 64 * kKiB;
 
@@ -52,7 +51,10 @@ Status check_kind(archive_entry* entry, const std::string& name) {
 }
 
 // Counts what really comes out; the size that the archive states is not believed.
-Result<std::string> content_of(archive* reader, const std::string& name, std::size_t room) {
+Result<std::string> content_of(archive* reader,
+                               const std::string& name,
+                               std::size_t room,
+                               std::size_t most) {
   std::string content;
   std::string block(kReadBlock, '\0');
   while (true) {
@@ -64,26 +66,27 @@ Result<std::string> content_of(archive* reader, const std::string& name, std::si
     }
     content.append(block.data(), static_cast<std::size_t>(got));
     if (content.size() > room) {
-      return refuse(name, "over " + format_bytes(kMaxUnpacked) + " unpacked in all");
+      return refuse(name, "over " + format_bytes(most) + " unpacked in all");
     }
   }
 }
 
-Result<std::string> unpack() {
+}  // namespace
+
+Result<std::string> unpack_archive(std::string_view bytes, std::size_t most) {
   const Reader reader(archive_read_new());
   // Only by the central directory, so that one reading of the archive decides.
   archive_read_support_format_zip_seekable(reader.get());
   archive_read_support_format_tar(reader.get());
   archive_read_support_format_gnutar(reader.get());
   archive_read_support_filter_gzip(reader.get());
-  TRY_ASSIGN(const std::string bytes, sys::read_file("/proc/self/fd/0", kMaxPacked));
   if (archive_read_open_memory(reader.get(), bytes.data(), bytes.size()) != ARCHIVE_OK) {
     const char* const text = archive_error_string(reader.get());
     return fail(Code::kInvalid, text != nullptr ? text : "not an archive");
   }
   std::string bundle;
   std::set<std::string> seen;
-  std::size_t room = kMaxUnpacked;
+  std::size_t room = most;
   while (true) {
     archive_entry* entry = nullptr;
     const int status = archive_read_next_header(reader.get(), &entry);
@@ -105,7 +108,7 @@ Result<std::string> unpack() {
     if (!seen.insert(name).second) return refuse(name, "stands in the archive twice");
     if (seen.size() > kMaxFiles)
       return refuse(name, "over " + std::to_string(kMaxFiles) + " files");
-    TRY_ASSIGN(const std::string content, content_of(reader.get(), name, room));
+    TRY_ASSIGN(const std::string content, content_of(reader.get(), name, room, most));
     room -= content.size();
     append_file(
         bundle,
@@ -116,10 +119,11 @@ Result<std::string> unpack() {
   return bundle;
 }
 
-}  // namespace
-
 int unpack_main() {
-  const Result<std::string> bundle = unpack();
+  const auto bundle = []() -> Result<std::string> {
+    TRY_ASSIGN(const std::string bytes, sys::read_file("/proc/self/fd/0", kMaxPacked));
+    return unpack_archive(bytes);
+  }();
   if (!bundle) {
     std::fprintf(stderr, "%s\n", bundle.error().message.c_str());
     return 1;

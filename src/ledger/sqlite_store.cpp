@@ -89,6 +89,11 @@ Status check_new_key(const NewKey& key) {
   return {};
 }
 
+Status check_ending(const Ending& ending) {
+  if (has_ended(ending.state)) return {};
+  return fail(Code::kInvalid, "a run does not end as " + std::string(state_name(ending.state)));
+}
+
 std::unexpected<Error> no_such_run() {
   // The words that are said of somebody else's run too.
   return fail(Code::kNotFound, "there is no run of this id");
@@ -247,13 +252,15 @@ Result<std::optional<Accepted>> SqliteStore::earlier_request(const Run& first,
       .subject = {}};
 }
 
+// With its attempts: those of a run that is recorded only when it is over have been made.
 Status SqliteStore::insert_run(const Run& run) {
   TRY_ASSIGN(Query row,
              connection_.query("INSERT INTO runs (id, caller, batch, state, language, policy, "
                                "status, reason, webhook, attempts, created_ms, started_ms, "
-                               "finished_ms) VALUES (?, ?, ?, 'queued', ?, ?, '', '', ?, 0, ?, 0, "
+                               "finished_ms) VALUES (?, ?, ?, 'queued', ?, ?, '', '', ?, ?, ?, ?, "
                                "0) ON CONFLICT (id) DO NOTHING"));
-  TRY(row.bind(run.id, run.caller, run.batch, run.language, run.policy, run.webhook, run.created_ms)
+  TRY(row.bind(run.id, run.caller, run.batch, run.language, run.policy, run.webhook, run.attempts,
+               run.created_ms, run.started_ms)
           .run());
   if (connection_.changes() == 0) {
     return fail(Code::kInvalid, "there is a run " + quote(run.id) + " already");
@@ -285,7 +292,11 @@ Result<Accepted> SqliteStore::accept(std::span<const Run> runs,
         return Accepted{.answer = Accepted::Answer::kOverQuota, .id = {}, .subject = quota.subject};
       }
     }
-    for (const Run& run : runs) TRY(insert_run(run));
+    for (Run run : runs) {
+      run.attempts = 0;
+      run.started_ms = 0;
+      TRY(insert_run(run));
+    }
     if (!idempotency_key.empty()) {
       TRY_ASSIGN(const std::int64_t sequence, sequence_of(first.id));
       TRY_ASSIGN(Query query,
@@ -295,6 +306,17 @@ Result<Accepted> SqliteStore::accept(std::span<const Run> runs,
       TRY(query.bind(first.caller, idempotency_key, bytes, first.created_ms, sequence).run());
     }
     return Accepted{.answer = Accepted::Answer::kNew, .id = first.id, .subject = {}};
+  });
+}
+
+Status SqliteStore::record(const Run& run, const Ending& ending, std::span<const File> artifacts) {
+  TRY(check_request({&run, 1}, {}));
+  TRY(check_ending(ending));
+  return change([&]() -> Status {
+    TRY(insert_run(run));
+    TRY(insert_artifacts(connection_.last_row(), artifacts));
+    TRY(end_run(run.id, ending));
+    return {};
   });
 }
 
@@ -318,30 +340,29 @@ Result<Change> SqliteStore::started(std::string_view id, std::int64_t at_ms) {
   });
 }
 
-Result<Change> SqliteStore::finished(std::string_view id, const Ending& ending) {
-  if (!has_ended(ending.state)) {
-    return fail(Code::kInvalid, "a run does not end as " + std::string(state_name(ending.state)));
+Result<Change> SqliteStore::end_run(std::string_view id, const Ending& ending) {
+  TRY_ASSIGN(const std::int64_t sequence, sequence_of(id));
+  TRY_ASSIGN(Query query,
+             connection_.query("UPDATE runs SET state = ?, status = ?, reason = ?, finished_ms = ? "
+                               "WHERE seq = ? AND state IN ('queued', 'running') "
+                               "RETURNING webhook"));
+  const std::string_view state = state_name(ending.state);
+  TRY_ASSIGN(const bool changed,
+             query.bind(state, ending.status, ending.reason, ending.at_ms, sequence).step());
+  if (!changed) return Change::kHadEnded;
+  const std::string webhook = query.text(0);
+  TRY(query.run());
+  TRY_ASSIGN(Query outcome, connection_.query("INSERT INTO outcomes (run, body) VALUES (?, ?)"));
+  TRY(outcome.bind(sequence, ending.outcome).run());
+  if (!webhook.empty() && !ending.notice.empty()) {
+    TRY(insert_delivery(sequence, webhook, ending.notice, ending.at_ms));
   }
-  return change([&]() -> Result<Change> {
-    TRY_ASSIGN(const std::int64_t sequence, sequence_of(id));
-    TRY_ASSIGN(
-        Query query,
-        connection_.query("UPDATE runs SET state = ?, status = ?, reason = ?, finished_ms = ? "
-                          "WHERE seq = ? AND state IN ('queued', 'running') "
-                          "RETURNING webhook"));
-    const std::string_view state = state_name(ending.state);
-    TRY_ASSIGN(const bool changed,
-               query.bind(state, ending.status, ending.reason, ending.at_ms, sequence).step());
-    if (!changed) return Change::kHadEnded;
-    const std::string webhook = query.text(0);
-    TRY(query.run());
-    TRY_ASSIGN(Query outcome, connection_.query("INSERT INTO outcomes (run, body) VALUES (?, ?)"));
-    TRY(outcome.bind(sequence, ending.outcome).run());
-    if (!webhook.empty() && !ending.notice.empty()) {
-      TRY(insert_delivery(sequence, webhook, ending.notice, ending.at_ms));
-    }
-    return Change::kMade;
-  });
+  return Change::kMade;
+}
+
+Result<Change> SqliteStore::finished(std::string_view id, const Ending& ending) {
+  TRY(check_ending(ending));
+  return change([&] { return end_run(id, ending); });
 }
 
 // ---- Reading runs ----------------------------------------------------------------------------
@@ -522,22 +543,26 @@ Result<std::int64_t> SqliteStore::prune(const Retention& retention, std::int64_t
 
 // ---- Artifacts -------------------------------------------------------------------------------
 
+Status SqliteStore::insert_artifacts(std::int64_t sequence, std::span<const File> files) {
+  for (const File& file : files) {
+    TRY_ASSIGN(Query insert,
+               connection_.query("INSERT INTO artifacts (run, path, executable, content) "
+                                 "VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING"));
+    const Blob content{file.content};
+    TRY(insert.bind(sequence, file.path, file.executable ? 1 : 0, content).run());
+    if (connection_.changes() == 0) {
+      return fail(Code::kInvalid, "two artifacts have the path " + quote(file.path));
+    }
+  }
+  return {};
+}
+
 Status SqliteStore::put_artifacts(std::string_view run, std::span<const File> files) {
   return change([&]() -> Status {
     TRY_ASSIGN(const std::int64_t sequence, sequence_of(run));
     TRY_ASSIGN(Query clear, connection_.query("DELETE FROM artifacts WHERE run = ?"));
     TRY(clear.bind(sequence).run());
-    for (const File& file : files) {
-      TRY_ASSIGN(Query insert,
-                 connection_.query("INSERT INTO artifacts (run, path, executable, content) "
-                                   "VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING"));
-      const Blob content{file.content};
-      TRY(insert.bind(sequence, file.path, file.executable ? 1 : 0, content).run());
-      if (connection_.changes() == 0) {
-        return fail(Code::kInvalid, "two artifacts have the path " + quote(file.path));
-      }
-    }
-    return {};
+    return insert_artifacts(sequence, files);
   });
 }
 

@@ -42,6 +42,7 @@ class SqliteStore final : public Store {
   Result<Accepted> accept(std::span<const Run> runs,
                           std::string_view idempotency_key,
                           std::span<const Quota> quotas) override;
+  Status record(const Run& run, const Ending& ending, std::span<const File> artifacts) override;
   Result<std::int64_t> used(std::string_view subject, std::int64_t now_ms) override;
   Result<Change> started(std::string_view id, std::int64_t at_ms) override;
   Result<Change> finished(std::string_view id, const Ending& ending) override;
@@ -84,6 +85,8 @@ class SqliteStore final : public Store {
                                                   std::string_view key,
                                                   std::string_view digest);
   Status insert_run(const Run& run);
+  Status insert_artifacts(std::int64_t sequence, std::span<const File> files);
+  Result<Change> end_run(std::string_view id, const Ending& ending);
   Result<std::string> insert_delivery(std::int64_t sequence,
                                       std::string_view url,
                                       std::string_view body,

@@ -207,6 +207,9 @@ class Store {
                           std::span<const Quota> quotas = {}) {
     return accept({&run, 1}, idempotency_key, quotas);
   }
+  // Records a run that is over, of which nobody was told before, as accept(), started() and
+  // finished() would have together; attempts and started_ms are taken too. No quota is checked.
+  virtual Status record(const Run& run, const Ending& ending, std::span<const File> artifacts) = 0;
   // How many runs a subject had accepted on the day of `now_ms`.
   virtual Result<std::int64_t> used(std::string_view subject, std::int64_t now_ms) = 0;
 

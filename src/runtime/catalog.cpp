@@ -4,12 +4,14 @@
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <mutex>
 #include <set>
 #include <span>
 #include <system_error>
 #include <utility>
 
 #include "base/check.h"
+#include "base/sys.h"
 #include "base/text.h"
 
 namespace belljar::runtime {
@@ -28,10 +30,16 @@ struct BuiltIn {
 // Written by tools/embed_runtimes.cpp: kBuiltIns, sorted by name.
 #include "generated/runtimes.inc"
 
+// Each is parsed when it is first asked for.
 Manifest parse(const BuiltIn& built_in) {
+  static std::mutex mutex;
+  static std::map<std::string_view, Manifest> parsed;
+  const std::lock_guard lock(mutex);
+  const auto known = parsed.find(built_in.name());
+  if (known != parsed.end()) return known->second;
   Result<Manifest> manifest = parse_manifest(built_in.toml);
   CHECK(manifest.has_value());  // the generator has parsed the same bytes
-  return *std::move(manifest);
+  return parsed.emplace(built_in.name(), *std::move(manifest)).first->second;
 }
 
 template <typename List>
@@ -126,6 +134,10 @@ Result<Manifest> Catalog::by_file(std::string_view path) const {
     }
   }
   return fail(Code::kNotFound, "no language has files ending in " + quote(extension));
+}
+
+Result<Toolchain> Catalog::toolchain(const Manifest& manifest) const {
+  return toolchains_->detect(manifest, sys::now());
 }
 
 std::vector<std::string> Catalog::names() const {

@@ -6,12 +6,14 @@
 #pragma once
 
 #include <map>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "base/result.h"
 #include "runtime/manifest.h"
+#include "runtime/toolchain.h"
 
 namespace belljar::runtime {
 
@@ -27,11 +29,14 @@ class Catalog {
   // By the file's extension, case-sensitive. kNotFound names the extension.
   [[nodiscard]] Result<Manifest> by_file(std::string_view path) const;
   [[nodiscard]] std::vector<std::string> names() const;  // sorted
+  // Where the programs of one of these are; what was found is not looked for again for a second.
+  [[nodiscard]] Result<Toolchain> toolchain(const Manifest& manifest) const;
 
  private:
   Status add(Manifest manifest);
 
   std::map<std::string, Manifest, std::less<>> added_;
+  std::unique_ptr<ToolchainCache> toolchains_ = std::make_unique<ToolchainCache>();
 };
 
 }  // namespace belljar::runtime

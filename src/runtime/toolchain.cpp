@@ -136,4 +136,17 @@ Result<Toolchain> detect(const Manifest& manifest) {
   return toolchain;
 }
 
+Result<Toolchain> ToolchainCache::detect(const Manifest& manifest, Nanoseconds now) {
+  constexpr Nanoseconds kKept = std::chrono::seconds(1);
+  {
+    const std::lock_guard lock(mutex_);
+    const auto found = found_.find(manifest.name);
+    if (found != found_.end() && now < found->second.since + kKept) return found->second.toolchain;
+  }
+  TRY_ASSIGN(Toolchain toolchain, runtime::detect(manifest));
+  const std::lock_guard lock(mutex_);
+  found_.insert_or_assign(manifest.name, Found{.toolchain = toolchain, .since = now});
+  return toolchain;
+}
+
 }  // namespace belljar::runtime

@@ -2,10 +2,12 @@
 #pragma once
 
 #include <map>
+#include <mutex>
 #include <string>
 #include <vector>
 
 #include "base/result.h"
+#include "base/units.h"
 #include "runtime/manifest.h"
 
 namespace belljar::runtime {
@@ -20,5 +22,21 @@ struct Toolchain {
 // are looked at: never $PATH, never a home directory, so a person's shims are not exposed; and only
 // what a cell shows, with every symbolic link on the way followed.
 Result<Toolchain> detect(const Manifest& manifest);
+
+// For whoever asks often: what was found is taken to be there for a second. What was not found is
+// looked for each time. Safe from several threads.
+class ToolchainCache {
+ public:
+  // `manifest` is told from others by its name.
+  Result<Toolchain> detect(const Manifest& manifest, Nanoseconds now);
+
+ private:
+  struct Found {
+    Toolchain toolchain;
+    Nanoseconds since{};
+  };
+  std::mutex mutex_;
+  std::map<std::string, Found, std::less<>> found_;  // by the manifest's name
+};
 
 }  // namespace belljar::runtime

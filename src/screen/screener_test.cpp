@@ -564,5 +564,38 @@ TEST(Screening, DoesNotSeeWhatIsMadeAtRunTime) {
   }
 }
 
+// What a release of Python brought, with an import in it or after it: either the import is found,
+// or it is said that the source was not understood. Never clean.
+TEST(Screener, SyntaxOfEachReleaseIsReadOrToldAsNotRead) {
+  const std::vector<std::pair<std::string_view, std::string_view>> corpus{
+      {"3.0 nonlocal", "def f():\n  x = 1\n  def g():\n    nonlocal x\n    import os\n"},
+      {"3.3 yield from", "def f():\n  yield from g()\n  import os\n"},
+      {"3.5 async", "async def f():\n  async with a as b:\n    import os\n"},
+      {"3.5 unpacking", "f(*a, *b, **c, **d)\nimport os\n"},
+      {"3.6 annotations", "x: int = 1_000\nimport os\n"},
+      {"3.6 f-string", "f'{x!r:>{w}}'\nimport os\n"},
+      {"3.8 walrus", "if (n := 1) > 0:\n  import os\n"},
+      {"3.8 positional", "def f(a, /, b, *, c):\n  import os\n"},
+      {"3.9 decorators", "@a[0].b(1)\ndef f():\n  import os\n"},
+      {"3.10 match", "match x:\n  case {'a': [1, *rest]} if rest:\n    import os\n"},
+      {"3.10 with", "with (a as b, c as d,):\n  import os\n"},
+      {"3.11 except*", "try:\n  pass\nexcept* ValueError as e:\n  import os\n"},
+      {"3.11 starred index", "a[*b]\nimport os\n"},
+      {"3.12 type", "type X[T: int] = list[T]\nimport os\n"},
+      {"3.12 generics", "def f[T, *Ts, **P](x: T) -> T:\n  import os\n"},
+      {"3.12 f-string", "f'{f'{1}'}'\nimport os\n"},
+      {"3.13 defaults", "class A[T = int]:\n  import os\n"},
+      {"3.14 t-string", "t'{x}'\nimport os\n"},
+      {"3.14 except", "try:\n  pass\nexcept A, B:\n  import os\n"},
+      {"not yet", "unless x then:\n  import os\n"},
+  };
+  for (const auto& [name, source] : corpus) {
+    const Verdict verdict = screened(test_rules(), "python", source);
+    EXPECT_TRUE(verdict.refused || !verdict.syntax_errors.empty() || !verdict.not_analysed.empty())
+        << name;
+  }
+  EXPECT_FALSE(screened(test_rules(), "python", "match x:\n  case 1:\n    import re\n").refused);
+}
+
 }  // namespace
 }  // namespace belljar::screen

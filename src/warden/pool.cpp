@@ -92,10 +92,11 @@ std::unique_ptr<CellRun> Pool::take(const cell::CellSpec& spec) {
 }
 
 // Landlock is what keeps the cells of one zygote from meeting at files they have in common, such as
-// /proc/self/exe; and only root of the host makes the uids and device nodes that they need.
+// /proc/self/exe; and only root of the host makes the uids and device nodes that they need. A cell
+// without some wall would have its zygote's in place of the host's there.
 Pool::Nest* Pool::nest_of(const cell::CellSpec& spec) {
   if (spec.interpreter.empty() || host_.privilege != cell::Privilege::kRoot ||
-      host_.landlock_abi < 1 || spec.without.has(Wall::kLandlock)) {
+      host_.landlock_abi < 1 || !spec.without.empty()) {
     return nullptr;
   }
   cell::CellSpec own;

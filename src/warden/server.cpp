@@ -16,6 +16,8 @@
 
 #include "base/sys.h"
 #include "model/policy.h"
+#include "warden/mapped_spec.h"
+#include "warden/request_check.h"
 
 namespace belljar::warden {
 namespace {
@@ -23,7 +25,6 @@ namespace {
 constexpr std::size_t kMaxCells = 1024;
 constexpr std::size_t kMaxConnections = 1024;
 constexpr std::uint64_t kFirst = 0;  // the connection that a warden is started with
-constexpr std::uint64_t kMaxSpecBytes = kGiB;
 constexpr std::uint32_t kMaxWaiting = 256;
 constexpr Nanoseconds kQuiet = std::chrono::milliseconds(1);
 constexpr Nanoseconds kTeardownPatience = std::chrono::seconds(5);
@@ -35,33 +36,6 @@ void copy_text(std::array<char, kSize>& to, std::string_view text) {
   const std::size_t size = std::min(text.size(), kSize - 1);
   std::memcpy(to.data(), text.data(), size);
 }
-
-// A sealed memfd, mapped: its bytes cannot change while they are checked and used.
-class MappedSpec {
- public:
-  static Result<MappedSpec> open(const Fd& fd) {
-    TRY(sys::check_sealed(fd.get()));
-    struct stat status{};
-    if (::fstat(fd.get(), &status) != 0) return fail_errno("fstat");
-    const auto size = static_cast<std::uint64_t>(status.st_size);
-    if (size == 0 || size > kMaxSpecBytes) {
-      return fail(Code::kInvalid, "spec: must have 1 byte to " + format_bytes(kMaxSpecBytes));
-    }
-    void* const bytes = ::mmap(nullptr, size, PROT_READ, MAP_PRIVATE, fd.get(), 0);
-    if (bytes == MAP_FAILED) return fail_errno("mmap spec");
-    return MappedSpec(static_cast<const char*>(bytes), size);
-  }
-  MappedSpec(MappedSpec&& other) noexcept : bytes_(std::exchange(other.bytes_, {})) {}
-  MappedSpec& operator=(MappedSpec&&) = delete;
-  ~MappedSpec() {
-    if (!bytes_.empty()) ::munmap(const_cast<char*>(bytes_.data()), bytes_.size());
-  }
-  [[nodiscard]] std::string_view bytes() const { return bytes_; }
-
- private:
-  MappedSpec(const char* bytes, std::size_t size) : bytes_(bytes, size) {}
-  std::string_view bytes_;
-};
 
 }  // namespace
 
@@ -200,18 +174,14 @@ void Server::handle_request(std::uint64_t connection) {
     disconnect(connection);
     return;
   }
-  Request request;
   CellName name{.connection = connection};
-  if (message->bytes.size() != sizeof request) {
-    refuse(name, {.code = Code::kInvalid, .message = "request: wrong size"});
+  const Result<Request> checked = read_request(message->bytes);
+  if (!checked) {
+    refuse(name, checked.error());
     return;
   }
-  std::memcpy(&request, message->bytes.data(), sizeof request);
+  const Request& request = *checked;
   name.id = request.id;
-  if (request.magic != kMagic) {
-    refuse(name, {.code = Code::kInvalid, .message = "request: wrong magic"});
-    return;
-  }
   // A cell that is over already is no error: the two messages crossed.
   const auto cell = cells_.find(name);
   switch (request.kind) {
@@ -261,9 +231,8 @@ Status Server::connect(std::vector<Fd> fds) {
 
 Status Server::start(CellName name, const Request& request, std::vector<Fd> fds) {
   const Nanoseconds since = sys::now();
-  const std::size_t wanted =
-      4 + (request.with_artifacts != 0 ? 1U : 0U) + (request.with_program != 0 ? 1U : 0U);
-  if (fds.size() != wanted) return fail(Code::kInvalid, "request: wrong number of descriptors");
+  if (fds.size() != run_descriptors(request))
+    return fail(Code::kInvalid, "request: wrong number of descriptors");
   if (cells_.contains(name)) return fail(Code::kInvalid, "request: this id is in use");
   if (cells_.size() >= kMaxCells) return fail(Code::kExhausted, "too many cells at once");
 

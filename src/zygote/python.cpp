@@ -3,6 +3,8 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <sys/prctl.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -237,6 +239,8 @@ void Python::after_fork() {
 }
 
 void Python::wake() {
+  // An execution would have made the program's /proc/self its own again (proc(5)).
+  ::prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
   PyOS_AfterFork_Child();
 }
 

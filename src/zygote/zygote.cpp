@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -82,9 +83,12 @@ Status make_cell(const cell::Host& host,
   const cell::CgroupPlace cgroups{.walls = WallSet::from_bits(request.cgroup_walls),
                                   .mark = request.mark.data(),
                                   .count = request.hierarchies};
-  const cell::Warmth warmth{
+  cell::Warmth warmth{
       .devices = std::string(cell::kZygoteDevices) + "/" + std::to_string(request.cell),
       .interpreter = &python};
+  // Known only to the thread that the C library began with, not to a clone of it: prctl(2).
+  if (::prctl(PR_GET_TID_ADDRESS, &warmth.thread_id, 0, 0, 0) != 0)
+    return fail_errno("PR_GET_TID_ADDRESS");
   TRY_ASSIGN(const std::unique_ptr<cell::LaunchPlan> plan,
              cell::make_plan(host, spec, {}, identity, launch, cgroups, warmth));
 

@@ -6,7 +6,7 @@ import json
 import pytest
 import websocket
 
-from service import READY
+from service import READY, out_of
 
 ECHO = "import sys\nfor line in sys.stdin: print('got', line.strip(), flush=True)\nprint('end')"
 SLEEP = READY + "import time; time.sleep(600)"
@@ -255,6 +255,18 @@ def test_a_message_that_is_too_long_ends_the_connection(service):
 def test_without_an_upgrade_it_is_told_what_this_is(service):
     answer = service.get("/v1/runs/interactive")
     assert answer.status == 426 and answer.headers["Upgrade"] == "websocket"
+
+
+def test_a_page_offers_its_key_as_a_protocol(service_maker):
+    keyed = service_maker("--require-key")
+    _, secret = keyed.create_key("page")
+    with keyed.converse(subprotocols=["belljar", f"bearer.{secret}"]) as talk:
+        assert talk.socket.subprotocol == "belljar"
+        talk.start("print('for ada')")
+        assert out_of(talk.finish()) == "for ada\n"
+    for protocols in (["belljar"], ["belljar", "bearer."], ["belljar", "bearer.bj_" + "0" * 64]):
+        with pytest.raises(websocket.WebSocketBadStatusException, match="401"):
+            keyed.converse(subprotocols=protocols)
 
 
 def test_a_page_of_another_site_may_not_converse(service):

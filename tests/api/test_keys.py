@@ -125,6 +125,42 @@ def test_requests_a_minute(keyed):
     assert keyed.get("/v1/runs", key=other).status == 200
 
 
+def test_each_run_of_a_batch_counts_as_a_request(keyed):
+    """All of them or none: what does not fit is refused before anything is taken."""
+    _, secret = keyed.create_key("rated", "--per-minute", "6")
+    programs = {"runs": [PROGRAM] * 3}
+    inputs = {"program": PROGRAM, "inputs": [{"stdin": str(each)} for each in range(3)]}
+    assert keyed.post("/v1/batches", programs, key=secret).status == 202  # 3 of 6
+    for batch in ({"runs": [PROGRAM] * 7}, {**inputs, "inputs": [{}] * 7}):
+        never = keyed.post("/v1/batches", batch, key=secret)  # 4 and 5: a request costs one, whatever it was
+        assert (never.status, never.json["field"]) == (400, "runs" if "runs" in batch else "inputs")
+        assert "at most 6" in never.json["detail"]
+    refused = keyed.post("/v1/batches", inputs, key=secret)  # 6
+    assert refused.status == 429 and "more than 6 a minute" in refused.json["detail"]
+    assert 1 <= int(refused.headers["Retry-After"]) <= 60
+    assert keyed.get("/v1/runs", key=secret).status == 429
+    _, admin = keyed.create_key("looker", "--scope", "admin", "--scope", "runs")
+    owners = keyed.keys("list")
+    assert "rated" in owners
+    with sqlite3.connect(keyed.state / "ledger.db", timeout=PATIENCE) as ledger:
+        (name,) = ledger.execute("SELECT id FROM keys WHERE user = 'rated'").fetchone()
+        (count,) = ledger.execute("SELECT count(*) FROM runs WHERE caller = ?", (name,)).fetchone()
+    ledger.close()
+    assert count == 3
+    # One that has no rate has no such bound.
+    assert keyed.post("/v1/batches", {"runs": [PROGRAM] * 7}, key=admin).status == 202
+
+
+def test_a_batch_over_the_days_runs_is_refused_as_a_whole(keyed):
+    _, secret = keyed.create_key("counted", "--per-day", "4")
+    assert keyed.post("/v1/batches", {"runs": [PROGRAM] * 3}, key=secret).status == 202
+    for batch in ({"runs": [PROGRAM] * 2}, {"program": PROGRAM, "inputs": [{}, {}]}):
+        refused = keyed.post("/v1/batches", batch, key=secret)
+        assert refused.status == 429 and "day" in refused.json["detail"], refused
+    assert len(keyed.get("/v1/runs", key=secret).json["runs"]) == 3
+    assert keyed.post("/v1/runs", PROGRAM, key=secret).status == 202
+
+
 def test_runs_a_day(keyed):
     _, secret = keyed.create_key("daily", "--per-day", "2")
     header = {"Idempotency-Key": "daily"}

@@ -150,6 +150,10 @@ def test_who_waits_is_told_that_the_run_is_lost(serve):
     with service.events(f"/v1/runs/{run}/events") as events:
         seen = list(events)
     assert (seen[-1].name, seen[-1].data["state"]) == ("outcome", "lost")
+    # What had been seen can still be read.
+    assert b"".join(event.bytes for event in seen if event.name == "stdout") == b"ready\n"
+    listed = service.look(run)
+    assert (listed["state"], listed["outcome"]) == ("lost", None) and listed["reason"]
 
 
 def test_cells_end_with_their_gateway(serve):

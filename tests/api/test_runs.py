@@ -3,6 +3,7 @@
 import base64
 import io
 import json
+import re
 import socket
 import tarfile
 import zipfile
@@ -224,6 +225,7 @@ def test_a_batch_runs_in_order_and_one_bad_one_leaves_nothing(service):
     answer = service.post("/v1/batches", {"runs": [PROGRAM, {**PROGRAM, "source": 1}]})
     assert (answer.status, answer.json["field"]) == (400, "runs[1].source")
     assert service.get("/v1/runs?limit=1").json["runs"][0]["id"] == before
+    assert re.fullmatch(r"run_[0-9a-hjkmnp-tv-z]{36}", before)
     for bad in ({"runs": []}, {"runs": 1}, {}, {"runs": [PROGRAM] * 1001},
                 {"runs": [PROGRAM], "program": PROGRAM}):  # fmt: skip
         assert not CONTRACT.accepts("BatchRequest", bad)
@@ -244,6 +246,10 @@ def test_one_program_is_judged_with_many_inputs(service):
     runs = [service.look(run["id"], wait=True) for run in batch.json["runs"]]
     verdicts = [run["outcome"]["verdict"] for run in runs]
     assert verdicts == ["pass", "pass", "wrong_answer", "runtime_error"]
+    shown = service.get(f"/v1/batches/{batch.json['id']}").json["runs"]
+    assert [run["id"] for run in shown] == [run["id"] for run in batch.json["runs"]]
+    asked = [service.get(f"/v1/runs/{run['id']}/request").json for run in shown]
+    assert [tuple(base64.b64decode(each[name]["content"]).decode() for name in ("stdin", "expected")) for each in asked] == cases
     assert "7" in runs[2]["outcome"]["difference"] and runs[0]["outcome"]["difference"] is None
     for bad, field in [
         ({"program": request["program"]}, "inputs"),
@@ -450,6 +456,53 @@ def test_a_key_with_another_request_is_a_conflict(service):
     assert service.post("/v1/runs", PROGRAM, headers=key).json["id"] == first
 
 
+BATCHES = [
+    {"runs": [PROGRAM, {**PROGRAM, "language": "klingon"}, {**PROGRAM, "source": "print(3)"}]},
+    {"program": {"language": "python", "source": "print(input())"}, "inputs": [{"stdin": str(each)} for each in range(20)]},
+]
+
+
+@pytest.mark.parametrize("batch", BATCHES, ids=["programs", "inputs"])
+def test_a_batch_is_answered_again_by_its_key(service, batch):
+    key = {"Idempotency-Key": f"batch-{'runs' in batch}"}
+    first = service.post("/v1/batches", batch, headers=key)
+    again = service.post("/v1/batches", batch, headers=key)
+    assert (first.status, again.status) == (202, 202), again
+    assert "Idempotency-Replayed" not in first.headers and again.headers["Idempotency-Replayed"] == "true"
+    assert again.json == first.json and again.headers["Location"] == first.headers["Location"]
+    accepted = [run["id"] for run in first.json["runs"] if run["id"]]
+    assert len(accepted) == (2 if "runs" in batch else 20)
+    ended = [service.look(run, wait=True) for run in accepted]
+    assert [run["attempts"] for run in ended] == [1] * len(accepted)
+    shown = service.get(f"/v1/batches/{first.json['id']}").json
+    assert [run["id"] for run in shown["runs"]] == accepted and shown["total"] == len(accepted)
+    if "inputs" in batch:
+        assert [out_of(run) for run in shown["runs"]] == [f"{each}\n" for each in range(20)]
+    # Also when it is over, and another batch under the key is a conflict.
+    assert service.post("/v1/batches", batch, headers=key).json == first.json
+    assert service.post("/v1/batches", {"runs": [PROGRAM]}, headers=key).status == 409
+    other = service.post("/v1/batches", batch, headers={"Idempotency-Key": key["Idempotency-Key"] + "-other"})
+    assert other.json["id"] != first.json["id"]
+
+
+def test_a_run_and_a_batch_of_it_are_two_requests(service):
+    """Their submissions are alike, their answers are not."""
+    for first, second in (("runs", "batches"), ("batches", "runs")):
+        key = {"Idempotency-Key": f"first {first}"}
+        bodies = {"runs": PROGRAM, "batches": {"runs": [PROGRAM]}}
+        assert service.post(f"/v1/{first}", bodies[first], headers=key).status == 202
+        answer = service.post(f"/v1/{second}", bodies[second], headers=key)
+        assert answer.status == 409, answer
+
+
+def test_a_batch_that_could_never_wait_is_refused(service):
+    """More runs than one caller may have in the queue: none is taken."""
+    before = service.get("/v1/runs?limit=1").json["runs"][0]["id"]
+    answer = service.post("/v1/batches", {"runs": [PROGRAM] * 201})
+    assert (answer.status, answer.json["field"]) == (400, "runs") and "at most 200" in answer.json["detail"]
+    assert service.get("/v1/runs?limit=1").json["runs"][0]["id"] == before
+
+
 def test_a_key_that_is_too_long_is_refused(service):
     good = service.post("/v1/runs", PROGRAM, headers={"Idempotency-Key": "k" * 255})
     assert good.status == 202
@@ -639,7 +692,7 @@ def test_another_method_is_refused_with_those_allowed(service, method, path, all
     assert asked.status == 204 and set(asked.headers["Allow"].split(", ")) == {*allowed, "OPTIONS"}
 
 
-@pytest.mark.parametrize("path", ["/", "/v1", "/v1/runs/", "/v1/runs/none", "/v1/runs/none/events",
+@pytest.mark.parametrize("path", ["/nothing", "/web/nothing.js", "/r/", "/v1", "/v1/runs/", "/v1/runs/none", "/v1/runs/none/events",
                                   "/v1/runs/none/artifacts", "/v1/runs/none/artifacts/x",
                                   "/v1/RUNS", "/v2/runs", "//v1/runs", "/v1/runs/a/b/c"])  # fmt: skip
 def test_what_is_not_there(service, path):

@@ -104,6 +104,73 @@ def test_chunks(service, chunks):
     assert statuses(answer) in ([400], [413], [431])
 
 
+CHUNKED = POST + b"Connection: close\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+
+def drip(service, head, body):
+    """The answer where each byte of the body comes by itself."""
+    with service.connect() as connection:
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        with contextlib.suppress(ConnectionError):
+            connection.sendall(head)
+            for each in range(len(body)):
+                time.sleep(0.005)
+                connection.sendall(body[each : each + 1])
+            connection.shutdown(socket.SHUT_WR)
+        return serving.read_all(connection)
+
+
+@pytest.mark.catalogue("T134")
+@pytest.mark.parametrize(
+    "body",
+    [b"0\r\n\r\n", b"0\r\n1231\r\n6\r", b"0\r\nX: y\r\n\r\n", b"2\r\n{}\r\n0\r\n\r\n", b"2\r\n{}\r\n0\r\nX\r\n\r\n", b"0\r"],
+)
+def test_chunks_byte_by_byte(service, body):
+    """No cut of them ends the gateway: `service` looks afterwards whether it is still the same."""
+    answer = drip(service, CHUNKED, body)
+    assert statuses(answer) == [400], answer
+
+
+FRAMING = {
+    "one-extension": lambda size: b"2;a=" + b"b" * size + b"\r\n{}\r\n0\r\n\r\n",
+    "last-extension": lambda size: b"2\r\n{}\r\n0;a=" + b"b" * size + b"\r\n\r\n",
+    "many-extensions": lambda size: (b"1;a=" + b"b" * 90 + b"\r\n \r\n") * (size // 90) + b"2\r\n{}\r\n0\r\n\r\n",
+    "one-trailer": lambda size: b"2\r\n{}\r\n0\r\nX: " + b"a" * size + b"\r\n\r\n",
+    "many-trailers": lambda size: b"2\r\n{}\r\n0\r\n" + b"X: aaa\r\n" * (size // 8) + b"\r\n",
+    "zeros": lambda size: b"0" * size + b"2\r\n{}\r\n0\r\n\r\n",
+}
+
+
+@pytest.mark.catalogue("T134")
+@pytest.mark.parametrize("size", [6_000, 10_000, 60_000, 8 * MIB])
+@pytest.mark.parametrize("form", FRAMING.values(), ids=FRAMING.keys())
+def test_what_chunks_say_besides_is_bounded(service, form, size):
+    """8 KiB in all; what fits is a request like another, here one that lacks a source."""
+    answer = service.exchange(CHUNKED + form(size))
+    if size < 8192:
+        assert statuses(answer) == [400] and b"source" in answer
+        return
+    # Or a reset, where it was still sending.
+    assert statuses(answer) in ([431], []), answer
+    assert not answer or b"extensions and trailers must be at most 8.0 KiB" in answer
+
+
+@pytest.mark.catalogue("T134", "T141")
+def test_a_trailer_is_no_header(keyed):
+    """What comes behind the body is not who asks, for which host, or how long the body was."""
+    trailer = b"Authorization: Bearer " + keyed.keys["alice"][1].encode() + b"\r\n"
+    head = CHUNKED.replace(b"/v1/runs", b"/v1/runs?wait=1").replace(HOST, HOST + b"Content-Type: application/json\r\n")
+    body = b'{"language":"python","source":"print(1)"}'
+    chunk = b"%x\r\n%s\r\n0\r\n" % (len(body), body)
+    assert statuses(keyed.exchange(head + chunk + trailer + b"\r\n")) == [401]
+    # The same as a header is one.
+    assert statuses(keyed.exchange(head.replace(HOST, HOST + trailer) + chunk + b"\r\n")) == [200]
+    for name in (b"Host: evil.example", b"Content-Length: 1", b"Transfer-Encoding: gzip"):
+        answer = keyed.exchange(head.replace(HOST, HOST + trailer) + chunk + name + b"\r\n\r\n")
+        assert statuses(answer) in ([200], [400])
+        assert statuses(answer) == [200] or b"Host" not in name
+
+
 @pytest.mark.catalogue("T134")
 def test_the_body_is_counted_decoded(serve):
     """One-byte chunks: six bytes on the wire for each, and the cap is on what they make."""
@@ -185,26 +252,72 @@ def test_a_client_that_never_reads_holds_nobody_up(service):
     service.is_well()
 
 
+def is_turned_away(connection):
+    """Closed by the service, with or without a word before."""
+    connection.setblocking(False)
+    try:
+        while connection.recv(4096):
+            pass
+        return True
+    except BlockingIOError:
+        return False
+    except ConnectionError:
+        return True
+
+
 @pytest.mark.catalogue("T136")
 def test_connections_are_capped_and_come_back(serve):
     service = serve("--max-connections=30")
     with contextlib.ExitStack() as stack:
         idle = [stack.enter_context(service.connect()) for _ in range(60)]
-        wait_until(lambda: service.descriptors() >= 40, "thirty connections")
-
-        def is_closed(connection):
-            connection.setblocking(False)
-            try:
-                return connection.recv(1) == b""
-            except BlockingIOError:
-                return False
-            except ConnectionError:
-                return True
-
-        wait_until(lambda: sum(map(is_closed, idle)) >= 30, "thirty to be turned away")
-        assert service.descriptors() < 70
+        wait_until(lambda: sum(map(is_turned_away, idle)) >= 30, "thirty to be turned away")
+        assert sum(map(is_turned_away, idle)) == 30
+        answer = service.exchange(b"")
+        assert statuses(answer) == [503] and b"all 30 connections are taken" in answer
     wait_until(lambda: can_ask(service), "an answer when they are gone")
     service.is_well()
+
+
+def connect_from(service, address):
+    return socket.create_connection(("127.0.0.1", service.port), 60, source_address=(address, 0))
+
+
+def ask_from(service, address):
+    """The statuses of a request from there."""
+    with connect_from(service, address) as connection:
+        with contextlib.suppress(ConnectionError):
+            connection.sendall(FOLLOWING)
+        answer = serving.read_all(connection)
+        assert statuses(answer) == [200] or b"more than 5 connections from " + address.encode() in answer
+        return statuses(answer)
+
+
+@pytest.mark.catalogue("T136")
+def test_one_address_does_not_take_all_connections(serve):
+    service = serve("--max-connections=20", "--max-connections-per-address=5", "--proxies=127.0.0.9")
+    with contextlib.ExitStack() as stack:
+        held = [stack.enter_context(connect_from(service, "127.0.0.2")) for _ in range(5)]
+        assert ask_from(service, "127.0.0.2") == [503]
+        assert ask_from(service, "127.0.0.3") == [200]
+        # A proxy's connections are its clients'.
+        proxied = [stack.enter_context(connect_from(service, "127.0.0.9")) for _ in range(10)]
+        assert ask_from(service, "127.0.0.9") == [200]
+        assert not any(map(is_turned_away, held + proxied))
+    wait_until(lambda: ask_from(service, "127.0.0.2") == [200], "an answer when they are gone")
+    assert 'belljar_refusals_total{reason="connections"}' in service.call("GET", "/metrics").body.decode()
+
+
+@pytest.mark.catalogue("T136")
+def test_who_is_turned_away_holds_nothing(serve):
+    """Only some are told why, and those not for long."""
+    service = serve("--max-connections=20", "--max-connections-per-address=5", "--proxies=127.0.0.9")
+    baseline = service.descriptors()
+    with contextlib.ExitStack() as stack:
+        for _ in range(5):
+            stack.enter_context(connect_from(service, "127.0.0.4"))
+        crowd = [stack.enter_context(connect_from(service, "127.0.0.4")) for _ in range(200)]
+        wait_until(lambda: all(map(is_turned_away, crowd)), "all to be turned away")
+        wait_until(lambda: service.descriptors() <= baseline + 7, "their descriptors to be free")
 
 
 def can_ask(service):

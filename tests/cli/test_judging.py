@@ -47,9 +47,9 @@ def test_every_verdict(judge):
         "print(what)\n"
     )
     wanted = {
-        "loop": "timeout (cpu)", "sleep": "timeout (wall)", "eat": "memory limit",
-        "fail": "runtime error (exit code 3)", "kill": "signalled (SIGSEGV)",
-        "flood": "output limit", "right": "pass", "wrong": "wrong answer",
+        "loop": "timeout", "sleep": "timeout", "eat": "memory_limit",
+        "fail": "runtime_error", "kill": "signalled",
+        "flood": "output_limit", "right": "pass", "wrong": "wrong_answer",
     }  # fmt: skip
     run = judge(source, {name: (name, name if name != "wrong" else "a\nb") for name in wanted})
     done = run("--json", "--limit", "cpu=300ms,wall=1s,memory=64M,output=10K")

@@ -14,6 +14,8 @@ import tarfile
 import tempfile
 import time
 
+import pytest
+
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 SEARCH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 PROGRAMS = ("dash", "cat", "head", "tail", "sleep", "newuidmap", "newgidmap")
@@ -41,9 +43,12 @@ class Docker:
             self._client += ["--host", address]
         self.image = f"belljar-test:{os.getpid()}"
 
+    def command(self, *words):
+        return [*self._client, *words]
+
     def call(self, *words, timeout=60):
         return subprocess.run(
-            [*self._client, *words], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=timeout
+            self.command(*words), stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=timeout
         )
 
     def answers(self):
@@ -201,3 +206,17 @@ def add_link(tar, name, target):
 def libraries_of(program):
     listed = subprocess.run(["ldd", program], capture_output=True, text=True, check=False)
     return set(re.findall(r"(/\S+) \(0x", listed.stdout))
+
+
+@contextlib.contextmanager
+def docker_with(files, folder):
+    """A daemon with the image, and these files in it: text by path, made in `folder` first. Skips
+    the test where no container can be had."""
+    for name, text in files.items():
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_text(text)
+    try:
+        with docker() as engine, engine.with_image({name: folder / name for name in files}):
+            yield engine
+    except Unavailable as why:
+        pytest.skip(str(why))

@@ -49,14 +49,8 @@ def docker(tmp_path_factory):
         "etc/subgid": "ranged:100000:65536\n",
         **PROGRAMS,
     }
-    for name, text in files.items():
-        (folder / name).parent.mkdir(exist_ok=True)
-        (folder / name).write_text(text)
-    try:
-        with daemon.docker() as engine, engine.with_image({name: folder / name for name in files}):
-            yield engine
-    except daemon.Unavailable as why:
-        pytest.skip(str(why))
+    with daemon.docker_with(files, folder) as engine:
+        yield engine
 
 
 @pytest.fixture(scope="session")

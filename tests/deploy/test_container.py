@@ -30,15 +30,8 @@ print(urllib.request.urlopen(request).read().decode())
 
 @pytest.fixture(scope="module")
 def docker(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("files")
-    for name, text in FILES.items():
-        (folder / name).parent.mkdir(exist_ok=True)
-        (folder / name).write_text(text)
-    try:
-        with daemon.docker() as engine, engine.with_image({name: folder / name for name in FILES}):
-            yield engine
-    except daemon.Unavailable as why:
-        pytest.skip(str(why))
+    with daemon.docker_with(FILES, tmp_path_factory.mktemp("files")) as engine:
+        yield engine
 
 
 def flags_of(compose):

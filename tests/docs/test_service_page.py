@@ -55,6 +55,8 @@ HOLDS = (
     ("/v1/batches", '"id":"batch_'),
     ("/v1/languages", '"name":"python"'),
     ("/v1/system", '"cgroup_mode"'),
+    ("/v1/policies", '"maximum"'),
+    ("/v1/walls", '"explanation"'),
     ("/healthz", "ok"),
     ("/readyz", "ready"),
     ("/metrics", "belljar_runs_total"),

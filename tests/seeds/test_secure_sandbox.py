@@ -50,6 +50,13 @@ def test_what_is_not_json_has_the_frameworks_shape(service, body):
 # ---- The answer ------------------------------------------------------------------------------
 
 
+def test_output_that_was_cut_before_it_was_stripped_says_so(service):
+    """Escape sequences alone: what is left of a megabyte of them is nothing, and that is not all."""
+    code = "print('\\x1b[31m' * {} + 'end')"
+    assert execute(service, code.format(1 << 18))["stdout"] == CUT
+    assert execute(service, code.format(1000))["stdout"] == "end\n"
+
+
 def test_the_time_is_in_seconds_with_four_places(service):
     answer = service.call("POST", "/execute", {"code": "print(1)"})
     assert re.search(rb'"execution_time":\d+\.\d{1,4}[,}]', answer.body), answer

@@ -19,7 +19,7 @@ from support.live_service import PATIENCE, live_service  # noqa: E402
 
 CONCURRENCY = 32
 GROWTH = 1.1
-# The gateway keeps the last 1000 runs that have ended, for clients that come late, and its heap has
+# The gateway keeps the last 500 runs that have ended, for clients that come late, and its heap has
 # found its size some time after that: until then it grows, rightly.
 SETTLED = 1500
 # The default would let 256 MiB each for half the memory run at once; every machine takes this.

@@ -355,6 +355,24 @@ def test_slow_receivers_hold_up_nobody_else(serve):
         assert slow.count == 4
 
 
+def test_one_receiver_is_told_so_often_and_no_more(serve):
+    """Whoever's runs they are, and whether it is a first attempt or another one."""
+    service = serve(settings=["--webhook-rate", "3"])
+    with Receiver(answer(500), OK) as victim, Receiver() as other:
+        runs = [service.submit(victim.url) for _ in range(6)]
+        for run in runs:
+            service.wait(lambda: service.ask("GET", f"/v1/runs/{run}")[1]["state"] == "done")
+        asked = [victim.next() for _ in range(3)]
+        assert asked
+        # Another receiver's come all the same, after the victim's were due.
+        told = [service.submit(other.url) for _ in range(3)]
+        assert {other.next().headers["Belljar-Run"] for _ in told} == set(told)
+        for run in told:
+            service.event("webhook", result="delivered", run=run)
+        assert victim.requests.empty()
+        assert len(service.attempts(origin=f"http://127.0.0.1:{victim.port}")) == 3
+
+
 def test_one_caller_has_half_of_the_places(serve):
     service = serve(retry="60m")
     with contextlib.ExitStack() as stack:

@@ -11,16 +11,9 @@ namespace json = boost::json;
 
 namespace {
 
-std::string text_of(const json::object& stage, std::string_view stream) {
-  const json::object& object = stage.at(stream).as_object();
-  return std::string(object.at("text").as_string());
-}
-
-RunStatus status_of(std::string_view name) {
-  for (int i = 0; i <= static_cast<int>(RunStatus::kCancelled); ++i) {
-    if (to_string(static_cast<RunStatus>(i)) == name) return static_cast<RunStatus>(i);
-  }
-  return RunStatus::kSetupError;
+std::string output_text(const Stream& stream) {
+  return repair_utf8(stream.truncated ? drop_incomplete_end(stream.data)
+                                      : std::string_view(stream.data));
 }
 
 }  // namespace
@@ -40,26 +33,30 @@ RunRequest python_program(std::string source) {
   return request;
 }
 
-std::optional<DialectOutcome> read_outcome(std::string_view run_json) {
-  json::error_code error;
-  const json::value value = json::parse(run_json, error);
-  if (error || !value.is_object()) return std::nullopt;
-  const json::value& outcome = value.as_object().at("outcome");
-  if (!outcome.is_object()) return std::nullopt;
-  const json::array& stages = outcome.as_object().at("stages").as_array();
+SubmitOptions dialect_options() {
+  SubmitOptions options;
+  options.keep_outcome = true;
+  options.answered_at_end = true;
+  return options;
+}
+
+std::optional<DialectOutcome> read_outcome(LiveRun& live) {
+  const std::shared_ptr<const Outcome> outcome = live.take_outcome();
+  if (outcome == nullptr) return std::nullopt;
   DialectOutcome made;
-  made.status = status_of(outcome.as_object().at("status").as_string());
-  made.reason = outcome.as_object().at("reason").as_string();
-  if (stages.empty()) return made;
-  const json::object& stage = stages.back().as_object();
-  made.out = text_of(stage, "stdout");
-  made.err = text_of(stage, "stderr");
-  const json::value& wall = stage.at("usage").as_object().at("wall_ms");
-  made.wall = Nanoseconds(static_cast<std::int64_t>(wall.to_number<double>() * 1e6));
-  if (const json::value* const code = stage.if_contains("exit_code")) {
-    made.exit_code = static_cast<int>(code->to_number<std::int64_t>());
-  } else if (const json::value* const signal = stage.if_contains("signal_number")) {
-    made.exit_code = 128 + static_cast<int>(signal->to_number<std::int64_t>());
+  made.status = outcome->status;
+  made.reason = repair_utf8(outcome->reason);
+  if (outcome->stages.empty()) return made;
+  const StageOutcome& stage = outcome->stages.back();
+  made.out = output_text(stage.out);
+  made.err = output_text(stage.err);
+  made.out_truncated = stage.out.truncated;
+  made.err_truncated = stage.err.truncated;
+  made.wall = stage.usage.wall;
+  if (stage.exit_code) {
+    made.exit_code = *stage.exit_code;
+  } else if (stage.signal) {
+    made.exit_code = 128 + *stage.signal;
   }
   return made;
 }

@@ -13,8 +13,10 @@ namespace belljar::api {
 struct DialectOutcome {
   RunStatus status{};
   std::string reason;
-  int exit_code = 0;  // 128 and the signal's number where there is none, as a shell has it
-  std::string out, err;
+  int exit_code = 0;     // 128 and the signal's number where there is none, as a shell has it
+  std::string out, err;  // UTF-8
+  bool out_truncated = false;
+  bool err_truncated = false;
   Nanoseconds wall{};
 };
 
@@ -24,8 +26,11 @@ std::optional<std::string> text_member(const boost::json::value& body, std::stri
 // A Python program as a request, whose language, file and entry are set and nothing else.
 RunRequest python_program(std::string source);
 
-// From the JSON of a run (RunService::run_json). Nothing where the run has no outcome.
-std::optional<DialectOutcome> read_outcome(std::string_view run_json);
+// How dialects submit: they answer when the run is over, and from its value.
+SubmitOptions dialect_options();
+
+// Of a run that was submitted with keep_outcome and is over; once. Nothing where it has no outcome.
+std::optional<DialectOutcome> read_outcome(LiveRun& live);
 
 // Rounded as Python's round() does it for four places.
 double round_seconds(Nanoseconds value);

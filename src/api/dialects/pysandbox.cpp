@@ -65,11 +65,11 @@ void Service::pysandbox(const Context& context, const Reply& reply) {
   RunRequest request = python_program(std::string(kDriver));
   request.screening = "none";  // its client screens the source; bytecode has none
   request.submission.files.push_back({.path = "code.bin", .content = *bytes});
-  const auto submitted = runs_.submit(context.caller, std::move(request), {});
+  const auto submitted = runs_.submit(context.caller, std::move(request), dialect_options());
   if (!submitted) return reply(result(500, "FAIL"));
   const std::shared_ptr<LiveRun> live = submitted->live;
   live->on_end([live, reply, bytes = *bytes] {
-    const auto outcome = read_outcome(live->run_json());
+    const auto outcome = read_outcome(*live);
     if (!outcome) return reply(result(500, "FAIL"));
     if (outcome->status == RunStatus::kOk) {
       return reply(result(200, json::object{{"out", outcome->out}, {"err", outcome->err}}));

@@ -43,14 +43,14 @@ void Service::safe_code_executor(const Context& context, const Reply& reply) {
   RunRequest request = python_program(*code);
   request.policy = "safe-code-executor";
   request.screening = "none";
-  const auto submitted = runs_.submit(context.caller, std::move(request), {});
+  const auto submitted = runs_.submit(context.caller, std::move(request), dialect_options());
   if (!submitted) {
     const bool busy = submitted.error().code == Code::kExhausted;
     return reply(answer(busy ? 503 : 400, "rejected", "", submitted.error().message));
   }
   const std::shared_ptr<LiveRun> live = submitted->live;
   live->on_end([live, reply] {
-    const auto outcome = read_outcome(live->run_json());
+    const auto outcome = read_outcome(*live);
     if (!outcome) {
       const auto error = live->error();
       return reply(answer(503, "rejected", "", error ? error->message : "the run was lost"));

@@ -47,6 +47,17 @@ Response answer(std::string_view out, std::string_view err, int code, Nanosecond
   return response;
 }
 
+// Stripped and cut, with the note also where what was cut off was cut before: of output that is
+// mostly escape sequences, what is left may be short.
+std::string shown(std::string_view output, bool truncated) {
+  const screen::SanitizerOptions options = screen::secure_sandbox_sanitizer();
+  screen::Sanitizer sanitizer(options);
+  std::string text = sanitizer.feed(output);
+  text += sanitizer.finish();
+  if (truncated && !sanitizer.truncated()) text += options.note;
+  return text;
+}
+
 struct Asked {
   std::string code;
   std::string input;
@@ -134,7 +145,7 @@ void Service::secure_sandbox(const Context& context, const Reply& reply) {
   if (const auto memory = parse_bytes(settings_.memory_limit)) submission.limits.memory = *memory;
   (void)set_limit(submission.limits, "cpus", settings_.cpu_limit).has_value();
 
-  SubmitOptions options;
+  SubmitOptions options = dialect_options();
   options.concurrent = settings_.max_concurrent;
   const auto submitted = runs_.submit(context.caller, std::move(request), std::move(options));
   if (!submitted) {
@@ -144,7 +155,7 @@ void Service::secure_sandbox(const Context& context, const Reply& reply) {
   }
   const std::shared_ptr<LiveRun> live = submitted->live;
   live->on_end([live, reply] {
-    const auto outcome = read_outcome(live->run_json());
+    const auto outcome = read_outcome(*live);
     if (!outcome) {
       const auto error = live->error();
       return reply(detail(503, error ? error->message : "the run was lost"));
@@ -152,8 +163,8 @@ void Service::secure_sandbox(const Context& context, const Reply& reply) {
     if (outcome->status == RunStatus::kRejected) {
       return reply(answer("", outcome->reason, -1, Nanoseconds{}));
     }
-    const std::string out = screen::sanitize(outcome->out, screen::secure_sandbox_sanitizer());
-    const std::string err = screen::sanitize(outcome->err, screen::secure_sandbox_sanitizer());
+    const std::string out = shown(outcome->out, outcome->out_truncated);
+    const std::string err = shown(outcome->err, outcome->err_truncated);
     if (outcome->status == RunStatus::kTimeout) {
       return reply(answer(out, "Execution timed out", -1, outcome->wall));
     }

@@ -1,0 +1,2 @@
+console.log("This will not end by itself.");
+for (;;) {}

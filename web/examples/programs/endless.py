@@ -1,0 +1,3 @@
+print("This will not end by itself.", flush=True)
+while True:
+    pass
