@@ -75,13 +75,16 @@ class Holder:
         with open(f"/tmp/{NAME}", "w") as file, open(f"/dev/shm/{NAME}", "w") as memory:
             file.write("held")
             memory.write("held")
+        # What it has just done itself.
+        while select.select([self.watcher], [], [], 0)[0]:
+            os.read(self.watcher, 65536)
 
     def watch(self):
         """Tells what happens for as long as it lives."""
         while True:
             ready, _, _ = select.select([self.watcher, self.abstract, self.server], [], [])
             for source in ready:
-                if source is self.watcher or source == self.watcher:
+                if source == self.watcher:
                     data = os.read(self.watcher, 65536)
                     while data:
                         watch, length = int.from_bytes(data[:4], "little"), int.from_bytes(data[12:16], "little")

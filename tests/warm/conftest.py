@@ -17,6 +17,10 @@ def orphans():
     if not os.access(command.binary(), os.X_OK):
         pytest.fail(f"{command.binary()} is not there: ./dev build", pytrace=False)
     census.adopt_orphans()
+    # The folders that the first run and the first service of a host make stay.
+    with live_service("--concurrent", "1", "--pool", "1") as first:
+        first.call("POST", "/v1/runs?wait", {"language": "python", "source": "pass"})
+        first.call("POST", "/v1/runs?wait", {"language": "python", "source": "pass"})
 
 
 @pytest.fixture

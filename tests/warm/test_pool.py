@@ -70,9 +70,12 @@ def test_a_parked_cell_that_is_killed_is_replaced(leaves_nothing):
     with live_service("--concurrent", "2", "--pool", "4") as service:
         warm(service)
         for _ in range(3):
-            for pid in processes_of(service)["cell"]:
+            cells = processes_of(service)["cell"]
+            for pid in cells:
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
+            # Until the warden knows.
+            wait_until(lambda: not any(os.path.exists(f"/proc/{pid}") for pid in cells), "the cells to be gone")
             assert run(service, source=HELLO)["stdout"]["text"] == "hello\n"
         warm(service)
 
@@ -151,12 +154,18 @@ def test_many_and_large_files_arrive():
     assert len(stages[0]["stdout"]["text"]) == 65
 
 
+# What the zygote's own filter denies does not come as far as the cell's, which counts.
+UNCOUNTED = {"cell": set(), "interpreter": {"ptrace", "bpf"}}
+
+
 @pytest.mark.parametrize("way", ["cell", "interpreter"])
 def test_denied_calls_are_counted(way):
     program = {"source": "import ctypes\nlibc = ctypes.CDLL(None)\nfor n in (101, 165, 272, 321):\n    libc.syscall(n, 0, 0, 0, 0)\n"}
     cold, other = stage_of(program, "cold"), stage_of(program, way)
     assert other["start"] == way
-    assert other["denied_syscalls"] == cold["denied_syscalls"] != []
+    assert {call["name"] for call in cold["denied_syscalls"]} == {"ptrace", "mount", "unshare", "bpf"}
+    expected = [call for call in cold["denied_syscalls"] if call["name"] not in UNCOUNTED[way]]
+    assert other["denied_syscalls"] == expected
 
 
 def test_a_terminal_starts_cold(tmp_path):
