@@ -3,10 +3,16 @@ import sys
 
 plain = frozenset(sys.modules)  # what an interpreter that has just begun has
 
+import builtins
 import gc
 import os
+import _io
+from _functools import partial
 from _weakref import ref
 
+# What `builtins` begins with, before open() and the site's helpers come.
+first_builtins = {name: value for name, value in builtins.__dict__.items()
+                  if name not in ("open", "exit", "quit", "copyright", "credits", "license", "help")}
 start_env = dict(os.environ)
 preloaded = frozenset()  # top-level names
 ahead = {}  # all modules that were imported ahead
@@ -56,35 +62,49 @@ def exit_code(code):
     return 1
 
 
-def clear(module):
-    names = list(module.__dict__)
-    hidden = [name for name in names if name.startswith("_") and not name.startswith("__")]
-    for name in hidden + [name for name in names if name not in hidden and name != "__builtins__"]:
-        module.__dict__[name] = None
-
-
 def finalize():
     """What an interpreter's end does to what the program has made, in its order (finalize_modules() in
-    Python/pylifecycle.c). What was there before the program is left as it is: nobody can see the difference,
-    and taking it apart would copy every page of it."""
-    own = {name: module for name, module in sys.modules.items()
-           if name == "__main__" or name not in plain and ahead.get(name) is not module}
+    Python/pylifecycle.c). What was there before the program is left as it is: taking it apart would copy every
+    page of it. Each step is yielded to be called from outside, so that no frame of ours is on the stack when
+    the program's own code runs."""
+    for name in ("path", "argv", "ps1", "ps2", "last_type", "last_value", "last_traceback", "path_hooks",
+                 "path_importer_cache", "meta_path", "__interactivehook__"):
+        sys.__dict__[name] = None
+    for name in ("stdin", "stdout", "stderr"):
+        sys.__dict__[name] = sys.__dict__.get(f"__{name}__")
+    modules = sys.modules
+    own = [name for name, module in modules.items()
+           if name == "__main__" or name not in plain and ahead.get(name) is not module]
     living = []
-    for name, module in own.items():
-        sys.modules[name] = None
+    for name in own:
         try:
-            living.append(ref(module))
+            living.append(ref(modules[name]))
         except TypeError:
             pass
-    own.clear()
-    module = None
-    gc.collect()
+        yield partial(modules.__setitem__, name, None)
+    names = dict(builtins.__dict__)
+    builtins.__dict__.clear()
+    builtins.__dict__.update(first_builtins)
+    yield names.clear
+    yield gc.collect
     for weak in reversed(living):
         module = weak()
-        if module is not None and type(module) is type(sys):
-            clear(module)
-    module = None
-    gc.collect()
+        if type(module) is not type(sys):
+            continue
+        names = module.__dict__
+        module = None
+        yield partial(names.update, dict.fromkeys(
+            [name for name in names if name.startswith("_") and not name.startswith("__")]))
+        yield partial(names.update, dict.fromkeys([name for name in names if name != "__builtins__"]))
+    names = None
+    yield gc.collect
+    # What the program has hung into modules that stay is not deleted, but no byte may be lost.
+    for kind in (_io.TextIOWrapper, _io.BufferedWriter, _io.BufferedRandom):
+        for file in gc.get_objects():
+            if type(file) is kind:
+                yield file.flush
+    yield sys.stdout.flush
+    yield sys.stderr.flush
 
 
 def rehearse():

@@ -1,9 +1,12 @@
 #include "zygote/python.h"
 
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <cstring>
@@ -35,6 +38,7 @@ const char* PyUnicode_AsUTF8AndSize(PyObject* text, ssize_t* size);
 PyObject* PyObject_CallFunctionObjArgs(PyObject* callable, ...);
 PyObject* PyObject_CallMethod(PyObject* object, const char* name, const char* format, ...);
 PyObject* PySys_GetObject(const char* name);
+PyObject* PyIter_Next(PyObject* iterator);
 int PyObject_IsTrue(PyObject* object);
 void Py_DecRef(PyObject* object);
 void PyErr_Fetch(PyObject** type, PyObject** value, PyObject** traceback);
@@ -143,9 +147,30 @@ void leave() {
   }
 }
 
-bool flush_all_at_end() {
-  const bool out = flush_at_end("stdout", true);
-  return flush_at_end("stderr", false) && out;
+// Deletes what the program has made; see finalize() in prelude.py. What fails there fails silently,
+// as in an interpreter that has no stderr any more.
+void finalize(PyObject* prelude) {
+  PyObject* const steps = call(prelude, "finalize");
+  while (steps != nullptr) {
+    PyObject* const step = PyIter_Next(steps);
+    if (step == nullptr) break;
+    PyObject* const done = PyObject_CallFunctionObjArgs(step, nullptr);
+    if (done != nullptr) Py_DecRef(done);
+    PyErr_Clear();
+    Py_DecRef(step);
+  }
+  PyErr_Clear();
+}
+
+// glibc takes the size of new threads' stacks from the limit once, when it begins.
+void set_thread_stacks() {
+  rlimit limit{};
+  pthread_attr_t attributes;
+  if (::getrlimit(RLIMIT_STACK, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) return;
+  if (::pthread_attr_init(&attributes) != 0) return;
+  if (::pthread_attr_setstacksize(&attributes, limit.rlim_cur) == 0)
+    ::pthread_setattr_default_np(&attributes);
+  ::pthread_attr_destroy(&attributes);
 }
 
 // What `python3 script` does once the interpreter is up (Modules/main.c), and at its end: nothing
@@ -168,9 +193,9 @@ bool flush_all_at_end() {
     if (PyDict_DelItemString(main, name) != 0) PyErr_Clear();
   }
   leave();
-  if (!flush_all_at_end()) code = kFinalizeFailed;
-  if (call(prelude, "finalize") == nullptr) PyErr_Print();
-  if (!flush_all_at_end()) code = kFinalizeFailed;
+  const bool out = flush_at_end("stdout", true);
+  if (!flush_at_end("stderr", false) || !out) code = kFinalizeFailed;
+  finalize(prelude);
   if (interrupted) end_by_interrupt(code);
   ::exit(code);
 }
@@ -244,6 +269,7 @@ void Python::run(const cell::CellSpec& spec, int report) {
   if (file == nullptr) return;
   // As after an execution: else /proc/self/environ and the like would be root's.
   ::prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
+  set_thread_stacks();
   ::close(report);
   run_script(prelude_, file, path.c_str());
 }

@@ -61,8 +61,20 @@ def plain(outcome, cut=()):
     for stage in outcome["stages"]:
         for name in (*TIMES, "start"):
             del stage[name]
+        if cut:
+            for stream in ("stdout", "stderr"):
+                del stage[stream]["total_bytes"]
     outcome.pop("policy")
-    text = json.dumps(outcome, sort_keys=True)
-    for pattern in cut:
-        text = re.sub(pattern, "…", text)
-    return json.loads(text), start
+    return without(outcome, cut), start
+
+
+def without(value, cut):
+    """`value` with every text in it as it is without what `cut` matches."""
+    if isinstance(value, dict):
+        return {name: without(each, cut) for name, each in value.items()}
+    if isinstance(value, list):
+        return [without(each, cut) for each in value]
+    if isinstance(value, str):
+        for pattern in cut:
+            value = re.sub(pattern, "…", value)
+    return value

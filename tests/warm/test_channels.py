@@ -1,0 +1,124 @@
+"""Cells of one zygote meet nowhere: neither at the same time nor one after the other."""
+
+import http.client
+import json
+
+import pytest
+
+from one import HERE
+from support.live_service import PATIENCE
+
+SOURCE = (HERE / "channels.py").read_text()
+WARMING = 30  # runs, at most, until a service's cells come with an interpreter
+
+
+def request(*args, source=SOURCE, **fields):
+    return {"language": "python", "source": source, "args": list(args), **fields}
+
+
+def run(service, *args, **fields):
+    answer = service.call("POST", "/v1/runs?wait", request(*args, **fields))
+    assert answer.status == 200, answer
+    return answer.json["outcome"]["stages"][-1]
+
+
+def warm(service):
+    """Has runs until one began in an interpreter that waited."""
+    for _ in range(WARMING):
+        if run(service, source="import time\ntime.sleep(0.05)\n")["start"] == "interpreter":
+            return
+    raise AssertionError(f"none of {WARMING} runs began in an interpreter")
+
+
+class Held:
+    """A run that goes on; what it says is read from its events."""
+
+    def __init__(self, service, *args, **fields):
+        self.service = service
+        answer = service.call("POST", "/v1/runs", request(*args, **fields))
+        assert answer.status == 202, answer
+        self.id = answer.json["id"]
+
+    def __enter__(self):
+        connection = http.client.HTTPConnection("127.0.0.1", self.service.port, timeout=PATIENCE)
+        connection.request("GET", f"/v1/runs/{self.id}/events")
+        said = ""
+        for line in connection.getresponse():
+            said += line.decode()
+            if "ready" in said:
+                break
+        connection.close()
+        assert "ready" in said, said
+        return self
+
+    def __exit__(self, *_):
+        self.service.call("POST", f"/v1/runs/{self.id}/cancel")
+
+    def end(self):
+        """Cancels it; answers with its stage."""
+        self.service.call("POST", f"/v1/runs/{self.id}/cancel")
+        answer = self.service.call("GET", f"/v1/runs/{self.id}?wait")
+        return answer.json["outcome"]["stages"][-1]
+
+
+def same_zygote(service):
+    """Two cells whose hash seeds are the same come from one interpreter."""
+    seeds = {run(service, source="print(hash('seed'))")["stdout"]["text"] for _ in range(2)}
+    return len(seeds) == 1
+
+
+def test_within_one_cell_every_channel_carries(service):
+    stage = run(service, "both")
+    lines = stage["stdout"]["text"].splitlines()
+    said = json.loads(next(line for line in lines if line.startswith("{")))
+    assert {"shm", "msg", "sem", "abstract", "tcp", "port", f"file /tmp/{'belljar-warm-channel'}"} <= set(said["met"])
+    assert {"flock /box/main.py", "flock /dev/null", "flock /usr/bin/python3"} <= set(said["met"])
+    assert {"saw /box/main.py", "saw /dev/null", "saw a connection"} <= set(lines)
+    assert said["census"]["processes"] and said["census"]["signalled"] and said["census"]["sockets"]
+
+
+def test_two_cells_of_one_zygote_do_not_meet(service):
+    warm(service)
+    assert same_zygote(service)
+    with Held(service, "hold", limits={"wall": "60s"}) as held:
+        probe = run(service, "probe")
+        stage = held.end()
+    assert (probe["start"], stage["start"]) == ("interpreter", "interpreter")
+    assert probe["status"] == "ok", probe
+    found = json.loads(probe["stdout"]["text"])
+    assert found["met"] == []
+    assert found["census"]["processes"] == [] and found["census"]["signalled"] == []
+    assert found["census"]["sockets"] == 0 and found["census"]["tmp"] == []
+    assert set(found["census"]["received"].values()) == {0}
+    first, *rest = stage["stdout"]["text"].splitlines()
+    taken = json.loads(first.removeprefix("ready "))
+    assert taken and all(taken.values())  # it did hold them
+    assert rest == []  # and saw nobody come
+
+
+def test_the_next_cell_finds_nothing_of_the_one_before(service):
+    warm(service)
+    stage = run(service, "both")
+    assert stage["start"] == "interpreter"
+    # As many as are warm, and a place of the same uid among them at the latest after all are used.
+    for _ in range(6):
+        after = run(service, "probe")
+        assert after["start"] == "interpreter"
+        found = json.loads(after["stdout"]["text"])
+        assert found["met"] == []
+        assert found["census"]["tmp"] == [] and found["census"]["sockets"] == 0
+        assert set(found["census"]["received"].values()) == {0}
+
+
+@pytest.mark.parametrize("expression", [
+    "random.random()", "random.SystemRandom().random()", "uuid.uuid4()", "uuid.uuid1()", "secrets.token_hex()",
+    "os.urandom(8)", "next(tempfile._get_candidate_names())", "random.Random().random()", "random.getstate()[1][:3]",
+    "ssl.RAND_bytes(8)",
+])  # fmt: skip
+def test_chance_is_not_shared_by_cells_of_one_zygote(service, expression):
+    warm(service)
+    source = f"import os, random, secrets, ssl, tempfile, uuid\nprint({expression})\n"
+    stages = [run(service, source=source) for _ in range(3)]
+    assert {stage["start"] for stage in stages} == {"interpreter"}
+    assert len({stage["stdout"]["text"] for stage in stages}) == 3
+    assert all(stage["stdout"]["text"].strip() for stage in stages)

@@ -1,0 +1,132 @@
+"""A hostile module that is imported ahead reaches nothing, and runs go on; interpreters side by side."""
+
+import os
+import pathlib
+import shutil
+import socket
+import subprocess
+import tempfile
+
+import pytest
+
+from one import HERE, outcome_of
+from support.command import ROOT
+from support.live_service import live_service
+from test_channels import run, warm
+
+PROGRAM = """
+import os, sys
+ahead = "belljar_hostile" in sys.modules
+print(ahead, sys.modules["belljar_hostile"].found if ahead else [], sorted(os.listdir("/proc/self/fd")), len(os.listdir("/proc/self/task")))
+"""
+COLD_PROGRAM = "print('went on')\n"
+pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root makes a folder in /opt")
+
+
+@pytest.fixture(scope="module")
+def venv():
+    """An interpreter of its own where cells can see it."""
+    place = pathlib.Path(tempfile.mkdtemp(prefix="belljar-test-", dir="/opt"))
+    place.chmod(0o755)
+    try:
+        subprocess.run(["/usr/bin/python3", "-m", "venv", "--without-pip", str(place)], check=True, timeout=60)
+        yield place
+    finally:
+        shutil.rmtree(place)
+
+
+@pytest.fixture
+def outside():
+    """A secret file and a port of the host's."""
+    with tempfile.TemporaryDirectory(prefix="warm-canary-") as folder, socket.socket() as server:
+        os.chmod(folder, 0o755)
+        secret = pathlib.Path(folder, "secret")
+        secret.write_text("secret")
+        server.bind(("127.0.0.1", 0))
+        server.listen()
+        server.settimeout(0)
+        yield secret, server
+        assert secret.read_text() == "secret" and len(os.listdir(folder)) == 1
+        with pytest.raises(BlockingIOError):
+            server.accept()
+
+
+def manifests(folder, venv, preload):
+    text = (ROOT / "runtimes/python.toml").read_text()
+    text = text.replace('tool = ["/usr/bin/python3", "/usr/local/bin/python3"]', f'tool = ["{venv}/bin/python3"]')
+    text = text.replace('mounts = ["/etc/python3.*"]', f'mounts = ["/etc/python3.*", "{venv}"]')
+    begin, end = text.index("preload = ["), text.index("]", text.index("preload = ["))
+    text = text[:begin] + "preload = [" + ", ".join(f'"{name}"' for name in preload) + text[end:]
+    place = pathlib.Path(folder, "runtimes")
+    place.mkdir()
+    (place / "python.toml").write_text(text)
+    return place
+
+
+def plant(venv, what, secret, port):
+    text = (HERE / "hostile_module.py").read_text()
+    for name, value in (("CANARY", secret), ("PORT", port), ("PID", os.getpid()), ("WHAT", what)):
+        text = text.replace(f"@{name}@", str(value))
+    (folder,) = venv.glob("lib/python3*/site-packages")
+    (folder / "belljar_hostile.py").write_text(text)
+    return folder / "belljar_hostile.py"
+
+
+def test_the_module_finds_holes_where_there_are_some(venv, outside):
+    secret, server = outside
+    module = plant(venv, "nothing", secret, server.getsockname()[1])
+    source = module.read_text().split("for path in (\"/etc/hole\"")[0] + "\nprint(found)\n"
+    done = subprocess.run(["/usr/bin/python3", "-c", source], capture_output=True, text=True, timeout=60, check=True)
+    assert f"read {secret}" in done.stdout and "list /var/lib" in done.stdout
+
+
+@pytest.mark.parametrize("what", ["nothing", "thread", "raise", "fork"])
+def test_a_hostile_module_reaches_nothing(leaves_nothing, tmp_path, venv, outside, what):
+    secret, server = outside
+    plant(venv, what, secret, server.getsockname()[1])
+    place = manifests(tmp_path, venv, ["json", "belljar_hostile"])
+    outcome = outcome_of({"source": PROGRAM}, "interpreter", "--runtimes", str(place))
+    stage = outcome["stages"][-1]
+    ahead = "False" if what == "raise" else "True"
+    if stage["start"] != "interpreter":  # left out as a whole, which is as good
+        ahead = "False"
+    assert stage["stdout"]["text"].startswith(f"{ahead} [] ['0', '1', '2', '3'] 1"), stage
+    assert stage["stderr"]["text"] == ""
+
+
+@pytest.mark.parametrize("what", ["hang", "exit"])
+def test_runs_go_on_where_a_module_does_not_come_back(leaves_nothing, tmp_path, venv, outside, what):
+    secret, server = outside
+    plant(venv, what, secret, server.getsockname()[1])
+    place = manifests(tmp_path, venv, ["belljar_hostile"])
+    with live_service("--concurrent", "2", "--pool", "2", "--runtimes", str(place)) as service:
+        for _ in range(4):
+            stage = run(service, source=COLD_PROGRAM)
+            assert (stage["status"], stage["stdout"]["text"]) == ("ok", "went on\n")
+            assert stage["start"] in ("cold", "cell")
+
+
+def test_two_interpreters_side_by_side(leaves_nothing, tmp_path, venv):
+    place = manifests(tmp_path, venv, ["json", "random"])
+    text = (place / "python.toml").read_text()
+    text = text.replace('name = "python"', 'name = "other"').replace('aliases = ["python3", "py"]', 'aliases = ["otherpython"]')
+    text = text.replace('extensions = [".py"]', 'extensions = [".opy"]')
+    (place / "python.toml").unlink()
+    (place / "other.toml").write_text(text)
+    source = "import sys\nprint(sys.prefix, sys.executable, sys.prefix != sys.base_prefix)\n"
+    with live_service("--concurrent", "2", "--pool", "4", "--runtimes", str(place)) as service:
+        warm(service)
+        stage = run(service, source=source)
+        assert (stage["start"], stage["stdout"]["text"]) == ("interpreter", "/usr /usr/bin/python3 False\n")
+        starts = []
+        for _ in range(30):
+            answer = service.call("POST", "/v1/runs?wait", {"language": "other", "source": source})
+            assert answer.status == 200, answer
+            stage = answer.json["outcome"]["stages"][-1]
+            assert stage["stdout"]["text"] == f"{venv} {venv}/bin/python3 True\n", stage
+            starts.append(stage["start"])
+            if stage["start"] == "interpreter":
+                break
+        assert starts[-1] == "interpreter"
+        again = run(service, source=source)
+        assert (again["start"], again["stdout"]["text"]) == ("interpreter", "/usr /usr/bin/python3 False\n")
