@@ -75,8 +75,8 @@ bool write_library(std::string_view library) {
 }
 
 // What a user namespace's processes use of these counts against its owner too, up to the limit that
-// the owner had then (ucounts, kernel 5.14): so the owner is a uid of the zygote's own, and each cell
-// is held by limits of its own alone.
+// the owner had then (ucounts, kernel 5.14): so the owner is a uid of the zygote's own, and each
+// cell is held by limits of its own alone.
 bool own_counts(const ZygotePlan& plan) {
   const rlimit none{.rlim_cur = RLIM_INFINITY, .rlim_max = RLIM_INFINITY};
   for (const __rlimit_resource each :
