@@ -117,6 +117,7 @@ def test_two_interpreters_side_by_side(leaves_nothing, place, venv):
     text = (folder / "python.toml").read_text()
     text = text.replace('name = "python"', 'name = "other"').replace('aliases = ["python3", "py"]', 'aliases = ["otherpython"]')
     text = text.replace('extensions = [".py"]', 'extensions = [".opy"]')
+    text = text.replace('file = "hello.py"', 'file = "hello.opy"').replace('"main.py", "__main__.py"', '"main.opy"')
     (folder / "python.toml").unlink()
     (folder / "other.toml").write_text(text)
     source = "import sys\nprint(sys.prefix, sys.executable, sys.prefix != sys.base_prefix)\n"
