@@ -97,8 +97,9 @@ bool own_namespaces(const ZygotePlan& plan) {
 }
 
 bool become_its_root() {
-  return ::setgroups(0, nullptr) == 0 && ::setresgid(0, 0, 0) == 0 && ::setresuid(0, 0, 0) == 0 &&
-         ::prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) == 0 &&
+  // A session of its own: SIGCONT goes to anybody in one's session, whoever that is, kill(2).
+  return ::setsid() > 0 && ::setgroups(0, nullptr) == 0 && ::setresgid(0, 0, 0) == 0 &&
+         ::setresuid(0, 0, 0) == 0 && ::prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) == 0 &&
          ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0;
 }
 

@@ -22,6 +22,20 @@ READ_ONCE = ("PYTHON", "LD_", "MALLOC_", "GLIBC_", "LC_", "LANG", "OPENSSL_", "S
              "NUMEXPR_", "MPL", "BLIS_")
 
 
+SINK = 4  # where our stdout and stderr go: kZygoteSinkFd in cell/zygote_protocol.h
+
+
+def flush_into_sink():
+    """What a module has printed is no program's output."""
+    for stream in (sys.stdout, sys.stderr):
+        while True:
+            try:
+                stream.flush()
+                break
+            except BlockingIOError:
+                os.read(SINK, 1 << 20)
+
+
 def preload(names):
     """Imports what is there; answers what is not, with the reason."""
     global preloaded
@@ -32,6 +46,7 @@ def preload(names):
             __import__(name)
         except BaseException as error:
             failed.append(f"{name}: {type(error).__name__}: {error}")
+    flush_into_sink()
     sys.path.insert(0, front)
     ahead.update((name, module) for name, module in sys.modules.items() if name not in plain)
     preloaded = frozenset(name.partition(".")[0] for name in ahead)

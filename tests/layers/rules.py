@@ -9,7 +9,7 @@ LAYERS = (
     ("base",),
     ("model",),
     ("runtime", "screen", "cell"),
-    ("warden",),
+    ("warden", "zygote"),
     ("engine", "ledger"),
     ("api",),
     ("app",),

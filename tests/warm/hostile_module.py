@@ -5,7 +5,6 @@ import ctypes
 import os
 import signal
 import socket
-import sys
 import threading
 
 CANARY = "@CANARY@"  # a file of the host's, and a port there where somebody listens
@@ -48,9 +47,10 @@ tried("module", lambda: libc.syscall(313, -1, b"", 0) == 0)
 tried("clock", lambda: libc.syscall(227, 0, (ctypes.c_long * 2)(0, 0)) == 0)
 tried("host name", lambda: libc.reboot(0) == 0)
 kept = os.open("/etc", os.O_RDONLY)  # left open
-print("much " * 100000)
-sys.stderr.write("much " * 100000)
 what = "@WHAT@"
+print("a little")
+if what == "print":
+    print("much " * 100000)
 if what == "thread":
     threading.Thread(target=signal.pause, daemon=True).start()
 elif what == "raise":

@@ -10,7 +10,7 @@ import tempfile
 import pytest
 
 from one import HERE, outcome_of
-from support.command import ROOT
+from support.command import ROOT, scratch_folder
 from support.live_service import live_service
 from test_channels import run, warm
 
@@ -33,6 +33,12 @@ def venv():
         yield place
     finally:
         shutil.rmtree(place)
+
+
+@pytest.fixture
+def place():
+    with scratch_folder("warm-runtimes-") as made:
+        yield made
 
 
 @pytest.fixture
@@ -80,14 +86,14 @@ def test_the_module_finds_holes_where_there_are_some(venv, outside):
     assert f"read {secret}" in done.stdout and "list /var/lib" in done.stdout
 
 
-@pytest.mark.parametrize("what", ["nothing", "thread", "raise", "fork"])
-def test_a_hostile_module_reaches_nothing(leaves_nothing, tmp_path, venv, outside, what):
+@pytest.mark.parametrize("what", ["nothing", "thread", "raise", "fork", "print"])
+def test_a_hostile_module_reaches_nothing(leaves_nothing, place, venv, outside, what):
     secret, server = outside
     plant(venv, what, secret, server.getsockname()[1])
-    place = manifests(tmp_path, venv, ["json", "belljar_hostile"])
-    outcome = outcome_of({"source": PROGRAM}, "interpreter", "--runtimes", str(place))
+    folder = manifests(place, venv, ["json", "belljar_hostile"])
+    outcome = outcome_of({"source": PROGRAM}, "interpreter", "--runtimes", str(folder))
     stage = outcome["stages"][-1]
-    ahead = "False" if what == "raise" else "True"
+    ahead = "False" if what in ("raise", "print") else "True"
     if stage["start"] != "interpreter":  # left out as a whole, which is as good
         ahead = "False"
     assert stage["stdout"]["text"].startswith(f"{ahead} [] ['0', '1', '2', '3'] 1"), stage
@@ -95,26 +101,27 @@ def test_a_hostile_module_reaches_nothing(leaves_nothing, tmp_path, venv, outsid
 
 
 @pytest.mark.parametrize("what", ["hang", "exit"])
-def test_runs_go_on_where_a_module_does_not_come_back(leaves_nothing, tmp_path, venv, outside, what):
+def test_runs_go_on_where_a_module_does_not_come_back(leaves_nothing, place, venv, outside, what):
     secret, server = outside
     plant(venv, what, secret, server.getsockname()[1])
-    place = manifests(tmp_path, venv, ["belljar_hostile"])
-    with live_service("--concurrent", "2", "--pool", "2", "--runtimes", str(place)) as service:
+    folder = manifests(place, venv, ["belljar_hostile"])
+    with live_service("--concurrent", "2", "--pool", "2", "--runtimes", str(folder)) as service:
         for _ in range(4):
             stage = run(service, source=COLD_PROGRAM)
             assert (stage["status"], stage["stdout"]["text"]) == ("ok", "went on\n")
             assert stage["start"] in ("cold", "cell")
 
 
-def test_two_interpreters_side_by_side(leaves_nothing, tmp_path, venv):
-    place = manifests(tmp_path, venv, ["json", "random"])
-    text = (place / "python.toml").read_text()
+def test_two_interpreters_side_by_side(leaves_nothing, place, venv):
+    folder = manifests(place, venv, ["json", "random"])
+    text = (folder / "python.toml").read_text()
     text = text.replace('name = "python"', 'name = "other"').replace('aliases = ["python3", "py"]', 'aliases = ["otherpython"]')
     text = text.replace('extensions = [".py"]', 'extensions = [".opy"]')
-    (place / "python.toml").unlink()
-    (place / "other.toml").write_text(text)
+    text = text.replace('file = "hello.py"', 'file = "hello.opy"').replace('"main.py", "__main__.py"', '"main.opy"')
+    (folder / "python.toml").unlink()
+    (folder / "other.toml").write_text(text)
     source = "import sys\nprint(sys.prefix, sys.executable, sys.prefix != sys.base_prefix)\n"
-    with live_service("--concurrent", "2", "--pool", "4", "--runtimes", str(place)) as service:
+    with live_service("--concurrent", "2", "--pool", "4", "--runtimes", str(folder)) as service:
         warm(service)
         stage = run(service, source=source)
         assert (stage["start"], stage["stdout"]["text"]) == ("interpreter", "/usr /usr/bin/python3 False\n")
