@@ -83,11 +83,12 @@ class Way:
 
 
 class Spawned(Way):
-    def __init__(self, name, argv, spawner, every=1):
+    def __init__(self, name, argv, spawner, every=1, whole=False):
         super().__init__(name)
         self.argv = argv if callable(argv) else lambda: argv
         self.spawner = spawner
         self.every = every
+        self.whole = whole  # all that it starts is waited for, so that its CPU is known
         self.trouble = spawner.trouble
 
     def measure(self, gap):
@@ -97,7 +98,8 @@ class Spawned(Way):
             self.trouble = f"exit {code}: {said[:120]}"
             return
         self.times.append(took)
-        self.spent.append(spent)
+        if self.whole:
+            self.spent.append(spent)
 
 
 class OverHttp(Way):
@@ -340,7 +342,7 @@ class Bench:
         crun_spawner = self.spawner(hide_unified_cgroup if hybrid else None)
         self.full = self.serve("full", self.options.pool)
         dry, cold = self.serve("dry", 1), self.serve("cold", 0)
-        self.bare = Spawned("bare python3 -c", [PYTHON, "-c", HELLO], plain)
+        self.bare = Spawned("bare python3 -c", [PYTHON, "-c", HELLO], plain, whole=True)
         self.warm = OverHttp("belljar, over HTTP, pool full", self.full, hello, count=5)
         self.dry = OverHttp("belljar, over HTTP, pool dry", dry, hello, count=DRY_BURST, back_to_back=True)
         self.cold = OverHttp("belljar, over HTTP, no pool", cold, hello)
@@ -362,7 +364,7 @@ class Bench:
             return
         imports = {"language": "python", "source": IMPORTS}
         self.modules = [
-            Spawned("bare python3 -c", [PYTHON, "-c", IMPORTS], plain, every=5),
+            Spawned("bare python3 -c", [PYTHON, "-c", IMPORTS], plain, every=5, whole=True),
             OverHttp("belljar, over HTTP, pool full", self.full, imports),
             OverHttp("belljar, over HTTP, no pool", self.cold.live, imports),
         ]
@@ -386,7 +388,7 @@ class Bench:
         rounds = measure(ways, 0.45 * self.options.seconds, self.options.gap / MS, self.shuffle)
         self.report.add(
             f"{rounds} rounds, each with every way in an order of its own; {self.options.gap:g} ms of quiet before a run, "
-            "except back to back. CPU: of a process and all that it started, where that can be known."
+            "except back to back. CPU is told of bare processes here, and of ours below, under Throughput."
         )
         unit = self.bare.p50()
         self.report.add(
@@ -417,7 +419,7 @@ class Bench:
         self.report.add(
             "### Beside other ways to wall Python in", f"Unit: the p50 of bare `python3 -c`, {unit:.2f} ms.",
             markdown_table(LATENCY_HEAD, latency_rows([self.warm, *self.peers], unit)),
-            "`docker run` every tenth round, and without the CPU of its daemon.",
+            "`docker run` every tenth round.",
         )  # fmt: skip
         ours = self.warm.p50()
         light = [way for way in self.peers[:2] if way.times]
