@@ -38,6 +38,7 @@ IMPORTS = "import numpy, pandas\n" + HELLO
 REST = 0.3  # seconds after a block, for the pool to fill up
 PATIENCE = 20.0  # seconds, for the pool to fill up the first time
 POOLS_COMPARED = (4, 36)  # the host's memory with the one and with the other
+BUSY = 0.5  # load from which the result says that the machine was not idle
 BEGIN, END = "<!-- bench warm: begin -->", "<!-- bench warm: end -->"
 # A runtime whose program is the file's content to nobody: it always runs the static program, which
 # must be one that a cell shows, so one of the host's.
@@ -510,10 +511,19 @@ class Bench:
             sizes[f"all in: the host's memory with {many} cells less that with {few}, each"] = costs
         rows = [(name, f"{statistics.median(each):.2f}", f"{min(each):.2f}–{max(each):.2f}") for name, each in sizes.items()]
         self.report.add(markdown_table(("of one cell", "MiB, median", "least–most"), rows) if rows else "None waits here.")
-        if costs:
+        self.report.add(
+            "The last row takes in cells that wait for other kinds of runs, such as asking a toolchain's version, and whatever "
+            "else the machine did meanwhile; where two measurements differ by more than half it is not held against the aim."
+        )
+        # Nothing is held for certain but what is charged or private; where only that is known it is a lower bound.
+        work, aim = "memory of a parked Python cell, all in", "≤ 1.2 MiB"
+        if costs and 0 < max(costs) < 1.5 * min(costs):
             value = statistics.median(costs)
-            self.aims.append(("memory of a parked Python cell, all in", "≤ 1.2 MiB", f"{value:.2f} MiB",
-                              f"{min(costs):.2f}–{max(costs):.2f}", value <= 1.2))  # fmt: skip
+            self.aims.append((work, aim, f"{value:.2f} MiB", f"{min(costs):.2f}–{max(costs):.2f}", value <= 1.2))
+        elif held := [statistics.median(sizes[name]) for name in sizes if name.startswith(("charged", "private"))]:
+            self.aims.append((work, aim, f"at least {max(held):.2f} MiB", "–", False if max(held) > 1.2 else None))
+        else:
+            self.aims.append((work, aim, "not measured", "–", None))
         self.report.add(
             "### An idle service with a full pool",
             f"{cells} of {self.options.pool} cells wait. Over {seconds:.0f} s, share of one core; the clock of a process counts in steps of 10 ms.",
@@ -584,7 +594,8 @@ def main():
         bench.throughput()
         bench.waiting()
     head.append(f"pool {options.pool}, {concurrent} runs at once, gap {options.gap:g} ms, ledger on disk with sync {options.sync}")
-    head.append(f"load of the machine before it began: {load:.1f}")
+    busy = "; **it was busy: read the shape, not the figures**" if load > BUSY else ""
+    head.append(f"load of the machine before it began: {load:.1f}{busy}")
     today = datetime.datetime.now(datetime.timezone.utc).date()
     report = Report()
     report.add(f"Measured on {today}, `./dev bench warm`, {options.seconds:g} s.", "\n".join(f"* {line}" for line in head))
