@@ -38,6 +38,7 @@ IMPORTS = "import numpy, pandas\n" + HELLO
 REST = 0.3  # seconds after a block, for the pool to fill up
 PATIENCE = 20.0  # seconds, for the pool to fill up the first time
 POOLS_COMPARED = (4, 36)  # the host's memory with the one and with the other
+BUSY = 0.5  # load from which the result says that the machine was not idle
 BEGIN, END = "<!-- bench warm: begin -->", "<!-- bench warm: end -->"
 # A runtime whose program is the file's content to nobody: it always runs the static program, which
 # must be one that a cell shows, so one of the host's.
@@ -83,11 +84,12 @@ class Way:
 
 
 class Spawned(Way):
-    def __init__(self, name, argv, spawner, every=1):
+    def __init__(self, name, argv, spawner, every=1, whole=False):
         super().__init__(name)
         self.argv = argv if callable(argv) else lambda: argv
         self.spawner = spawner
         self.every = every
+        self.whole = whole  # all that it starts is waited for, so that its CPU is known
         self.trouble = spawner.trouble
 
     def measure(self, gap):
@@ -97,7 +99,8 @@ class Spawned(Way):
             self.trouble = f"exit {code}: {said[:120]}"
             return
         self.times.append(took)
-        self.spent.append(spent)
+        if self.whole:
+            self.spent.append(spent)
 
 
 class OverHttp(Way):
@@ -340,7 +343,7 @@ class Bench:
         crun_spawner = self.spawner(hide_unified_cgroup if hybrid else None)
         self.full = self.serve("full", self.options.pool)
         dry, cold = self.serve("dry", 1), self.serve("cold", 0)
-        self.bare = Spawned("bare python3 -c", [PYTHON, "-c", HELLO], plain)
+        self.bare = Spawned("bare python3 -c", [PYTHON, "-c", HELLO], plain, whole=True)
         self.warm = OverHttp("belljar, over HTTP, pool full", self.full, hello, count=5)
         self.dry = OverHttp("belljar, over HTTP, pool dry", dry, hello, count=DRY_BURST, back_to_back=True)
         self.cold = OverHttp("belljar, over HTTP, no pool", cold, hello)
@@ -362,7 +365,7 @@ class Bench:
             return
         imports = {"language": "python", "source": IMPORTS}
         self.modules = [
-            Spawned("bare python3 -c", [PYTHON, "-c", IMPORTS], plain, every=5),
+            Spawned("bare python3 -c", [PYTHON, "-c", IMPORTS], plain, every=5, whole=True),
             OverHttp("belljar, over HTTP, pool full", self.full, imports),
             OverHttp("belljar, over HTTP, no pool", self.cold.live, imports),
         ]
@@ -386,7 +389,7 @@ class Bench:
         rounds = measure(ways, 0.45 * self.options.seconds, self.options.gap / MS, self.shuffle)
         self.report.add(
             f"{rounds} rounds, each with every way in an order of its own; {self.options.gap:g} ms of quiet before a run, "
-            "except back to back. CPU: of a process and all that it started, where that can be known."
+            "except back to back. CPU is told of bare processes here, and of ours below, under Throughput."
         )
         unit = self.bare.p50()
         self.report.add(
@@ -417,7 +420,7 @@ class Bench:
         self.report.add(
             "### Beside other ways to wall Python in", f"Unit: the p50 of bare `python3 -c`, {unit:.2f} ms.",
             markdown_table(LATENCY_HEAD, latency_rows([self.warm, *self.peers], unit)),
-            "`docker run` every tenth round, and without the CPU of its daemon.",
+            "`docker run` every tenth round.",
         )  # fmt: skip
         ours = self.warm.p50()
         light = [way for way in self.peers[:2] if way.times]
@@ -508,10 +511,19 @@ class Bench:
             sizes[f"all in: the host's memory with {many} cells less that with {few}, each"] = costs
         rows = [(name, f"{statistics.median(each):.2f}", f"{min(each):.2f}–{max(each):.2f}") for name, each in sizes.items()]
         self.report.add(markdown_table(("of one cell", "MiB, median", "least–most"), rows) if rows else "None waits here.")
-        if costs:
+        self.report.add(
+            "The last row takes in cells that wait for other kinds of runs, such as asking a toolchain's version, and whatever "
+            "else the machine did meanwhile; where two measurements differ by more than half it is not held against the aim."
+        )
+        # Nothing is held for certain but what is charged or private; where only that is known it is a lower bound.
+        work, aim = "memory of a parked Python cell, all in", "≤ 1.2 MiB"
+        if costs and 0 < max(costs) < 1.5 * min(costs):
             value = statistics.median(costs)
-            self.aims.append(("memory of a parked Python cell, all in", "≤ 1.2 MiB", f"{value:.2f} MiB",
-                              f"{min(costs):.2f}–{max(costs):.2f}", value <= 1.2))  # fmt: skip
+            self.aims.append((work, aim, f"{value:.2f} MiB", f"{min(costs):.2f}–{max(costs):.2f}", value <= 1.2))
+        elif held := [statistics.median(sizes[name]) for name in sizes if name.startswith(("charged", "private"))]:
+            self.aims.append((work, aim, f"at least {max(held):.2f} MiB", "–", False if max(held) > 1.2 else None))
+        else:
+            self.aims.append((work, aim, "not measured", "–", None))
         self.report.add(
             "### An idle service with a full pool",
             f"{cells} of {self.options.pool} cells wait. Over {seconds:.0f} s, share of one core; the clock of a process counts in steps of 10 ms.",
@@ -582,7 +594,8 @@ def main():
         bench.throughput()
         bench.waiting()
     head.append(f"pool {options.pool}, {concurrent} runs at once, gap {options.gap:g} ms, ledger on disk with sync {options.sync}")
-    head.append(f"load of the machine before it began: {load:.1f}")
+    busy = "; **it was busy: read the shape, not the figures**" if load > BUSY else ""
+    head.append(f"load of the machine before it began: {load:.1f}{busy}")
     today = datetime.datetime.now(datetime.timezone.utc).date()
     report = Report()
     report.add(f"Measured on {today}, `./dev bench warm`, {options.seconds:g} s.", "\n".join(f"* {line}" for line in head))

@@ -93,12 +93,16 @@ class Plot:
         places = [self.LEFT + area * (i + 0.5) / len(at) for i in range(len(at))]
         for place, count in zip(places, at):
             self._text(place, base + 16, str(count), "middle")
+        ends = []  # of the curves, where their names stand: never one on another
         for number, (name, values) in enumerate(curves):
             colour = self.COLOURS[number % len(self.COLOURS)]
             points = [(x, base - height * value / most) for x, value in zip(places, values)]
             drawn = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
             self._parts.append(f'<polyline points="{drawn}" fill="none" stroke="{colour}" stroke-width="2"/>')
             x, y = points[-1]
+            while any(abs(y - end) < 14 for end in ends):
+                y -= 14
+            ends.append(y)
             self._text(x + 8, y + 4, name)
         self._height = base + 44
 
