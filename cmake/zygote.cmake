@@ -21,3 +21,9 @@ add_dependencies(belljar_zygote syscall_programs)
 set_source_files_properties(${CMAKE_SOURCE_DIR}/src/warden/zygote_library.cpp PROPERTIES
   COMPILE_DEFINITIONS "BELLJAR_ZYGOTE_LIBRARY=\"${BELLJAR_ZYGOTE_LIBRARY}\""
   OBJECT_DEPENDS ${BELLJAR_ZYGOTE_LIBRARY})
+# The compiler does not tell what #embed reads, so its digest is part of the command.
+set(zygote_prelude ${CMAKE_SOURCE_DIR}/src/zygote/prelude.py)
+set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${zygote_prelude})
+file(SHA256 ${zygote_prelude} zygote_prelude_digest)
+set_source_files_properties(${CMAKE_SOURCE_DIR}/src/zygote/python.cpp PROPERTIES
+  COMPILE_DEFINITIONS "BELLJAR_PRELUDE=\"${zygote_prelude_digest}\"")

@@ -78,10 +78,12 @@ bool write_library(std::string_view library) {
 // the owner had then (ucounts, kernel 5.14): so the owner is a uid of the zygote's own, and each
 // cell is held by limits of its own alone.
 bool own_counts(const ZygotePlan& plan) {
-  const rlimit none{.rlim_cur = RLIM_INFINITY, .rlim_max = RLIM_INFINITY};
   for (const __rlimit_resource each :
        {RLIMIT_NPROC, RLIMIT_SIGPENDING, RLIMIT_MEMLOCK, RLIMIT_MSGQUEUE}) {
-    if (::setrlimit(each, &none) != 0) return false;
+    rlimit limit{};
+    if (::getrlimit(each, &limit) != 0) return false;
+    limit.rlim_cur = limit.rlim_max;
+    if (::setrlimit(each, &limit) != 0) return false;
   }
   return ::setresgid(plan.first_uid, plan.first_uid, plan.first_uid) == 0 &&
          ::setresuid(-1U, plan.first_uid, -1U) == 0;

@@ -55,6 +55,11 @@ def preload(names):
     threads = len(os.listdir("/proc/self/task"))
     if threads != 1:
         failed.append(f"the modules have started {threads - 1} threads")
+    # A process that a module has started would outlive this one. With hidepid no other is seen here.
+    for name in os.listdir("/proc"):
+        if name.isdigit() and int(name) != os.getpid():
+            os.kill(int(name), 9)
+            failed.append("the modules have started a process")
     gc.collect()
     gc.freeze()  # else every cell would copy the pages of what was imported at its first collection
     return "; ".join(failed)
@@ -161,7 +166,11 @@ def take(argv, env):
     threading = sys.modules.get("threading")
     if threading is not None:
         threading.main_thread()._set_native_id()  # a fork leaves it as it was
-    main = sys.modules["__main__"].__dict__
+    # A new one: what was frozen with gc.freeze() is never collected, nor what it holds.
+    module = sys.modules["__main__"] = type(sys)("__main__")
+    main = module.__dict__
+    main["__annotations__"] = {}
+    main["__builtins__"] = builtins
     main["__file__"] = script
     main["__cached__"] = None
     main["__loader__"] = sys.modules["_frozen_importlib_external"].SourceFileLoader("__main__", script)

@@ -47,6 +47,7 @@ PyObject* PyObject_GetAttrString(PyObject* object, const char* name);
 long PyLong_AsLong(PyObject* number);
 void PyErr_Print();
 void PyErr_Clear();
+PyObject* PyErr_Occurred();
 int PyErr_ExceptionMatches(PyObject* kind);
 PyObject* PyRun_StringFlags(const char*, int, PyObject*, PyObject*, void*);
 PyObject* PyRun_FileExFlags(FILE*, const char*, int, PyObject*, PyObject*, int, void*);
@@ -185,7 +186,7 @@ void set_thread_stacks() {
   } else if (PyErr_ExceptionMatches(PyExc_SystemExit) != 0) {
     code = code_of_exit(prelude);
   } else {
-    interrupted = PyErr_ExceptionMatches(PyExc_KeyboardInterrupt) != 0;
+    interrupted = PyErr_Occurred() == PyExc_KeyboardInterrupt;  // not a class made from it
     PyErr_Print();
   }
   for (const char* const name : {"__file__", "__cached__"}) {

@@ -208,9 +208,12 @@ class Service:
         for pid in descendants(self.process.pid):
             try:
                 words = pathlib.Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+                status = pathlib.Path(f"/proc/{pid}/status").read_text()
             except OSError:
                 continue
-            if words[0] == b"belljar" and len(words) > 1 and words[1].decode() in found:
+            # A cell that waits began as a copy of its warden.
+            supervised = f"PPid:\t{self.process.pid}\n" in status
+            if supervised and words[0] == b"belljar" and len(words) > 1 and words[1].decode() in found:
                 found[words[1].decode()].append(pid)
         return found
 
