@@ -27,8 +27,8 @@ struct RunDescriptors {
   Fd in{}, out{}, err{}, artifacts{}, program{};
 };
 
-// Why nothing of a run can be left out of the bill or put on it: a parked cell's clock starts when
-// its run is handed over, so what it used before, to be made and to get ready, is nobody's.
+// A parked cell's bill starts when it is parked: what it used before, to be made and to get ready, is
+// on nobody's. A run that came before its cell was parked pays for the making too.
 class CellRun {
  public:
   // Clones the cell. The spec has been checked. An error means that nothing is left.
