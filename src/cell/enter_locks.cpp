@@ -47,7 +47,8 @@ bool add_rule(int ruleset, const LandlockRule& rule) {
   beneath.parent_fd = ::open(rule.path.c_str(), O_PATH | O_CLOEXEC);
   if (beneath.parent_fd < 0) return false;
   struct stat status{};
-  bool ok = ::fstat(beneath.parent_fd, &status) == 0;
+  // Every file has a type: an answer without one was none, and would make the rule narrower.
+  bool ok = ::fstat(beneath.parent_fd, &status) == 0 && (status.st_mode != 0 || mismatch());
   if (ok && !S_ISDIR(status.st_mode)) beneath.allowed_access &= kFileRights;
   ok =
       ok && ::syscall(SYS_landlock_add_rule, ruleset, LANDLOCK_RULE_PATH_BENEATH, &beneath, 0) == 0;
