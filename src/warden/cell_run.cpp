@@ -197,6 +197,7 @@ Status CellRun::hand_over(const Fd& memory,
   TRY(cell::send_handover(park_.get(), fds));
   park_.reset();
   since_ = since;
+  given_at_ = sys::now();
   limits_ = spec.limits;
   artifacts_ = std::move(descriptors.artifacts);
   result_.start = warmth_;
@@ -264,14 +265,19 @@ void CellRun::on_report() {
   if (phase_ != Phase::kBuilding) return;
   phase_ = Phase::kRunning;
   started_ = true;
-  run_since_ = sys::now();
+  // A short program may be over before its start is seen here: then its time began no earlier than
+  // it was given.
+  run_since_ = given_at_ != Nanoseconds{} ? given_at_ : sys::now();
   result_.started = 1;
   result_.build_ns = (run_since_ - since_).count();
 }
 
 void CellRun::on_parked() {
   // A run that came before pays for its cell.
-  if (!park_.valid()) return;
+  if (!park_.valid()) {
+    given_at_ = sys::now();
+    return;
+  }
   // Only from here on the bill is a run's: one that is not to be read is a cell that is not used.
   Result<cell::CgroupUsage> usage = resources_.cgroup.usage();
   if (!usage) {

@@ -27,8 +27,8 @@ struct RunDescriptors {
   Fd in{}, out{}, err{}, artifacts{}, program{};
 };
 
-// A parked cell's bill starts when it is parked: what it used before, to be made and to get ready, is
-// on nobody's. A run that came before its cell was parked pays for the making too.
+// A parked cell's bill starts when it is parked: what it used before, to be made and to get ready,
+// is on nobody's. A run that came before its cell was parked pays for the making too.
 class CellRun {
  public:
   // Clones the cell. The spec has been checked. An error means that nothing is left.
@@ -147,6 +147,7 @@ class CellRun {
   bool has_cause_ = false;
   bool empty_ = false;
   CellReport result_;
+  Nanoseconds given_at_{};  // from when on a parked cell could run what it was given
   Nanoseconds since_{}, run_since_{}, empty_since_{}, leave_since_{}, parked_since_{};
   cell::CgroupUsage before_;  // what the cell had used when it was parked
   Nanoseconds next_look_{}, kill_deadline_{};
