@@ -66,6 +66,7 @@ struct EnterReport {
     kFailed = 1,  // `step` failed with `error`
     kListener,    // one descriptor comes along: the seccomp listener
     kParked,      // every lock is on and the program's process waits for its run
+    kTaken,       // it has come: a cell that ends before it says this has run nothing
   } kind{};
   EnterStep step{};
   std::int32_t error = 0;

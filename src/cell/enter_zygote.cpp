@@ -25,6 +25,13 @@
 namespace belljar::cell {
 namespace {
 
+// Until it is another program it holds all that its warden had open, the ends of its own channels
+// among them: nothing but the signal tells it that the warden has ended. A change of credentials
+// takes the signal back, PR_SET_PDEATHSIG(2const), so this is done again after each.
+bool end_with(pid_t warden) {
+  return ::prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) == 0 && ::getppid() == warden;
+}
+
 void tell(int socket, ZygoteMessage::Kind kind, const char* text) {
   ZygoteMessage message{.kind = kind, .error = errno};
   std::strncpy(message.text.data(), text, message.text.size() - 1);
@@ -90,7 +97,7 @@ bool own_counts(const ZygotePlan& plan) {
 }
 
 bool own_namespaces(const ZygotePlan& plan) {
-  if (!own_counts(plan) || ::unshare(CLONE_NEWUSER) != 0) return false;
+  if (!own_counts(plan) || ::unshare(CLONE_NEWUSER) != 0 || !end_with(plan.warden)) return false;
   tell(plan.socket, ZygoteMessage::Kind::kMapMe, "");
   char mapped = 0;
   if (::recv(plan.socket, &mapped, sizeof mapped, 0) != sizeof mapped) return false;
@@ -98,10 +105,10 @@ bool own_namespaces(const ZygotePlan& plan) {
   return ::unshare(CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS) == 0;
 }
 
-bool become_its_root() {
+bool become_its_root(pid_t warden) {
   // A session of its own: SIGCONT goes to anybody in one's session, whoever that is, kill(2).
   return ::setsid() > 0 && ::setgroups(0, nullptr) == 0 && ::setresgid(0, 0, 0) == 0 &&
-         ::setresuid(0, 0, 0) == 0 && ::prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) == 0 &&
+         ::setresuid(0, 0, 0) == 0 && end_with(warden) &&
          ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0;
 }
 
@@ -129,6 +136,7 @@ void enter_zygote(const ZygotePlan& plan) {
   };
   const LaunchPlan& root = *plan.root;
   Channels channels;
+  done("end with the warden", end_with(plan.warden));
   done("reset signals", reset_signals());
   done("make mounts private", stop_propagation());
   done("mount the root", mount_root(root, channels));
@@ -143,7 +151,7 @@ void enter_zygote(const ZygotePlan& plan) {
   done("make the root read-only", make_read_only(root, channels));
   done("verify the mounts", verify_mounts(root, channels));
   done("make its namespaces", own_namespaces(plan));
-  done("become root of its namespace", become_its_root());
+  done("become root of its namespace", become_its_root(plan.warden));
 
   socket = ::fcntl(plan.socket, F_DUPFD_CLOEXEC, 64);
   done("arrange descriptors",

@@ -115,11 +115,16 @@ void wait_for_run(const LaunchPlan& plan, const Steps& steps, const Channels& ch
     plan.interpreter->wake();
     if (!is_there(plan.fds.park)) plan.interpreter->rehearse();
   }
-  const EnterReport parked{.kind = EnterReport::Kind::kParked};
-  steps.done(EnterStep::kHandover,
-             ::send(plan.fds.report, &parked, sizeof parked, MSG_NOSIGNAL) == sizeof parked);
+  const auto tell = [&](EnterReport::Kind kind) {
+    const EnterReport report{.kind = kind};
+    steps.done(EnterStep::kHandover,
+               ::send(plan.fds.report, &report, sizeof report, MSG_NOSIGNAL) == sizeof report);
+  };
+  tell(EnterReport::Kind::kParked);
   Handover handover;
   steps.done(EnterStep::kHandover, receive_handover(plan.fds.park, handover));
+  // To a warden that has given up this cell and runs the program in another it cannot be told.
+  tell(EnterReport::Kind::kTaken);
   steps.done(EnterStep::kFiles, write_late_files(handover.bundle.files, channels.box));
   steps.done(EnterStep::kStdio, install_stdio(handover));
   if (plan.interpreter != nullptr && handover.program < 0) {

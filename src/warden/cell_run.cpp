@@ -15,6 +15,7 @@
 #include <array>
 #include <cstring>
 #include <span>
+#include <utility>
 
 #include "base/bundle.h"
 #include "base/sys.h"
@@ -175,6 +176,8 @@ void CellRun::stillborn() {
     result_.cause = Cause::kSetup;
     result_.setup_error = ECHILD;
   }
+  pollfd waiting{.fd = report_.get(), .events = POLLIN, .revents = 0};
+  while (::poll(&waiting, 1, 0) == 1 && hear_report()) continue;
   // Should it be there all the same, this is its end; and it has nothing to say any more.
   for (Fd* fd : {&report_, &control_, &park_, &listener_}) fd->reset();
   leave_since_ = sys::now();
@@ -182,11 +185,9 @@ void CellRun::stillborn() {
   schedule();
 }
 
-Status CellRun::hand_over(const Fd& memory,
-                          const cell::CellSpec& spec,
-                          RunDescriptors descriptors,
-                          Nanoseconds since) {
-  std::vector<int> fds{memory.get(), descriptors.in.get(), descriptors.out.get(),
+Status CellRun::hand_over(const cell::CellSpec& spec, GivenRun& run) {
+  const RunDescriptors& descriptors = run.descriptors;
+  std::vector<int> fds{run.memory.get(), descriptors.in.get(), descriptors.out.get(),
                        descriptors.err.get()};
   if (!resources_.identity.nested_user_namespace) {
     for (std::size_t i = 1; i < fds.size(); ++i) {
@@ -196,15 +197,20 @@ Status CellRun::hand_over(const Fd& memory,
   if (descriptors.program.valid()) fds.push_back(descriptors.program.get());
   TRY(cell::send_handover(park_.get(), fds));
   park_.reset();
-  since_ = since;
+  since_ = run.since;
+  given_ = std::move(run);
   given_at_ = sys::now();
   limits_ = spec.limits;
-  artifacts_ = std::move(descriptors.artifacts);
   result_.start = warmth_;
   phase_ = Phase::kBuilding;
   kill_deadline_ = sys::now() + kSetupPatience;
   schedule();
   return {};
+}
+
+std::optional<GivenRun> CellRun::take_back() {
+  const bool unasked = has_cause_ && result_.cause == Cause::kSetup;
+  return unasked ? std::exchange(given_, std::nullopt) : std::nullopt;
 }
 
 std::vector<int> CellRun::waits() const {
@@ -239,23 +245,29 @@ bool CellRun::take_started() {
   return true;
 }
 
-void CellRun::on_report() {
+bool CellRun::hear_report() {
   Result<sys::Message> message = sys::receive_message(report_.get(), sizeof(cell::EnterReport));
   cell::EnterReport report;
-  if (message && message->bytes.size() == sizeof report) {
-    std::memcpy(&report, message->bytes.data(), sizeof report);
-    if (report.kind == cell::EnterReport::Kind::kListener && message->fds.size() == 1) {
-      listener_ = std::move(message->fds.front());
-    } else if (report.kind == cell::EnterReport::Kind::kParked) {
-      on_parked();
-    } else if (report.kind == cell::EnterReport::Kind::kFailed && !has_cause_) {
-      has_cause_ = true;
-      result_.cause = Cause::kSetup;
-      result_.setup_step = static_cast<std::uint32_t>(report.step);
-      result_.setup_error = report.error;
-    }
-    return;
+  if (!message || message->bytes.size() != sizeof report) return false;
+  std::memcpy(&report, message->bytes.data(), sizeof report);
+  if (report.kind == cell::EnterReport::Kind::kListener && message->fds.size() == 1) {
+    listener_ = std::move(message->fds.front());
+  } else if (report.kind == cell::EnterReport::Kind::kParked) {
+    on_parked();
+  } else if (report.kind == cell::EnterReport::Kind::kTaken && given_) {
+    artifacts_ = std::move(given_->descriptors.artifacts);
+    given_.reset();
+  } else if (report.kind == cell::EnterReport::Kind::kFailed && !has_cause_) {
+    has_cause_ = true;
+    result_.cause = Cause::kSetup;
+    result_.setup_step = static_cast<std::uint32_t>(report.step);
+    result_.setup_error = report.error;
   }
+  return true;
+}
+
+void CellRun::on_report() {
+  if (hear_report()) return;
   // The stream has ended: both processes were executed, or one of them has died.
   report_.reset();
   if (has_cause_) {
@@ -380,19 +392,7 @@ void CellRun::on_init_gone() {
   ::waitid(P_PIDFD, static_cast<id_t>(pidfd_.get()), &info, WEXITED);
   pidfd_.reset();
   // What the two wrote before they died is still in the sockets.
-  while (report_.valid()) {
-    const Fd* const before = &report_;
-    Result<sys::Message> message = sys::receive_message(before->get(), sizeof(cell::EnterReport));
-    if (!message || message->bytes.size() != sizeof(cell::EnterReport)) break;
-    cell::EnterReport report;
-    std::memcpy(&report, message->bytes.data(), sizeof report);
-    if (report.kind == cell::EnterReport::Kind::kFailed && !has_cause_) {
-      has_cause_ = true;
-      result_.cause = Cause::kSetup;
-      result_.setup_step = static_cast<std::uint32_t>(report.step);
-      result_.setup_error = report.error;
-    }
-  }
+  while (report_.valid() && hear_report()) continue;
   report_.reset();
   if (!empty_ && !(has_cause_ && result_.cause == Cause::kSetup)) {
     // Whoever ended init, the program's status went with it.

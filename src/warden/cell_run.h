@@ -27,6 +27,13 @@ struct RunDescriptors {
   Fd in{}, out{}, err{}, artifacts{}, program{};
 };
 
+// What a run is made of, as it came.
+struct GivenRun {
+  Fd memory{};  // the checked spec and the files
+  RunDescriptors descriptors{};
+  Nanoseconds since{};
+};
+
 // A parked cell's bill starts when it is parked: what it used before, to be made and to get ready,
 // is on nobody's. A run that came before its cell was parked pays for the making too.
 class CellRun {
@@ -61,12 +68,11 @@ class CellRun {
   [[nodiscard]] bool is_parked() const { return phase_ == Phase::kParked; }
   // When it became so; CLOCK_MONOTONIC.
   [[nodiscard]] Nanoseconds parked_since() const { return parked_since_; }
-  // Gives a parked cell its run: `memory` holds the checked `spec` and the files. An error means
-  // that the cell is of no use any more.
-  Status hand_over(const Fd& memory,
-                   const cell::CellSpec& spec,
-                   RunDescriptors descriptors,
-                   Nanoseconds since);
+  // Gives a parked cell its run, whose spec is `spec`. An error means that the cell is of no use
+  // any more; `run` is then as it was.
+  Status hand_over(const cell::CellSpec& spec, GivenRun& run);
+  // Only when over: the run that this cell was given and never took, so that another may have it.
+  std::optional<GivenRun> take_back();
 
   // Ends a cell that has no run.
   void discard();
@@ -122,6 +128,8 @@ class CellRun {
                                                  bool park);
 
   void on_report();
+  // One message; false: there is none and will be none.
+  bool hear_report();
   void on_parked();
   void on_control();
   void on_listener();
@@ -140,7 +148,8 @@ class CellRun {
   const cell::SyscallProfile* profile_;
 
   Fd report_, control_, park_, pidfd_, listener_;
-  Fd artifacts_;  // where collected files go; invalid: none are wanted
+  std::optional<GivenRun> given_;  // until the cell has taken it
+  Fd artifacts_;                   // where collected files go; invalid: none are wanted
   Phase phase_ = Phase::kBuilding;
   bool started_ = false;
   bool started_told_ = false;

@@ -241,8 +241,11 @@ Status Server::start(CellName name, const Request& request, std::vector<Fd> fds)
   TRY_ASSIGN(const Bundle files, parse_bundle(decoded.bundle));
   TRY(cell::check_spec(decoded.spec, files, highest_limits()));
 
-  RunDescriptors descriptors{
-      .in = std::move(fds[1]), .out = std::move(fds[2]), .err = std::move(fds[3])};
+  GivenRun run{
+      .memory = std::move(fds[0]),
+      .descriptors = {.in = std::move(fds[1]), .out = std::move(fds[2]), .err = std::move(fds[3])},
+      .since = since};
+  RunDescriptors& descriptors = run.descriptors;
   if (request.with_artifacts != 0) descriptors.artifacts = std::move(fds[4]);
   if (request.with_program != 0) descriptors.program = std::move(fds.back());
   if (decoded.spec.program_by_descriptor != descriptors.program.valid() ||
@@ -252,18 +255,36 @@ Status Server::start(CellName name, const Request& request, std::vector<Fd> fds)
   if (Pool::serves(decoded.spec, files)) {
     pool_.expect(decoded.spec);
     if (std::unique_ptr<CellRun> cell = pool_.take(decoded.spec)) {
-      TRY(cell->hand_over(fds[0], decoded.spec, std::move(descriptors), since));
-      cells_.emplace(name, std::move(cell));
-      return {};
+      if (cell->hand_over(decoded.spec, run)) {
+        cells_.emplace(name, std::move(cell));
+        return {};
+      }
+      // It has died meanwhile.
+      cell->discard();
+      leaving_.push_back(std::move(cell));
     }
   }
+  return start_cold(name, decoded.spec, files, std::move(run));
+}
+
+Status Server::start_again(CellName name, GivenRun run) {
+  TRY_ASSIGN(const MappedSpec mapped, MappedSpec::open(run.memory));
+  TRY_ASSIGN(const cell::DecodedSpec decoded, cell::decode(mapped.bytes()));
+  TRY_ASSIGN(const Bundle files, parse_bundle(decoded.bundle));
+  return start_cold(name, decoded.spec, files, std::move(run));
+}
+
+Status Server::start_cold(CellName name,
+                          const cell::CellSpec& spec,
+                          const Bundle& files,
+                          GivenRun run) {
   if (!ahead_) {
     TRY_ASSIGN(ahead_, maker_.make());
   }
   CellResources resources = *std::move(ahead_);
   ahead_.reset();
-  TRY_ASSIGN(auto cell, CellRun::start(host_, decoded.spec, files, std::move(resources),
-                                       std::move(descriptors), since));
+  TRY_ASSIGN(auto cell, CellRun::start(host_, spec, files, std::move(resources),
+                                       std::move(run.descriptors), run.since));
   cells_.emplace(name, std::move(cell));
   return {};
 }
@@ -301,6 +322,12 @@ void Server::settle() {
     const CellName name = at->first;
     std::unique_ptr<CellRun> done = std::move(at->second);
     at = cells_.erase(at);
+    if (std::optional<GivenRun> run = done->is_over() ? done->take_back() : std::nullopt) {
+      leaving_.push_back(std::move(done));
+      const Status started = start_again(name, *std::move(run));
+      if (!started) refuse(name, started.error());
+      continue;
+    }
     conclude(name, *done);
     if (!done->is_over()) leaving_.push_back(std::move(done));
   }

@@ -39,6 +39,9 @@ class Server {
   void hello();
   void handle_request(std::uint64_t connection);
   Status start(CellName name, const Request& request, std::vector<Fd> fds);
+  Status start_cold(CellName name, const cell::CellSpec& spec, const Bundle& files, GivenRun run);
+  // In another cell, which is made for it.
+  Status start_again(CellName name, GivenRun run);
   Status connect(std::vector<Fd> fds);
   void disconnect(std::uint64_t connection);
   void refuse(CellName name, const Error& error);

@@ -79,6 +79,7 @@ Result<std::unique_ptr<Zygote>> Zygote::start(const cell::Host& host,
   env.push_back(std::string(cell::kZygotePreload) + "=" + names);
   TRY_ASSIGN(auto sockets, sys::make_seqpacket());
   const cell::ZygotePlan plan{.root = root.get(),
+                              .warden = ::getpid(),
                               .first_uid = uids.first,
                               .socket = sockets[1].get(),
                               .library = zygote_library(),

@@ -76,13 +76,14 @@ class Holder:
             file.write("held")
             memory.write("held")
         # What it has just done itself.
-        while select.select([self.watcher], [], [], 0)[0]:
+        while self.watcher >= 0 and select.select([self.watcher], [], [], 0)[0]:
             os.read(self.watcher, 65536)
 
     def watch(self):
         """Tells what happens for as long as it lives."""
         while True:
-            ready, _, _ = select.select([self.watcher, self.abstract, self.server], [], [])
+            watcher = [self.watcher] if self.watcher >= 0 else []
+            ready, _, _ = select.select([*watcher, self.abstract, self.server], [], [])
             for source in ready:
                 if source == self.watcher:
                     data = os.read(self.watcher, 65536)

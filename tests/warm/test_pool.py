@@ -2,9 +2,11 @@
 
 import contextlib
 import os
+import pathlib
 import pty
 import signal
 import subprocess
+import time
 
 import pytest
 
@@ -33,6 +35,13 @@ def processes_of(service):
     return found
 
 
+def lives(pid):
+    try:
+        return pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(") ", 1)[1][0] != "Z"
+    except OSError:
+        return False
+
+
 def test_a_service_that_has_stopped_leaves_nothing(leaves_nothing):
     with live_service("--concurrent", "2", "--pool", "8") as service:
         warm(service)
@@ -52,6 +61,18 @@ def test_a_killed_warden_leaves_nothing_and_its_successor_is_warm_again(leaves_n
         for warden in service.wardens:
             os.kill(warden.pid, signal.SIGKILL)
         warm(service)
+
+
+def test_a_warden_that_is_killed_while_a_zygote_begins_leaves_nothing(leaves_nothing):
+    with live_service("--concurrent", "2", "--pool", "4") as service:
+        # Each successor is killed a little later in the making of its first zygote.
+        for pause in (0, 0.002, 0.005, 0.01, 0.02, 0.05):
+            assert run(service, source=HELLO)["stdout"]["text"] == "hello\n"
+            time.sleep(pause)
+            for warden in service.wardens:
+                os.kill(warden.pid, signal.SIGKILL)
+                wait_until(lambda pid=warden.pid: not os.path.exists(f"/proc/{pid}"), "the warden to be gone")
+        assert run(service, source=HELLO)["stdout"]["text"] == "hello\n"
 
 
 def test_runs_go_on_without_the_zygote(leaves_nothing):
@@ -77,6 +98,21 @@ def test_a_parked_cell_that_is_killed_is_replaced(leaves_nothing):
             wait_until(lambda: not any(os.path.exists(f"/proc/{pid}") for pid in cells), "the cells to be gone")
             assert run(service, source=HELLO)["stdout"]["text"] == "hello\n"
         warm(service)
+
+
+def test_a_run_whose_parked_cell_dies_before_taking_it_has_another(leaves_nothing):
+    with live_service("--concurrent", "2", "--pool", "4") as service:
+        warm(service)
+        for _ in range(20):
+            # The warden may or may not know of their ends when it gives them the run.
+            cells = processes_of(service)["cell"]
+            for pid in cells:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+            while any(map(lives, cells)):
+                pass
+            stage = run(service, source=HELLO)
+            assert (stage["status"], stage["stdout"]["text"]) == ("ok", "hello\n"), stage
 
 
 def test_without_a_pool_every_run_is_cold(leaves_nothing):
