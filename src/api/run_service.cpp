@@ -406,6 +406,8 @@ void RunService::record_late_ones(const std::stop_token& stop) {
     }
     lock.unlock();
     std::erase_if(works, [this](const auto& each) { return record_now(*each).has_value(); });
+    // What could not be settled is told by the next record.
+    (void)store_.settle().has_value();
     lock.lock();
     // A ledger that cannot be written is asked again.
     for (auto& each : works) late_.emplace_back(sys::now(), std::move(each));

@@ -40,6 +40,8 @@ struct Settings {
   std::uint64_t concurrent_per_caller = 0;  // 0: no limit of its own
   std::uint64_t memory = 0;  // that runs at once may use together; 0: half of what is there
   std::uint64_t pool = 16;   // finished cells that wait for runs; 0: none
+  std::string prewarm =
+      "python";  // languages, with commas between, for which cells wait from the beginning
   std::uint64_t queue = 1000;
   std::uint64_t queue_per_caller = 200;
   Nanoseconds queue_wait = std::chrono::seconds(60);

@@ -12,6 +12,7 @@
 #include <boost/json.hpp>
 #include <condition_variable>
 #include <cstdlib>
+#include <functional>
 #include <thread>
 
 #include "api/server.h"
@@ -26,6 +27,8 @@
 #include "base/sys.h"
 #include "base/text.h"
 #include "ledger/sqlite_store.h"
+#include "model/builtin_policies.h"
+#include "screen/parse.h"
 
 namespace belljar::app {
 namespace {
@@ -57,8 +60,9 @@ class Supervisor {
 // Where connections to a warden come from: one warden that all share, and another when it is gone.
 class Wardens {
  public:
-  Wardens(Supervisor& supervisor, api::Metrics& metrics, std::uint64_t pool)
-      : supervisor_(supervisor), metrics_(metrics), pool_(pool) {}
+  // `begin` is told of each new warden.
+  Wardens(Supervisor& supervisor, api::Metrics& metrics, std::function<void(warden::Client&)> begin)
+      : supervisor_(supervisor), metrics_(metrics), begin_(std::move(begin)) {}
 
   Result<warden::Client> connect() {
     const std::lock_guard lock(mutex_);
@@ -70,17 +74,46 @@ class Wardens {
     TRY_ASSIGN(Fd socket, supervisor_.request(GatewayMessage::kWarden));
     first_ = warden::Client::adopt(std::move(socket));
     TRY(first_->host());
-    TRY(first_->keep(static_cast<std::uint32_t>(pool_)));
+    begin_(*first_);
     return first_->connect();
   }
 
  private:
   Supervisor& supervisor_;
   api::Metrics& metrics_;
-  std::uint64_t pool_;
+  std::function<void(warden::Client&)> begin_;
   std::mutex mutex_;
   std::optional<warden::Client> first_;
 };
+
+Status check_prewarm(const std::string& languages, const runtime::Catalog& catalog) {
+  for (const std::string_view each : comma_list(languages)) {
+    if (const auto known = catalog.by_name(each); !known) {
+      return fail(Code::kInvalid, "prewarm: " + known.error().message);
+    }
+  }
+  return {};
+}
+
+// Its pool begins with what most runs will ask for. A language whose toolchain is missing is told
+// when it is asked for.
+void fill_pool(warden::Client& warden,
+               const api::Settings& settings,
+               const runtime::Catalog& catalog) {
+  const auto policy = builtin_policy(settings.policy);
+  if (!warden.keep(static_cast<std::uint32_t>(settings.pool)) || !policy) return;
+  engine::Engine engine(warden, catalog, *policy);
+  for (const std::string_view language : comma_list(settings.prewarm)) {
+    const auto manifest = catalog.by_name(language);
+    if (!manifest) continue;
+    const std::string entry = "main" + manifest->extensions.front();
+    Submission like;
+    like.language = manifest->name;
+    like.entry = entry;
+    like.files.push_back({.path = entry, .content = "\n", .executable = false});
+    (void)engine.expect(like).has_value();
+  }
+}
 
 struct Sockets {
   Fd listener;
@@ -158,13 +191,15 @@ Status serve(const api::Settings& settings, Sockets sockets) {
   ::pthread_sigmask(SIG_BLOCK, &signals, nullptr);  // for every thread that comes after
 
   TRY_ASSIGN(const runtime::Catalog catalog, runtime::Catalog::open(settings.runtimes));
+  TRY(check_prewarm(settings.prewarm, catalog));
   const auto sync = settings.sync == "normal" ? ledger::SqliteOptions::Sync::kNormal
                                               : ledger::SqliteOptions::Sync::kFull;
   TRY_ASSIGN(const auto store,
              ledger::SqliteStore::open(settings.state_dir + "/ledger.db", {.sync = sync}));
   api::Metrics metrics;
   Supervisor supervisor(kGatewayControlFd);
-  Wardens wardens(supervisor, metrics, settings.pool);
+  Wardens wardens(supervisor, metrics,
+                  [&](warden::Client& warden) { fill_pool(warden, settings, catalog); });
   TRY_ASSIGN(warden::Client first, wardens.connect());
   TRY_ASSIGN(const HostFacts host, first.host());
 
@@ -173,16 +208,20 @@ Status serve(const api::Settings& settings, Sockets sockets) {
   engine::CompileCache compiled(settings.compile_cache, [&metrics](bool hit) {
     metrics.count("belljar_compile_cache_total", hit ? "result=\"hit\"" : "result=\"miss\"");
   });
+  engine::VersionCache versions;
   const engine::DispatcherSettings limits = dispatcher_settings(settings);
   std::optional<engine::Dispatcher> dispatcher(std::in_place, limits,
                                                [&wardens] { return wardens.connect(); });
   api::RunService runs(settings, catalog, *store, *dispatcher, metrics,
-                       {.cache = settings.compile_cache > 0 ? &compiled : nullptr,
+                       {.versions = &versions,
+                        .cache = settings.compile_cache > 0 ? &compiled : nullptr,
                         .tenant = {},
                         .headers = &headers});
   TRY(runs.recover());
   api::Service service(settings, catalog, *store, *dispatcher, metrics, runs, host);
   const std::vector<std::string_view> proxies = comma_list(settings.proxies);
+  // Its threads screen what comes.
+  TRY(screen::give_threads_parser_stack());
   api::Server server({.max_body = settings.max_body,
                       .max_connections = settings.max_connections,
                       .max_connections_per_address = settings.max_connections_per_address,

@@ -115,7 +115,7 @@ Result<int> run_command(Invocation& invocation) {
   // Nothing compiled is kept from one command to the next: docs/decisions/0013-compile-cache.md.
   const engine::HeaderStore headers(header_folders());
   engine::Engine engine(warden, request.catalog, request.policy,
-                        {.cache = nullptr, .tenant = {}, .headers = &headers});
+                        {.versions = nullptr, .cache = nullptr, .tenant = {}, .headers = &headers});
   if (const auto directory = arguments.value("tests")) {
     return run_tests(arguments, engine, request.submission, std::string(*directory));
   }

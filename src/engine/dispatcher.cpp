@@ -70,7 +70,8 @@ Status Dispatcher::submit(Job job) {
     TRY(check_locked(job, 1));
     callers_[job.caller].waiting.push_back(std::move(job));
     ++waiting_;
-    wake_watcher = !std::exchange(watching_, true);
+    // A worker that is idle takes it now, or sees that it must wait.
+    wake_watcher = idle_ == 0 && !std::exchange(watching_, true);
   }
   work_.notify_one();
   if (wake_watcher) watched_.notify_one();
@@ -181,7 +182,10 @@ void Dispatcher::work(const WardenAccess::Connect& connect) {
   while (!stopped_) {
     std::optional<Job> job = next();
     if (!job) {
+      if (waiting_ > 0 && !std::exchange(watching_, true)) watched_.notify_one();
+      ++idle_;
       work_.wait(lock);
+      --idle_;
       continue;
     }
     // One that ended may have made room for several, and the last one woken finds them.

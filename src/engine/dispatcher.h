@@ -106,6 +106,7 @@ class Dispatcher {
   std::size_t running_ = 0;
   std::uint64_t memory_ = 0;
   std::uint64_t cpus_milli_ = 0;
+  std::size_t idle_ = 0;   // workers that wait for a job
   bool watching_ = false;  // the watcher looks by itself, again and again
   bool closed_ = false;
   bool stopped_ = false;

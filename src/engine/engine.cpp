@@ -184,6 +184,11 @@ Result<Outcome> Engine::run(const Prepared& prepared, const Input& input, Observ
   return outcome;
 }
 
+Status Engine::expect(const Submission& submission) {
+  TRY_ASSIGN(const Plan plan, plan_submission(catalog_, policy_, submission));
+  return warden_.prepare(0, spec_of(plan.stages.run, policy_));
+}
+
 Result<StageOutcome> Engine::run_stage(const runtime::StagePlan& plan,
                                        const Submission& submission,
                                        const Input& input,
@@ -203,7 +208,8 @@ Result<StageOutcome> Engine::run_stage(const runtime::StagePlan& plan,
 
 Result<std::string> Engine::version_of(const runtime::Manifest& manifest,
                                        const runtime::Toolchain& toolchain) {
-  const VersionCache cache;
+  VersionCache one_time;
+  VersionCache& cache = reuse_.versions != nullptr ? *reuse_.versions : one_time;
   const std::string key = VersionCache::key(manifest.name, toolchain);
   if (std::optional<std::string> known = cache.find(key)) return *std::move(known);
   // Asked inside a cell like everything else that is run; a toolchain that cannot tell is no

@@ -9,6 +9,7 @@
 #include "base/result.h"
 #include "engine/compile_cache.h"
 #include "engine/header_store.h"
+#include "engine/toolchain_version.h"
 #include "model/outcome.h"
 #include "model/policy.h"
 #include "model/submission.h"
@@ -68,8 +69,9 @@ struct Prepared {
   bool runnable = false;
 };
 
-// What earlier work may save a compile stage; what is not there is done without.
+// What earlier work may save; what is not there is done without.
 struct Reuse {
+  VersionCache* versions = nullptr;
   CompileCache* cache = nullptr;
   std::string tenant;  // whose entries of the cache
   const HeaderStore* headers = nullptr;
@@ -91,6 +93,9 @@ class Engine {
   // The same in two steps, for many inputs to one program.
   Result<Prepared> prepare(const Submission& submission, const Input& input, Observer& observer);
   Result<Outcome> run(const Prepared& prepared, const Input& input, Observer& observer);
+
+  // Has the warden make cells for runs like this one ahead: advice, of which nobody is told.
+  Status expect(const Submission& submission);
 
  private:
   Result<StageOutcome> run_stage(const runtime::StagePlan& plan,

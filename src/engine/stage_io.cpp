@@ -121,6 +121,7 @@ Status StageIo::warm_up(std::uint64_t id, const cell::CellSpec& spec) {
 
 Status StageIo::loop(StageKind kind, std::uint64_t id, const Input& input, Observer& observer) {
   while (!ended_) {
+    if (input_done_ && pending_at_ >= pending_.size() && !terminal_.valid()) in_.reset();
     std::array<pollfd, 8> waits{};
     std::size_t count = 0;
     const auto wait_for = [&waits, &count](int fd, short events) {
@@ -153,16 +154,15 @@ Status StageIo::loop(StageKind kind, std::uint64_t id, const Input& input, Obser
     if (is_ready(control)) on_control(input.control_fd, id, observer);
     if (is_ready(warden)) {
       TRY_ASSIGN(const warden::Reply reply, client_.receive());
-      if (reply.id != id) continue;
-      if (reply.kind == warden::ReplyKind::kRefused) {
+      const bool is_ours = reply.id == id;
+      if (is_ours && reply.kind == warden::ReplyKind::kRefused) {
         return fail(static_cast<Code>(reply.error_code), reply.text.data());
       }
-      if (reply.kind == warden::ReplyKind::kEnded) {
+      if (is_ours && reply.kind == warden::ReplyKind::kEnded) {
         result_.report = reply.report;
         ended_ = true;
       }
     }
-    if (input_done_ && pending_at_ >= pending_.size() && !terminal_.valid()) in_.reset();
   }
   // Nobody is left who could write: what is in the pipes is all, even if an end is open somewhere.
   while (read_stream(out_, result_.out, kind, OutputStream::kOut, id, observer)) {
@@ -172,6 +172,11 @@ Status StageIo::loop(StageKind kind, std::uint64_t id, const Input& input, Obser
   while (read_artifacts()) {
   }
   if (read_error_ != 0) return fail_errno("read the program's output", read_error_);
+  // It may have been over before the word to end it came.
+  if (on_limit_ == OnOutputLimit::kKill && (result_.out.truncated || result_.err.truncated) &&
+      result_.report.cause == warden::Cause::kProgram) {
+    result_.report.cause = warden::Cause::kOutputLimit;
+  }
   return {};
 }
 

@@ -13,6 +13,7 @@ namespace belljar::engine {
 namespace {
 
 constexpr std::size_t kMaxEntry = 4096;
+constexpr std::size_t kMostKnown = 256;
 
 // $XDG_CACHE_HOME/belljar or ~/.cache/belljar; empty when there is neither.
 std::string directory() {
@@ -48,15 +49,28 @@ std::string VersionCache::key(const std::string& runtime, const runtime::Toolcha
   return key;
 }
 
-std::optional<std::string> VersionCache::find(const std::string& key) const {
+void VersionCache::remember(const std::string& key, const std::string& version) {
+  const std::lock_guard lock(mutex_);
+  // Only toolchains that are replaced again and again come to so many.
+  if (known_.size() >= kMostKnown) known_.clear();
+  known_[key] = version;
+}
+
+std::optional<std::string> VersionCache::find(const std::string& key) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (const auto found = known_.find(key); found != known_.end()) return found->second;
+  }
   if (directory().empty()) return std::nullopt;
   const Result<std::string> entry = sys::read_file(file_of(key).c_str(), kMaxEntry);
   // The key stands in the entry: two keys with one hash do not share an answer.
   if (!entry || !entry->starts_with(key + "\n")) return std::nullopt;
+  remember(key, entry->substr(key.size() + 1));
   return entry->substr(key.size() + 1);
 }
 
-void VersionCache::store(const std::string& key, const std::string& version) const {
+void VersionCache::store(const std::string& key, const std::string& version) {
+  remember(key, version);
   if (directory().empty() || key.size() + version.size() + 1 > kMaxEntry) return;
   const std::string home = directory();
   ::mkdir(home.substr(0, home.rfind('/')).c_str(), 0700);

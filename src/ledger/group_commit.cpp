@@ -1,11 +1,12 @@
 #include "ledger/group_commit.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace belljar::ledger {
 
-Status GroupCommit::run(const std::function<bool()>& change) {
-  Waiting mine{.change = change, .status = {}};
+Status GroupCommit::run(const std::function<bool()>& change, Durable durable) {
+  Waiting mine{.change = change, .durable = durable, .status = {}};
   std::unique_lock lock(mutex_);
   queue_.push_back(&mine);
   committed_.wait(lock, [&] { return mine.done || !committing_; });
@@ -22,8 +23,22 @@ Status GroupCommit::run(const std::function<bool()>& change) {
   return mine.status;
 }
 
+// Of the log of SQLite, whose pages one wait settles all at once: those of earlier commits too.
+Status GroupCommit::set_waiting(bool wait) {
+  if (wait == waits_) return {};
+  TRY(connection_.script(wait ? "PRAGMA synchronous = FULL" : "PRAGMA synchronous = NORMAL"));
+  waits_ = wait;
+  return {};
+}
+
 void GroupCommit::commit(const Group& group) {
   const std::lock_guard turn(turn_);
+  const bool now = std::ranges::any_of(
+      group, [](const Waiting* waiting) { return waiting->durable == Durable::kNow; });
+  if (const Status set = set_waiting(full_ && now); !set) {
+    for (Waiting* const waiting : group) waiting->status = set;
+    return;
+  }
   if (group.size() > 1) {
     Result<sqlite::Transaction> transaction = sqlite::Transaction::begin(connection_);
     if (!transaction) {

@@ -1,5 +1,8 @@
 #include "ledger/sqlite_store.h"
 
+#include <fcntl.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <boost/json/array.hpp>
 #include <charconv>
@@ -7,6 +10,7 @@
 #include <thread>
 #include <utility>
 
+#include "base/sys.h"
 #include "base/text.h"
 #include "ledger/migrations.h"
 #include "ledger/secrets.h"
@@ -204,25 +208,26 @@ Result<std::unique_ptr<SqliteStore>> SqliteStore::open(const std::string& path,
                                                        const SqliteOptions& options) {
   TRY_ASSIGN(sqlite::Connection connection,
              sqlite::Connection::open(path, options.busy_timeout_ms));
-  TRY(connection.script(options.sync == SqliteOptions::Sync::kFull
-                            ? "PRAGMA synchronous = FULL"
-                            : "PRAGMA synchronous = NORMAL"));
+  TRY(connection.script("PRAGMA synchronous = NORMAL"));  // GroupCommit changes it
   TRY(connection.script("PRAGMA foreign_keys = ON"));
   TRY(connection.script("PRAGMA temp_store = MEMORY"));  // what was submitted is in no other file
   TRY(connection.script("PRAGMA cell_size_check = ON"));
   // After a burst the log is cut back to this many bytes.
   TRY(connection.script("PRAGMA journal_size_limit = 16777216"));
   TRY(migrate(connection));
-  return std::unique_ptr<SqliteStore>(new SqliteStore(std::move(connection)));
+  return std::unique_ptr<SqliteStore>(
+      new SqliteStore(std::move(connection), path, options.sync == SqliteOptions::Sync::kFull));
 }
 
 template <typename Body>
-auto SqliteStore::change(const Body& body) -> decltype(body()) {
+auto SqliteStore::change(const Body& body, Durable durable) -> decltype(body()) {
   std::optional<decltype(body())> result;
-  TRY(group_.run([&] {
-    result.emplace(body());
-    return result->has_value() && is_change(*result);
-  }));
+  TRY(group_.run(
+      [&] {
+        result.emplace(body());
+        return result->has_value() && is_change(*result);
+      },
+      durable));
   return *std::move(result);
 }
 
@@ -312,12 +317,23 @@ Result<Accepted> SqliteStore::accept(std::span<const Run> runs,
 Status SqliteStore::record(const Run& run, const Ending& ending, std::span<const File> artifacts) {
   TRY(check_request({&run, 1}, {}));
   TRY(check_ending(ending));
-  return change([&]() -> Status {
-    TRY(insert_run(run));
-    TRY(insert_artifacts(connection_.last_row(), artifacts));
-    TRY(end_run(run.id, ending));
-    return {};
-  });
+  TRY(change(
+      [&]() -> Status {
+        TRY(insert_run(run));
+        TRY(insert_artifacts(connection_.last_row(), artifacts));
+        TRY(end_run(run.id, ending));
+        return {};
+      },
+      Durable::kSoon));
+  unsettled_ = true;
+  return {};
+}
+
+// A checkpoint, which empties the log, waits for the disk by itself: synchronous = NORMAL.
+Status SqliteStore::settle() {
+  if (!full_ || !unsettled_.exchange(false)) return {};
+  TRY_ASSIGN(const Fd log, sys::open_file(log_.c_str(), O_RDONLY));
+  return ::fdatasync(log.get()) == 0 ? Status() : fail_errno("fdatasync " + quote(log_));
 }
 
 Result<std::int64_t> SqliteStore::used(std::string_view subject, std::int64_t now_ms) {

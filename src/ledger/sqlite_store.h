@@ -9,6 +9,7 @@
 // local file system.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <mutex>
@@ -24,7 +25,7 @@ namespace belljar::ledger {
 
 struct SqliteOptions {
   enum class Sync : std::uint8_t {
-    kFull,    // every change is on the disk when its call returns
+    kFull,    // every change is on the disk when its call returns, record() aside
     kNormal,  // the end of the process loses nothing, a power failure may lose the last changes
   };
   Sync sync = Sync::kFull;
@@ -43,6 +44,7 @@ class SqliteStore final : public Store {
                           std::string_view idempotency_key,
                           std::span<const Quota> quotas) override;
   Status record(const Run& run, const Ending& ending, std::span<const File> artifacts) override;
+  Status settle() override;
   Result<std::int64_t> used(std::string_view subject, std::int64_t now_ms) override;
   Result<Change> started(std::string_view id, std::int64_t at_ms) override;
   Result<Change> finished(std::string_view id, const Ending& ending) override;
@@ -72,12 +74,13 @@ class SqliteStore final : public Store {
   Status not_delivered(std::string_view id, std::int64_t next_ms, std::string_view error) override;
 
  private:
-  explicit SqliteStore(sqlite::Connection connection) : connection_(std::move(connection)) {}
+  SqliteStore(sqlite::Connection connection, const std::string& path, bool full)
+      : connection_(std::move(connection)), log_(path + "-wal"), full_(full) {}
 
   // Makes a change in a transaction that others may share. `body` is called with the lock held, may
   // be called again, and is undone where it returns an error.
   template <typename Body>
-  auto change(const Body& body) -> decltype(body());
+  auto change(const Body& body, Durable durable = Durable::kNow) -> decltype(body());
 
   // Each expects the lock to be held.
   Result<std::int64_t> sequence_of(std::string_view run);
@@ -98,7 +101,10 @@ class SqliteStore final : public Store {
 
   std::mutex mutex_;
   sqlite::Connection connection_;
-  GroupCommit group_{connection_, mutex_};
+  const std::string log_;  // SQLite's write-ahead log, which is there as long as the connection
+  const bool full_;
+  std::atomic<bool> unsettled_ = false;
+  GroupCommit group_{connection_, mutex_, full_};
 };
 
 }  // namespace belljar::ledger

@@ -209,7 +209,10 @@ class Store {
   }
   // Records a run that is over, of which nobody was told before, as accept(), started() and
   // finished() would have together; attempts and started_ms are taken too. No quota is checked.
+  // The end of this process loses nothing of it; a failure of the power may until settle().
   virtual Status record(const Run& run, const Ending& ending, std::span<const File> artifacts) = 0;
+  // Has on the disk what record() left to the system.
+  virtual Status settle() = 0;
   // How many runs a subject had accepted on the day of `now_ms`.
   virtual Result<std::int64_t> used(std::string_view subject, std::int64_t now_ms) = 0;
 

@@ -1,6 +1,8 @@
 #include "screen/parse.h"
 
 #include <pthread.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include <cstdint>
 #include <utility>
@@ -14,6 +16,7 @@ constexpr std::size_t kParseMemory = 128 * kMiB;
 // A node of the parse stack takes 230 bytes of an arena and 112 bytes of stack, a node of the tree
 // 80 and 96.
 constexpr std::size_t kParserStack = 2 * kParseMemory;
+constexpr std::size_t kOtherStack = 8 * kMiB;  // for what a thread does besides
 
 struct Job {
   const TSLanguage* language;
@@ -48,6 +51,33 @@ void make_tree(void* context) {
   job->tree = ts_parser_parse_with_options(parser, nullptr, input, options);
 }
 
+struct Stack {
+  char* lowest = nullptr;
+  std::size_t size = 0;
+};
+
+Stack stack_of_this_thread() {
+  Stack stack;
+  pthread_attr_t attributes;
+  if (pthread_getattr_np(pthread_self(), &attributes) != 0) return stack;
+  void* lowest = nullptr;
+  if (pthread_attr_getstack(&attributes, &lowest, &stack.size) == 0) {
+    stack.lowest = static_cast<char*>(lowest);
+  } else {
+    stack.size = 0;
+  }
+  pthread_attr_destroy(&attributes);
+  return stack;
+}
+
+// Else a thread would keep for ever what its deepest text has touched.
+void forget_below(const Stack& stack, const char* here) {
+  const auto page = static_cast<std::uintptr_t>(::sysconf(_SC_PAGESIZE));
+  const auto end = (reinterpret_cast<std::uintptr_t>(here) - 64 * kKiB) & ~(page - 1);
+  const auto begin = reinterpret_cast<std::uintptr_t>(stack.lowest);
+  if (end > begin) ::madvise(stack.lowest, end - begin, MADV_DONTNEED);
+}
+
 void* call(void* body) {
   (*static_cast<const std::function<void()>*>(body))();
   return nullptr;
@@ -68,7 +98,24 @@ Result<Arena::End> parse(const TSLanguage* language,
   return end;
 }
 
+Status give_threads_parser_stack() {
+  pthread_attr_t attributes;
+  int error = pthread_attr_init(&attributes);
+  if (error == 0) error = pthread_attr_setstacksize(&attributes, kParserStack + kOtherStack);
+  if (error == 0) error = pthread_setattr_default_np(&attributes);
+  if (error != 0) return fail_errno("the stacks of threads", error);
+  pthread_attr_destroy(&attributes);
+  return {};
+}
+
 Status run_with_parser_stack(const std::function<void()>& body) {
+  static const thread_local Stack stack = stack_of_this_thread();
+  const char here = 0;
+  if (stack.size >= kParserStack + kOtherStack / 2) {
+    body();
+    forget_below(stack, &here);
+    return {};
+  }
   pthread_attr_t attributes;
   pthread_attr_init(&attributes);
   pthread_attr_setstacksize(&attributes, kParserStack);

@@ -19,10 +19,14 @@ Result<Arena::End> parse(const TSLanguage* language,
                          Arena::Clock::time_point deadline,
                          const std::function<void(TSNode root)>& visit);
 
-// Runs `body` on a thread whose stack cannot overflow in parse(): some of tree-sitter's functions
-// call themselves once for each node that they find, and there is more stack than an arena has
-// room for nodes. The stack costs what is touched of it.
+// Runs `body` on a stack that cannot overflow in parse(): some of tree-sitter's functions call
+// themselves once for each node that they find, and there is more stack than an arena has room for
+// nodes. On this thread if it has such a stack, else on one that is made for it. The stack costs
+// what is touched of it, and only until `body` ends.
 Status run_with_parser_stack(const std::function<void()>& body);
+
+// Gives such a stack to every thread that this process makes from now on.
+Status give_threads_parser_stack();
 
 // Every node under and including `root`, parents first, without recursion. `visit` gives false to
 // stop.

@@ -216,6 +216,11 @@ std::optional<GivenRun> CellRun::take_back() {
 std::vector<int> CellRun::waits() const {
   std::vector<int> fds;
   if (birth_ != 0) return fds;
+  // All that a cell which waits may still tell is its end.
+  if (phase_ == Phase::kParked) {
+    fds.push_back(pidfd_.get());
+    return fds;
+  }
   for (const Fd* fd : {&report_, &control_, &pidfd_, &listener_}) {
     if (fd->valid()) fds.push_back(fd->get());
   }
@@ -237,12 +242,6 @@ void CellRun::ready(int fd) {
     on_memory_event();
   }
   schedule();
-}
-
-bool CellRun::take_started() {
-  if (!started_ || started_told_) return false;
-  started_told_ = true;
-  return true;
 }
 
 bool CellRun::hear_report() {

@@ -89,8 +89,6 @@ class CellRun {
   void signal_program(int signal);
 
   [[nodiscard]] bool has_started() const { return started_; }
-  // True once: the program has just started.
-  bool take_started();
   // No process of the program is left, and what it wrote has been collected.
   [[nodiscard]] bool is_empty() const {
     return phase_ == Phase::kLeaving || phase_ == Phase::kOver;
@@ -152,7 +150,6 @@ class CellRun {
   Fd artifacts_;                   // where collected files go; invalid: none are wanted
   Phase phase_ = Phase::kBuilding;
   bool started_ = false;
-  bool started_told_ = false;
   bool has_cause_ = false;
   bool empty_ = false;
   CellReport result_;

@@ -52,7 +52,7 @@ bool Pool::serves(const cell::CellSpec& spec, const Bundle& files) {
          std::ranges::all_of(files.files, fits);
 }
 
-void Pool::expect(const cell::CellSpec& spec) {
+void Pool::expect(const cell::CellSpec& spec, bool surely) {
   if (size_ == 0) return;
   cell::CellSpec kind = class_of(spec);
   std::string key = cell::encode(kind, {});
@@ -63,6 +63,7 @@ void Pool::expect(const cell::CellSpec& spec) {
     known = classes_.emplace(std::move(key), Class{.spec = std::move(kind), .cells = {}}).first;
   }
   known->second.used = sys::now();
+  known->second.wishes += surely ? Class::kWishes : 1;
 }
 
 bool Pool::has_ready(const cell::CellSpec& spec) const {
@@ -137,8 +138,10 @@ Result<std::unique_ptr<CellRun>> Pool::make(const cell::CellSpec& spec) {
 }
 
 unsigned Pool::share() const {
-  const auto classes = static_cast<unsigned>(std::clamp<std::size_t>(classes_.size(), 1, size_));
-  return std::max(1U, size_ / classes);
+  const auto wanted =
+      std::ranges::count_if(classes_, [](const auto& entry) { return entry.second.is_wanted(); });
+  const auto classes = std::clamp<std::size_t>(static_cast<std::size_t>(wanted), 1, size_);
+  return std::max(1U, size_ / static_cast<unsigned>(classes));
 }
 
 bool Pool::is_building() const {
@@ -150,7 +153,7 @@ bool Pool::is_building() const {
 
 bool Pool::wants_more() const {
   return size_ > 0 && std::ranges::any_of(classes_, [this](const auto& entry) {
-           return entry.second.cells.size() < share();
+           return entry.second.is_wanted() && entry.second.cells.size() < share();
          });
 }
 
@@ -160,7 +163,7 @@ void Pool::fill(bool quiet) {
   Class* next = nullptr;
   for (auto& [key, kind] : classes_) {
     const std::size_t enough = quiet ? share() : (share() + 1) / 2;
-    if (kind.cells.size() >= enough || kind.retry > now) continue;
+    if (!kind.is_wanted() || kind.cells.size() >= enough || kind.retry > now) continue;
     // A cell without the interpreter would only be in the way of those with it.
     const Nest* const nest = nest_of(kind.spec);
     if (nest != nullptr && nest->now == nullptr && nest->next != nullptr) continue;

@@ -31,8 +31,9 @@ class Pool {
   // Whether runs of this kind may come from a parked cell: a terminal, or a limit that the
   // hand-over itself would pass, need a cell of their own.
   static bool serves(const cell::CellSpec& spec, const Bundle& files);
-  // Runs like this one come: its class is kept filled from now on.
-  void expect(const cell::CellSpec& spec);
+  // A run like this one comes. The second time, or at once where it is sure that more will come,
+  // its class is kept filled from then on.
+  void expect(const cell::CellSpec& spec, bool surely);
   // Whether a cell of its class waits.
   [[nodiscard]] bool has_ready(const cell::CellSpec& spec) const;
   // A waiting cell of the class of `spec`, or one that a zygote is about to make; null when there
@@ -72,6 +73,10 @@ class Pool {
     std::deque<std::unique_ptr<CellRun>> cells;  // longest waiting first
     Nanoseconds used{};                          // when a run of it came last
     Nanoseconds retry{};                         // not before: the last one could not be made
+    unsigned wishes = 0;                         // runs of it, and preparations for them
+    // What came once may never come again.
+    [[nodiscard]] bool is_wanted() const { return wishes >= kWishes; }
+    static constexpr unsigned kWishes = 2;
   };
 
   // The zygotes of one interpreter and its modules.

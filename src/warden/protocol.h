@@ -42,7 +42,6 @@ struct Request {
 
 enum class ReplyKind : std::uint32_t {
   kHello = 1,  // first message of a warden: what it can do, or why it cannot work
-  kStarted,    // the program's first instruction
   kEnded,      // all is over: no process of the program is left. With a pool what remains of the
                // cell, its init and its mounts, goes after this answer, else before it
   kRefused,    // nothing was started

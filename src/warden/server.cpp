@@ -253,7 +253,7 @@ Status Server::start(CellName name, const Request& request, std::vector<Fd> fds)
     return fail(Code::kInvalid, "request: the spec and the descriptors do not agree");
   }
   if (Pool::serves(decoded.spec, files)) {
-    pool_.expect(decoded.spec);
+    pool_.expect(decoded.spec, false);
     if (std::unique_ptr<CellRun> cell = pool_.take(decoded.spec)) {
       if (cell->hand_over(decoded.spec, run)) {
         cells_.emplace(name, std::move(cell));
@@ -313,8 +313,6 @@ void Server::settle() {
   for (auto at = cells_.begin(); at != cells_.end();) {
     CellRun& cell = *at->second;
     if (!cell.is_over() && cell.deadline() <= now) cell.tick();
-    if (cell.take_started())
-      send(at->first.connection, {.kind = ReplyKind::kStarted, .id = at->first.id});
     if (!cell.is_over() && !(early && cell.is_empty())) {
       ++at;
       continue;
@@ -368,7 +366,7 @@ Status Server::prepare(CellName name, const Request& request, std::vector<Fd> fd
       preparations_.size() >= kMaxCells) {
     return fail(Code::kUnavailable, "nothing waits for such a run");
   }
-  pool_.expect(decoded.spec);
+  pool_.expect(decoded.spec, true);
   preparations_.push_back(
       {.name = name, .spec = decoded.spec, .deadline = sys::now() + kPreparePatience});
   return {};

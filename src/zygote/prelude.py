@@ -10,9 +10,10 @@ import _io
 from _functools import partial
 from _weakref import ref
 
-# What `builtins` begins with, before open() and the site's helpers come.
-first_builtins = {name: value for name, value in builtins.__dict__.items()
-                  if name not in ("open", "exit", "quit", "copyright", "credits", "license", "help")}
+# What `builtins` begins with, and what comes later: open() and the site's helpers.
+later_builtins = [name for name in ("open", "exit", "quit", "copyright", "credits", "license", "help")
+                  if name in builtins.__dict__]
+first_builtins = {name: value for name, value in builtins.__dict__.items() if name not in later_builtins}
 start_env = dict(os.environ)
 preloaded = frozenset()  # top-level names
 ahead = {}  # all modules that were imported ahead
@@ -82,7 +83,7 @@ def exit_code(code):
     return 1
 
 
-def finalize():
+def finalize(changed_modules, changed_builtins):
     """What an interpreter's end does to what the program has made, in its order (finalize_modules() in
     Python/pylifecycle.c). What was there before the program is left as it is: taking it apart would copy every
     page of it. Each step is yielded to be called from outside, so that no frame of ours is on the stack when
@@ -93,8 +94,7 @@ def finalize():
     for name in ("stdin", "stdout", "stderr"):
         sys.__dict__[name] = sys.__dict__.get(f"__{name}__")
     modules = sys.modules
-    own = [name for name, module in modules.items()
-           if name == "__main__" or name not in plain and ahead.get(name) is not module]
+    own = [name for name in changed_modules if name == "__main__" or name not in plain]
     living = []
     for name in own:
         try:
@@ -102,10 +102,15 @@ def finalize():
         except TypeError:
             pass
         yield partial(modules.__setitem__, name, None)
-    names = dict(builtins.__dict__)
-    builtins.__dict__.clear()
-    builtins.__dict__.update(first_builtins)
-    yield names.clear
+    if changed_builtins or any(name not in builtins.__dict__ for name in later_builtins):
+        names = dict(builtins.__dict__)
+        builtins.__dict__.clear()
+        builtins.__dict__.update(first_builtins)
+        yield names.clear
+    else:
+        # The same, without a touch of the others.
+        for name in later_builtins:
+            yield partial(builtins.__dict__.pop, name)
     yield gc.collect
     for weak in reversed(living):
         module = weak()

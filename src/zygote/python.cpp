@@ -8,6 +8,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstring>
 #include <utility>
 #include <vector>
@@ -25,6 +26,7 @@ void PyEval_RestoreThread(PyThreadState* state);
 PyObject* PyDict_New();
 PyObject* PyDict_GetItemString(PyObject* dict, const char* key);
 int PyDict_SetItemString(PyObject* dict, const char* key, PyObject* value);
+int PyDict_Next(PyObject* dict, ssize_t* at, PyObject** key, PyObject** value);
 int PyDict_DelItemString(PyObject* dict, const char* key);
 PyObject* PyEval_GetBuiltins();
 PyObject* PyImport_AddModule(const char* name);
@@ -40,6 +42,7 @@ PyObject* PySys_GetObject(const char* name);
 PyObject* PyIter_Next(PyObject* iterator);
 int PyObject_IsTrue(PyObject* object);
 void Py_DecRef(PyObject* object);
+void Py_IncRef(PyObject* object);
 void PyErr_Fetch(PyObject** type, PyObject** value, PyObject** traceback);
 void PyErr_Restore(PyObject* type, PyObject* value, PyObject* traceback);
 void PyErr_NormalizeException(PyObject** type, PyObject** value, PyObject** traceback);
@@ -147,19 +150,35 @@ void leave() {
   }
 }
 
-// Deletes what the program has made; see finalize() in prelude.py. What fails there fails silently,
-// as in an interpreter that has no stderr any more.
-void finalize(PyObject* prelude) {
-  PyObject* const steps = call(prelude, "finalize");
-  while (steps != nullptr) {
-    PyObject* const step = PyIter_Next(steps);
-    if (step == nullptr) break;
-    PyObject* const done = PyObject_CallFunctionObjArgs(step, nullptr);
-    if (done != nullptr) Py_DecRef(done);
-    PyErr_Clear();
-    Py_DecRef(step);
+DictEntries entries_of(PyObject* dict) {
+  DictEntries entries;
+  PyObject* key = nullptr;
+  PyObject* value = nullptr;
+  for (ssize_t at = 0; PyDict_Next(dict, &at, &key, &value) != 0;) entries.emplace_back(key, value);
+  return entries;
+}
+
+// The keys that have come since, or have another value now; in a list.
+PyObject* changes_of(PyObject* dict, const DictEntries& before) {
+  std::vector<PyObject*> keys;
+  PyObject* key = nullptr;
+  PyObject* value = nullptr;
+  std::size_t expected = 0;
+  for (ssize_t at = 0; PyDict_Next(dict, &at, &key, &value) != 0;) {
+    const std::pair entry{key, value};
+    // As long as nothing was taken out the order is the same.
+    if (expected < before.size() && before[expected] == entry) {
+      ++expected;
+    } else if (std::ranges::find(before, entry) == before.end()) {
+      keys.push_back(key);
+    }
   }
-  PyErr_Clear();
+  PyObject* const list = PyList_New(static_cast<ssize_t>(keys.size()));
+  for (std::size_t i = 0; list != nullptr && i < keys.size(); ++i) {
+    Py_IncRef(keys[i]);
+    PyList_SetItem(list, static_cast<ssize_t>(i), keys[i]);
+  }
+  return list;
 }
 
 // glibc takes the size of new threads' stacks from the limit once, when it begins.
@@ -171,33 +190,6 @@ void set_thread_stacks() {
   if (::pthread_attr_setstacksize(&attributes, limit.rlim_cur) == 0)
     ::pthread_setattr_default_np(&attributes);
   ::pthread_attr_destroy(&attributes);
-}
-
-// What `python3 script` does once the interpreter is up (Modules/main.c), and at its end: nothing
-// of ours is on its stack. Only the end is cut short, see finalize() in prelude.py.
-[[noreturn]] void run_script(PyObject* prelude, FILE* file, const char* path) {
-  PyObject* const main = PyModule_GetDict(PyImport_AddModule("__main__"));
-  PyObject* const value = PyRun_FileExFlags(file, path, kFileInput, main, main, 1, nullptr);
-  flush_after_script();
-  bool interrupted = false;
-  int code = value == nullptr ? 1 : 0;
-  if (value != nullptr) {
-    Py_DecRef(value);
-  } else if (PyErr_ExceptionMatches(PyExc_SystemExit) != 0) {
-    code = code_of_exit(prelude);
-  } else {
-    interrupted = PyErr_Occurred() == PyExc_KeyboardInterrupt;  // not a class made from it
-    PyErr_Print();
-  }
-  for (const char* const name : {"__file__", "__cached__"}) {
-    if (PyDict_DelItemString(main, name) != 0) PyErr_Clear();
-  }
-  leave();
-  const bool out = flush_at_end("stdout", true);
-  if (!flush_at_end("stderr", false) || !out) code = kFinalizeFailed;
-  finalize(prelude);
-  if (interrupted) end_by_interrupt(code);
-  ::exit(code);
 }
 
 }  // namespace
@@ -223,6 +215,8 @@ std::string Python::preload(std::string_view names) {
   PyObject* const failed = call(prelude_, "preload", text);
   ssize_t size = 0;
   const char* const bytes = failed == nullptr ? nullptr : PyUnicode_AsUTF8AndSize(failed, &size);
+  modules_ = entries_of(PySys_GetObject("modules"));
+  builtins_ = entries_of(PyEval_GetBuiltins());
   if (bytes == nullptr) {
     PyErr_Clear();
     return "the import itself failed";
@@ -253,6 +247,51 @@ void Python::rehearse() {
   }
 }
 
+// See finalize() in prelude.py. What fails there fails silently, as in an interpreter that has no
+// stderr any more.
+void Python::finalize() {
+  PyObject* const modules = changes_of(PySys_GetObject("modules"), modules_);
+  PyObject* const builtins = changes_of(PyEval_GetBuiltins(), builtins_);
+  PyObject* const steps = PyObject_CallFunctionObjArgs(PyDict_GetItemString(prelude_, "finalize"),
+                                                       modules, builtins, nullptr);
+  while (steps != nullptr) {
+    PyObject* const step = PyIter_Next(steps);
+    if (step == nullptr) break;
+    PyObject* const done = PyObject_CallFunctionObjArgs(step, nullptr);
+    if (done != nullptr) Py_DecRef(done);
+    PyErr_Clear();
+    Py_DecRef(step);
+  }
+  PyErr_Clear();
+}
+
+// What `python3 script` does once the interpreter is up (Modules/main.c), and at its end: nothing
+// of ours is on its stack. Only the end is cut short, see finalize() in prelude.py.
+void Python::run_script(FILE* file, const char* path) {
+  PyObject* const main = PyModule_GetDict(PyImport_AddModule("__main__"));
+  PyObject* const value = PyRun_FileExFlags(file, path, kFileInput, main, main, 1, nullptr);
+  flush_after_script();
+  bool interrupted = false;
+  int code = value == nullptr ? 1 : 0;
+  if (value != nullptr) {
+    Py_DecRef(value);
+  } else if (PyErr_ExceptionMatches(PyExc_SystemExit) != 0) {
+    code = code_of_exit(prelude_);
+  } else {
+    interrupted = PyErr_Occurred() == PyExc_KeyboardInterrupt;  // not a class made from it
+    PyErr_Print();
+  }
+  for (const char* const name : {"__file__", "__cached__"}) {
+    if (PyDict_DelItemString(main, name) != 0) PyErr_Clear();
+  }
+  leave();
+  const bool out = flush_at_end("stdout", true);
+  if (!flush_at_end("stderr", false) || !out) code = kFinalizeFailed;
+  finalize();
+  if (interrupted) end_by_interrupt(code);
+  ::exit(code);
+}
+
 void Python::run(const cell::CellSpec& spec, int report) {
   PyObject* const argv = list_of(spec.argv);
   PyObject* const env = list_of(spec.env);
@@ -271,7 +310,7 @@ void Python::run(const cell::CellSpec& spec, int report) {
   ::prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
   set_thread_stacks();
   ::close(report);
-  run_script(prelude_, file, path.c_str());
+  run_script(file, path.c_str());
 }
 
 }  // namespace belljar::zygote

@@ -4,14 +4,20 @@
 // Runs in: a zygote, and then the program's process of its cells.
 #pragma once
 
+#include <cstdio>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include "cell/plan.h"
 
 struct _object;
 
 namespace belljar::zygote {
+
+// Keys and values of a dict in its order, borrowed.
+using DictEntries = std::vector<std::pair<_object*, _object*>>;
 
 class Python final : public cell::Interpreter {
  public:
@@ -29,7 +35,15 @@ class Python final : public cell::Interpreter {
   void run(const cell::CellSpec& spec, int report) override;
 
  private:
+  // Deletes what the program has made.
+  void finalize();
+  // What `python3 script` does once the interpreter is up, and at its end.
+  [[noreturn]] void run_script(FILE* file, const char* path);
+
   _object* prelude_ = nullptr;  // a dict
+  // What the interpreter has before any program: what a program has made is found without a touch
+  // of the rest, every one of which would copy a page.
+  DictEntries modules_, builtins_;
 };
 
 }  // namespace belljar::zygote
