@@ -21,7 +21,7 @@ import time
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "tests"))
 
 from shared.host import print_host
-from support.live_service import LiveService
+from support.service import LiveService
 
 GXX = "/usr/bin/g++"
 # Those of runtimes/cpp.toml, but for what is Belljar's own: its linker and its headers.
@@ -156,7 +156,7 @@ def main():
         print(f"headers precompiled in {time.perf_counter() - began:.1f} s, {size / 1e6:.0f} MB", end="; ")
         linkers = [name for name in ("mold", "lld", "gold") if shutil.which(f"ld.{name}", path="/usr/bin")]
         print(f"linkers: {', '.join(linkers) or 'only the own'}; ledger with sync {options.sync}")
-        with LiveService(scratch / "state", "--sync", options.sync, "--headers", headers) as live:
+        with LiveService(scratch / "service", "--sync", options.sync, "--headers", headers) as live:
             service = Service(live)
             ways = {
                 "bare g++": Bare(scratch),

@@ -16,7 +16,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "tests"))
 
 from shared.host import print_host
 from shared.load import HELLO, Bare, Block, Row, Service
-from support.live_service import LiveService
+from support.service import LiveService
 
 CONCURRENCIES = (1, 2, 8, 32)
 WARM_UP = 1  # rounds that fill caches and are not counted
@@ -57,7 +57,7 @@ def main():
         scratch.chmod(0o755)
         (scratch / "hello.py").write_text(HELLO + "\n")
         print_host(os.environ["BELLJAR"], scratch / "hello.py")
-        with LiveService(scratch / "state", "--sync", options.sync, "--pool", 0) as live:
+        with LiveService(scratch / "service", "--sync", options.sync, "--pool", 0) as live:
             concurrent = live.call("GET", "/v1/system").json["runs"]["concurrent"]
             print(f"service: {concurrent} runs at once, ledger on disk with sync {options.sync}")
             ways = {"bare": Bare(), "belljar": Service(live)}

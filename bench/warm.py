@@ -29,7 +29,7 @@ from shared.host import print_host
 from shared.load import HELLO, MS, PYTHON, SAID, Bare, Block, Connection, Row, Service, cost_of, request_of
 from shared.memory import held_by_host, parked_interpreters, per_cell
 from shared.peers import Spawner, bubblewrap, crun, hide_unified_cgroup, which
-from support.live_service import LiveService
+from support.service import LiveService
 
 AT_ONCE = (1, 2, 4, 8, 32)
 WARM_UP = 2  # rounds that fill caches and are not counted

@@ -12,11 +12,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 from service import Service  # noqa: E402 - after the path above
 from support.command import scratch_folder  # noqa: E402
 
-LOG_BYTES = 8000  # of a log's end
-
-
-def end_of(log):
-    return log.read_bytes()[-LOG_BYTES:].decode(errors="replace")
+LOG_END = 8000  # characters
 
 
 @pytest.hookimpl(hookwrapper=True)
@@ -27,8 +23,8 @@ def pytest_runtest_makereport(item, call):
     for name in item.fixturenames:
         service = item.funcargs.get(name)
         for each in service.made if isinstance(service, Maker) else [service]:
-            if isinstance(each, Service) and each.log.exists():
-                report.sections.append((f"log of {name}", end_of(each.log)))
+            if isinstance(each, Service) and each.log_file.exists():
+                report.sections.append((f"log of {name}", each.log[-LOG_END:]))
 
 
 class Maker:
@@ -39,18 +35,15 @@ class Maker:
         self.made = []
 
     def __call__(self, *words, folder=None, **options):
-        if folder is None:
-            folder = self.folder / str(len(self.made))
-            folder.mkdir()
-        service = Service(folder, *words, **options)
+        service = Service(folder or self.folder / str(len(self.made)), *words, **options)
         self.made.append(service)
         return service
 
     def stop(self):
         for service in self.made:
-            service.terminate()
+            service.process.terminate()
         ended = [(service, service.stop()) for service in self.made]
-        wrong = [f"exit code {code}:\n{end_of(service.log)}" for service, code in ended if code != 0]
+        wrong = [f"exit code {code}:\n{service.log[-LOG_END:]}" for service, code in ended if code != 0]
         assert not wrong, "\n".join(wrong)
 
 

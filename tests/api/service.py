@@ -1,43 +1,15 @@
-"""A `belljar serve` of a test's own, and clients of it that check every answer with the contract."""
+"""A live service of the api suite: every answer of it, event and message is held against the contract."""
 
 import base64
-import contextlib
-import http.client
 import json
-import os
-import pathlib
 import re
-import signal
-import subprocess
-import urllib.parse
 
 import websocket
 
 from contract import CONTRACT
-from support.command import binary, environment, wait_until
-
-PATIENCE = 60.0  # seconds, for a machine that is busy with something else
-LISTENING = re.compile(rb"listening on (https?://\S+)\n")
-
-
-class Answer:
-    """One answer that has come whole."""
-
-    def __init__(self, status, headers, body):
-        self.status = status
-        self.headers = headers
-        self.body = body
-
-    @property
-    def type(self):
-        return (self.headers.get("Content-Type") or "").split(";")[0]
-
-    @property
-    def json(self):
-        return json.loads(self.body)
-
-    def __repr__(self):
-        return f"{self.status} {self.type} {self.body[:2000]!r}"
+from support.client import PATIENCE
+from support.command import wait_until
+from support.service import LiveService
 
 
 class Event:
@@ -64,8 +36,8 @@ def bytes_of(data):
 class Events:
     """A stream of server-sent events that is being read."""
 
-    def __init__(self, connection, response):
-        self.connection = connection
+    def __init__(self, client, response):
+        self.client = client
         self.response = response
         self.id = response.headers["X-Run-Id"]
 
@@ -73,7 +45,7 @@ class Events:
         return self
 
     def __exit__(self, *_):
-        self.connection.close()
+        self.client.close()
 
     def __iter__(self):
         fields = {}
@@ -168,125 +140,22 @@ class Conversation:
         return self.run
 
 
-class Service:
-    """Started with words of the command line; ended, and waited for, at the latest by stop()."""
-
-    def __init__(self, folder, *words, listen="127.0.0.1:0", state=None, env=None):
-        self.folder = pathlib.Path(folder)
-        self.state = pathlib.Path(state or self.folder / "state")
-        self.log = self.folder / "service.log"
-        with open(self.log, "ab") as log:
-            begin = log.tell()
-            self.process = subprocess.Popen(
-                [binary(), "serve", "--listen", listen, "--state-dir", str(self.state), *words],
-                stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment(env),
-                start_new_session=True,
-            )  # fmt: skip
-        try:
-            self.address = self._wait_for_start(begin)
-        except BaseException:
-            self.process.kill()
-            self.process.wait()
-            raise
-
-    def _wait_for_start(self, begin):
-        def look():
-            text = self.log.read_bytes()[begin:]
-            assert self.process.poll() is None, text.decode()
-            ready = b'"event":"ready"' in text
-            return LISTENING.search(text) if ready else None
-
-        url = wait_until(look, "the service to start", PATIENCE)[1].decode()
-        parts = urllib.parse.urlsplit(url)
-        return parts.hostname, parts.port
-
-    # ---- What it is made of ----
-
-    def children(self):
-        """Pids of the gateway and the wardens, by what they are."""
-        found = {"gateway": [], "warden": []}
-        for pid in descendants(self.process.pid):
-            try:
-                words = pathlib.Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
-                status = pathlib.Path(f"/proc/{pid}/status").read_text()
-            except OSError:
-                continue
-            # A cell that waits began as a copy of its warden.
-            supervised = f"PPid:\t{self.process.pid}\n" in status
-            if supervised and words[0] == b"belljar" and len(words) > 1 and words[1].decode() in found:
-                found[words[1].decode()].append(pid)
-        return found
-
-    def kill(self, what):
-        """Kills the gateway or the warden, as a crash would."""
-        (pid,) = self.children()[what]
-        os.kill(pid, signal.SIGKILL)
-        return pid
-
-    def terminate(self):
-        if self.process.poll() is None:
-            self.process.terminate()
-
-    def stop(self):
-        """Ends it as an administrator would; answers with its exit code, -9 where it did not end."""
-        self.terminate()
-        try:
-            return self.process.wait(PATIENCE)
-        except subprocess.TimeoutExpired:
-            for pid in [self.process.pid, *descendants(self.process.pid)]:
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(pid, signal.SIGKILL)
-            return self.process.wait()
-
-    # ---- Requests ----
-
-    def connect(self):
-        return http.client.HTTPConnection(*self.address, timeout=PATIENCE)
-
-    def call(self, method, target, body=None, *, key=None, headers=None, checked=True):
-        """`body`: bytes, or anything that goes into JSON."""
-        sent = dict(headers or {})
-        if key:
-            sent.setdefault("Authorization", f"Bearer {key}")
-        if body is not None and not isinstance(body, bytes):
-            body = json.dumps(body).encode()
-            sent.setdefault("Content-Type", "application/json")
-        connection = self.connect()
-        try:
-            connection.request(method, target, body, sent)
-            response = connection.getresponse()
-            answer = Answer(response.status, response.headers, response.read())
-        finally:
-            connection.close()
-        if checked:
-            CONTRACT.check_answer(method, target, answer)
+class Service(LiveService):
+    def call(self, method, target, body=None, headers=None, **named):
+        answer = super().call(method, target, body, headers, **named)
+        CONTRACT.check_answer(method, target, answer)
         return answer
 
-    def get(self, target, **options):
-        return self.call("GET", target, **options)
+    def get(self, target, **named):
+        return self.call("GET", target, **named)
 
-    def post(self, target, body=None, **options):
-        return self.call("POST", target, body, **options)
+    def post(self, target, body=None, **named):
+        return self.call("POST", target, body, **named)
 
-    def run(self, source, language="python", *, key=None, headers=None, **fields):
-        """Runs it to its end; answers with the run."""
-        request = {"language": language, "source": source, **fields}
+    def request(self, source, language, fields):
+        request = super().request(source, language, fields)
         CONTRACT.check_schema("RunRequest", request)
-        answer = self.post("/v1/runs?wait", request, key=key, headers=headers)
-        assert answer.status == 200, answer
-        return answer.json
-
-    def submit(self, source, language="python", *, key=None, headers=None, **fields):
-        """Has it accepted; answers with its id."""
-        request = {"language": language, "source": source, **fields}
-        answer = self.post("/v1/runs", request, key=key, headers=headers)
-        assert answer.status == 202, answer
-        return answer.json["id"]
-
-    def look(self, run, *, wait=False, key=None):
-        answer = self.get(f"/v1/runs/{run}{'?wait' if wait else ''}", key=key)
-        assert answer.status == 200, answer
-        return answer.json
+        return request
 
     def wait_for_state(self, run, *states, key=None):
         def reached():
@@ -295,53 +164,17 @@ class Service:
 
         return wait_until(reached, f"{run} to be {' or '.join(states)}", PATIENCE)
 
-    def events(self, target, *, method="GET", body=None, after=None, headers=None):
-        sent = dict(headers or {})
-        if after is not None:
-            sent["Last-Event-ID"] = str(after)
-        if body is not None:
-            body = json.dumps(body)
-            sent["Content-Type"] = "application/json"
-        connection = self.connect()
-        connection.request(method, target, body, sent)
-        response = connection.getresponse()
+    def events(self, target, *, method="GET", body=None, after=None, key=None):
+        client = self.client()
+        headers = {} if after is None else {"Last-Event-ID": str(after)}
+        response = client.open(method, target, body, headers, key=key)
         assert response.status == 200, response.read()
         assert response.headers["Content-Type"] == "text/event-stream"
-        return Events(connection, response)
+        return Events(client, response)
 
     def converse(self, **options):
         host, port = self.address
         return Conversation(f"ws://{host}:{port}/v1/runs/interactive", **options)
-
-    # ---- Administration ----
-
-    def keys(self, *words, code=0):
-        done = subprocess.run(
-            [binary(), "keys", *words, "--state-dir", str(self.state)],
-            stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=PATIENCE,
-            env=environment(), check=False,
-        )  # fmt: skip
-        assert done.returncode == code, done
-        return done.stdout
-
-    def create_key(self, user, *words):
-        """Answers with the key's id and its secret."""
-        name, secret = self.keys("create", "--for", user, *words).split()
-        return name, secret
-
-
-def descendants(pid):
-    try:
-        text = pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text()
-    except OSError:
-        return []
-    children = [int(child) for child in text.split()]
-    return [each for child in children for each in [child, *descendants(child)]]
-
-
-def out_of(run, stream="stdout"):
-    """What the program of a run wrote."""
-    return run["outcome"]["stages"][-1][stream]["text"]
 
 
 READY = "print('ready', flush=True)\n"
@@ -349,6 +182,5 @@ READY = "print('ready', flush=True)\n"
 
 def wait_until_ready(service, run, key=None):
     """Until the program has said so: what READY does."""
-    headers = {"Authorization": f"Bearer {key}"} if key else None
-    with service.events(f"/v1/runs/{run}/events", headers=headers) as events:
+    with service.events(f"/v1/runs/{run}/events", key=key) as events:
         events.take(lambda event: event.name == "stdout")

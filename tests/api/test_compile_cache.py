@@ -4,8 +4,7 @@ import re
 
 import pytest
 
-from service import out_of
-from support.command import wait_until
+from support.service import out_of
 
 SOURCE = "#include <stdio.h>\nint main(void) { puts(WORD); }\n"
 HEADER = '#define WORD "one"\n'
@@ -128,21 +127,18 @@ def test_it_can_be_turned_off(serve):
 def test_the_service_precompiles_headers_when_it_starts(serve, headers_folder):
     service = serve("--headers", str(headers_folder))
 
-    def said(log):
-        return re.findall(r'"event":"headers","language":"cpp","result":"([^"]*)"', log.read_text())
-
-    wait_until(lambda: said(service.log), "the headers", 120)
-    assert said(service.log) == ["the headers are made"]
+    assert service.event("headers", language="cpp", patience=120)["result"] == "the headers are made"
     (entry,) = headers_folder.glob("cpp-*")
     assert {path.name for path in entry.glob("show/usr/**/*.gch")} == {"stdc++.h.gch", "iostream.gch"}
     source = "#include <bits/stdc++.h>\nint main() { std::cout << 1; }\n"
     assert out_of(submit(service, language="cpp", files=[{"path": "a.cpp", "content": source}])) == "1"
     again = serve("--headers", str(headers_folder))
-    wait_until(lambda: said(again.log), "the second service to look", 60)
-    assert said(again.log) == ["the headers are there"]
+    assert again.event("headers", language="cpp")["result"] == "the headers are there"
+    for each in (service, again):
+        assert len(each.logged("headers", language="cpp")) == 1
 
 
 def test_a_service_whose_headers_cannot_be_made_serves(serve, tmp_path):
     service = serve("--headers", "/proc/none/headers")
-    wait_until(lambda: '"event":"headers"' in service.log.read_text(), "the failure to be told", 60)
+    service.event("headers")
     assert out_of(submit(service)) == "one\n"

@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from contract import CONTRACT, FILE, ROOT, METHODS, Contract, close_objects, walk
-from service import out_of
+from support.service import out_of
 
 TABLE = ROOT / "src" / "api" / "routes.cpp"
 LIMITS = ROOT / "src" / "model" / "policy.cpp"

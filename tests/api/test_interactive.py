@@ -6,7 +6,8 @@ import json
 import pytest
 import websocket
 
-from service import READY, out_of
+from service import READY
+from support.service import out_of
 
 ECHO = "import sys\nfor line in sys.stdin: print('got', line.strip(), flush=True)\nprint('end')"
 SLEEP = READY + "import time; time.sleep(600)"

@@ -7,8 +7,10 @@ import subprocess
 
 import pytest
 
-from service import PATIENCE, READY, out_of, wait_until_ready
+from service import READY, wait_until_ready
+from support.client import PATIENCE
 from support.command import binary, environment, wait_until
+from support.service import out_of
 
 PROGRAM = {"language": "python", "source": "print(1)"}
 SLEEP = READY + "import time; time.sleep(600)"
@@ -271,7 +273,7 @@ def test_it_listens_on_six(serve):
 def test_loopback_answers_only_by_its_own_names(serve):
     service = serve("--hosts", "belljar.example")
     _, secret = service.create_key("ada")
-    port = service.address[1]
+    port = service.port
 
     def status(host, **options):
         return service.post("/v1/runs", PROGRAM, headers={"Host": host}, **options).status
@@ -295,10 +297,8 @@ def test_an_address_that_is_none(tmp_path, listen):
 
 
 def test_the_gateway_is_nobody_and_may_not_write_elsewhere(keyed):
-    (gateway,) = keyed.children()["gateway"]
-    fields = dict(
-        line.split(":\t", 1) for line in open(f"/proc/{gateway}/status").read().splitlines() if ":\t" in line
-    )
+    status = (keyed.gateway.folder / "status").read_text()
+    fields = dict(line.split(":\t", 1) for line in status.splitlines() if ":\t" in line)
     assert "0" not in fields["Uid"].split() and "0" not in fields["Gid"].split()
     assert fields["NoNewPrivs"].strip() == "1" and fields["Groups"].strip() == ""
     for kind in ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"):

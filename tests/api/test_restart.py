@@ -8,8 +8,10 @@ import threading
 
 import pytest
 
-from service import PATIENCE, READY, out_of, wait_until_ready
+from service import READY, wait_until_ready
+from support.client import PATIENCE
 from support.command import binary, wait_until
+from support.service import out_of
 
 SLEEP = READY + "import time; time.sleep(600)"
 ENDED = {"done", "cancelled", "lost"}
@@ -56,12 +58,12 @@ def test_a_killed_gateway_comes_back_and_runs_what_was_accepted(serve):
     runs = [service.submit(nap(0.5)) for _ in range(6)]
     service.wait_for_state(runs[0], "running")
     killed = service.kill("gateway")
-    wait_until(lambda: service.children()["gateway"] not in ([], [killed]), "another gateway", PATIENCE)
+    wait_until(lambda: not killed.is_there() and service.children("gateway"), "another gateway", PATIENCE)
     back(service)
     ended = look_at_all(service, runs)
     assert [out_of(run) for run in ended] == ["napped\n"] * 6
     assert ended[0]["attempts"] == 2 and ended[-1]["attempts"] == 1
-    assert len(service.children()["warden"]) == 1
+    assert len(service.wardens) == 1
 
 
 def test_what_keeps_killing_the_service_is_given_up(serve):
@@ -134,7 +136,7 @@ def test_a_killed_warden_is_replaced(serve):
     assert loud["state"] == "lost" and loud["reason"]
     assert [out_of(run) for run in waiting] == ["waited\n"] * 2
     assert out_of(service.run("print(1)")) == "1\n"
-    assert len(service.children()["warden"]) == 1
+    assert len(service.wardens) == 1
 
 
 def test_who_waits_is_told_that_the_run_is_lost(serve):
@@ -160,9 +162,9 @@ def test_cells_end_with_their_gateway(serve):
     service = serve()
     run = service.submit(SLEEP)
     wait_until_ready(service, run)
-    (warden,) = service.children()["warden"]
+    (warden,) = service.wardens
     service.kill("gateway")
-    wait_until(lambda: not os.path.exists(f"/proc/{warden}"), "the first warden to end", PATIENCE)
+    wait_until(lambda: not warden.is_there(), "the first warden to end", PATIENCE)
     back(service)
     service.wait_for_state(run, "running")
     service.post(f"/v1/runs/{run}/cancel")
@@ -178,8 +180,8 @@ def test_all_of_it_is_killed_and_started_again(serve):
     runs = [service.submit(nap(0.3)) for _ in range(3)]
     service.wait_for_state(runs[0], "running")
     os.kill(service.process.pid, signal.SIGSTOP)  # so that it starts nothing again
-    for pid in [*service.children()["gateway"], *service.children()["warden"], service.process.pid]:
-        os.kill(pid, signal.SIGKILL)
+    for each in [service.gateway, *service.wardens, service.supervisor]:
+        each.kill()
     service.process.wait(PATIENCE)
     service.process.returncode = 0  # as it was meant
     service = serve("--concurrent", "1", folder=service.folder)
@@ -192,17 +194,17 @@ def test_a_killed_supervisor_takes_the_rest_with_it(serve):
     service = serve()
     run = service.submit(SLEEP)
     wait_until_ready(service, run)
-    left = [*service.children()["gateway"], *service.children()["warden"]]
+    left = [service.gateway, *service.wardens]
     assert len(left) == 2
-    os.kill(service.process.pid, signal.SIGKILL)
+    service.supervisor.kill()
     service.process.wait(PATIENCE)
     service.process.returncode = 0
     try:
-        wait_until(lambda: not any(os.path.exists(f"/proc/{pid}") for pid in left), "the rest to end", 10)
+        wait_until(lambda: not any(each.is_there() for each in left), "the rest to end", 10)
     finally:
-        for pid in left:
-            if os.path.exists(f"/proc/{pid}"):
-                os.kill(pid, signal.SIGKILL)
+        for each in left:
+            if each.is_there():
+                each.kill()
 
 
 @pytest.mark.parametrize("name", ["SIGTERM", "SIGINT"])
@@ -227,7 +229,7 @@ def test_it_finishes_what_runs_and_then_ends(serve, name):
 
 def test_a_signal_to_the_whole_group_drains_as_well(serve):
     # As a terminal's Ctrl-C and a service manager do it.
-    service = serve("--concurrent", "1")
+    service = serve("--concurrent", "1", own_group=True)
     finish = in_thread(lambda: service.run(READY + nap(0.5)))
     running = wait_until(lambda: service.get("/v1/runs?state=running").json["runs"], "the run")
     wait_until_ready(service, running[0]["id"])

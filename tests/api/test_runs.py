@@ -11,7 +11,9 @@ import zipfile
 import pytest
 
 from contract import CONTRACT
-from service import READY, out_of, wait_until_ready
+from service import READY, wait_until_ready
+from support.client import read_all
+from support.service import out_of
 
 PROGRAM = {"language": "python", "source": "print(1)"}
 SLEEP = READY + "import time; time.sleep(600)"
@@ -661,13 +663,10 @@ def test_a_chunked_body_is_bounded_too(service):
             yield b" " * 65536
 
     def post(count):
-        connection = service.connect()
-        connection.request("POST", "/v1/runs", chunks(count), {"Content-Type": "application/json"},
-                           encode_chunked=True)  # fmt: skip
-        try:
-            return connection.getresponse().status
-        finally:
-            connection.close()
+        with service.client() as client:
+            client.connection.request("POST", "/v1/runs", chunks(count), {"Content-Type": "application/json"},
+                                      encode_chunked=True)  # fmt: skip
+            return client.connection.getresponse().status
 
     assert post(3) == 202
     assert post(17) == 413
@@ -712,14 +711,11 @@ def test_head_is_answered_without_a_body(service):
 
 
 def exchange(service, data):
-    """What comes back for these bytes until the service closes."""
-    with socket.create_connection(service.address, timeout=60) as connection:
+    """What comes back for these bytes, and no more to come, until the service closes."""
+    with service.connect() as connection:
         connection.sendall(data)
         connection.shutdown(socket.SHUT_WR)
-        answer = b""
-        while more := connection.recv(65536):
-            answer += more
-        return answer
+        return read_all(connection)
 
 
 @pytest.mark.parametrize(
@@ -770,7 +766,6 @@ def test_pages_of_other_sites_may_not_ask(serve):
 
 def test_every_answer_can_be_found_in_the_log(service):
     answer = service.get("/v1/runs/none", headers={"Traceparent": "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"})
-    lines = [json.loads(line) for line in service.log.read_text().splitlines() if line.startswith("{")]
-    (line,) = [line for line in lines if line.get("request") == answer.headers["X-Request-Id"]]
+    (line,) = service.logged(request=answer.headers["X-Request-Id"])
     assert (line["method"], line["path"], line["status"]) == ("GET", "/v1/runs/none", 404)
     assert line["traceparent"].startswith("00-4bf92f") and answer.headers["Traceparent"] == line["traceparent"]

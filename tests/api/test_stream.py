@@ -1,12 +1,13 @@
 """A run's events: in order, once each, from any place, and whole characters."""
 
-import json
 import socket
 import threading
 
 import pytest
 
-from service import PATIENCE, READY, Events, out_of
+from service import READY, Events
+from support.client import PATIENCE
+from support.service import out_of
 
 SLEEP = READY + "import time; time.sleep(600)"
 
@@ -143,15 +144,14 @@ def test_a_slow_reader_holds_up_nobody(service):
     slow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
     slow.settimeout(PATIENCE)
     slow.connect(service.address)
-    connection = service.connect()
-    connection.sock = slow
-    connection.request("POST", "/v1/runs?stream", json.dumps(body), {"Content-Type": "application/json"})
-    response = connection.getresponse()
+    client = service.client()
+    client.connection.sock = slow
+    response = client.open("POST", "/v1/runs?stream", body)
     # It has read nothing of the body yet; the program ends all the same, and others are served.
     run = response.headers["X-Run-Id"]
     assert service.look(run, wait=True)["status"] == "ok"
     assert out_of(service.run("print(1)")) == "1\n"
-    with Events(connection, response) as events:
+    with Events(client, response) as events:
         seen = list(events)
     check_numbers(seen)
     assert written(seen) == b"".join(b"%07d\n" % n * 8192 for n in range(64))

@@ -11,7 +11,8 @@ import pytest
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
 from hostile import table  # noqa: E402
-from support import command, serving  # noqa: E402
+from support import command  # noqa: E402
+from support.service import serving  # noqa: E402
 
 HERE = "tests/api_abuse"
 SECRET = "silent-otter-5309"
@@ -75,9 +76,7 @@ def serve():
 
         def start(*options):
             if options not in started:
-                started[options] = stack.enter_context(
-                    serving.serving(*options, env={"SERVICE_SECRET": SECRET})
-                )
+                started[options] = stack.enter_context(serving(*options, env={"SERVICE_SECRET": SECRET}))
             return started[options]
 
         yield start
@@ -100,9 +99,9 @@ def keyed(serve):
     """A service that asks for keys, with those of two users, of an admin, and one without a scope."""
     service = serve("--require-key")
     options = {"alice": [], "bob": [], "root": ["--scope=admin", "--scope=runs"], "meter": ["--scope=metrics"]}
-    service.keys = {user: serving.make_key(service, user, *words) for user, words in options.items()}
+    service.callers = {user: service.create_key(user, *words) for user, words in options.items()}
     return service
 
 
 def bearer(service, user):
-    return {"Authorization": f"Bearer {service.keys[user][1]}"}
+    return {"Authorization": f"Bearer {service.callers[user][1]}"}

@@ -145,10 +145,10 @@ def test_a_bomb_is_counted_while_it_unpacks(service, kind):
     zeros = bytes(200_000_000)
     data = zipped(("zeros", zeros)) if kind == "zip" else gzip.compress(tarred(("zeros", zeros)), 1)
     assert len(data) < 4_000_000
-    before = service.resident()
+    before = service.gateway.resident()
     for _ in range(2):
         refused(upload(service, data, kind))
-    assert service.resident() - before < 64 << 20
+    assert service.gateway.resident() - before < 64 << 20
 
 
 @pytest.mark.catalogue("T211")

@@ -3,15 +3,15 @@
 import base64
 import concurrent.futures
 import json
-import subprocess
 import urllib.parse
 import uuid
 
 import pytest
 
 from api_abuse.conftest import SECRET, bearer
-from support import command, serving
+from support.client import statuses
 from support.command import wait_until
+from support.service import free_port
 
 MIB = 1 << 20
 
@@ -134,12 +134,12 @@ def words(letters, length):
 
 @pytest.mark.catalogue("T139")
 def test_a_body_over_the_limit_is_not_read(service):
-    before = service.resident()
+    before = service.gateway.resident()
     answer = service.exchange(
         b"POST /v1/runs HTTP/1.1\r\nHost: localhost\r\nContent-Length: 999999999999\r\n\r\n"
     )
-    assert serving.statuses(answer) == [413]
-    assert service.resident() - before < 8 * MIB
+    assert statuses(answer) == [413]
+    assert service.gateway.resident() - before < 8 * MIB
 
 
 # ---- Names -----------------------------------------------------------------------------------
@@ -323,7 +323,7 @@ def test_null_is_the_policys_limit_and_not_none(service):
 
 @pytest.mark.catalogue("T141")
 def test_keys(keyed):
-    good = keyed.keys["alice"][1]
+    good = keyed.callers["alice"][1]
     assert keyed.call("GET", "/v1/runs", headers={"Authorization": f"Bearer {good}"}).status == 200
     wrong = [
         None,
@@ -337,7 +337,7 @@ def test_keys(keyed):
         "Bearer " + "x" * 10_000,
         "Bearer",
         "Bearer *",
-        f"Bearer {keyed.keys['alice'][0]}",
+        f"Bearer {keyed.callers['alice'][0]}",
         "Basic " + base64.b64encode(f"alice:{good}".encode()).decode(),
     ]
     bodies = set()
@@ -349,10 +349,10 @@ def test_keys(keyed):
     assert keyed.call("GET", f"/v1/runs?key={good}&access_token={good}").status == 401
     assert keyed.call("GET", "/v1/runs", headers={"Cookie": f"key={good}"}).status == 401
     raw = f"GET /v1/runs HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nAuthorization: Bearer x\r\nAuthorization: Bearer {good}\r\n\r\n"
-    assert serving.statuses(keyed.exchange(raw.encode())) in ([400], [401])
+    assert statuses(keyed.exchange(raw.encode())) in ([400], [401])
     # No word about which of them nearly was a key.
     assert len(bodies) <= 3, bodies
-    assert not [line for line in keyed.log if good in line or good[:-1] in line]
+    assert good[:-1] not in keyed.log
 
 
 @pytest.mark.catalogue("T141")
@@ -368,14 +368,10 @@ def test_a_key_is_for_its_scopes(keyed):
 
 @pytest.mark.catalogue("T141")
 def test_a_revoked_key_is_over_at_once(keyed):
-    identifier, secret = serving.make_key(keyed, "carol")
+    identifier, secret = keyed.create_key("carol")
     headers = {"Authorization": f"Bearer {secret}"}
     assert keyed.call("GET", "/v1/runs", headers=headers).status == 200
-    subprocess.run(
-        [command.binary(), "keys", "revoke", identifier, f"--state-dir={keyed.folder / 'state'}"],
-        check=True,
-        env=command.environment(),
-    )
+    keyed.keys("revoke", identifier)
     assert keyed.call("GET", "/v1/runs", headers=headers).status == 401
 
 
@@ -473,12 +469,12 @@ FORGED = ["X-Forwarded-For", "Forwarded", "X-Real-IP", "X-Client-IP", "True-Clie
 @pytest.mark.catalogue("T149")
 def test_the_rate_is_not_dodged_by_headers_or_spelling(serve):
     service = serve("--rate=5")
-    statuses = [service.call("GET", "/v1/runs").status for _ in range(6)]
-    assert statuses == [200] * 5 + [429]
+    answered = [service.call("GET", "/v1/runs").status for _ in range(6)]
+    assert answered == [200] * 5 + [429]
     for header in FORGED:
         answer = service.call("GET", "/v1/runs", headers={header: "198.51.100.7"})
         assert answer.status == 429 and int(answer.headers["retry-after"]) >= 1
-    assert serving.statuses(service.exchange(b"GET /v1/runs HTTP/1.0\r\n\r\n")) == [429]
+    assert statuses(service.exchange(b"GET /v1/runs HTTP/1.0\r\n\r\n")) == [429]
     assert service.call("GET", "/%76%31/runs").status == 429
     assert service.call("HEAD", "/v1/runs").status == 429
     assert service.call("POST", "/run", {"code": "print(1)"}).status == 429
@@ -505,9 +501,9 @@ def test_a_proxys_word_is_taken_and_a_network_is_one_caller(serve):
 @pytest.mark.catalogue("T149")
 def test_each_key_has_its_own_rate(serve):
     service = serve("--require-key", "--rate=3")
-    service.keys = {user: serving.make_key(service, user) for user in ("dora", "emil")}
-    statuses = [service.call("GET", "/v1/runs", headers=bearer(service, "dora")).status for _ in range(4)]
-    assert statuses == [200] * 3 + [429]
+    service.callers = {user: service.create_key(user) for user in ("dora", "emil")}
+    answered = [service.call("GET", "/v1/runs", headers=bearer(service, "dora")).status for _ in range(4)]
+    assert answered == [200] * 3 + [429]
     assert service.call("GET", "/v1/runs", headers=bearer(service, "emil")).status == 200
 
 
@@ -515,8 +511,8 @@ def test_each_key_has_its_own_rate(serve):
 def test_the_limiter_admits_just_so_many_at_once(serve):
     service = serve("--rate=10", "--queue-wait=59s")
     with concurrent.futures.ThreadPoolExecutor(50) as pool:
-        statuses = list(pool.map(lambda _: service.call("GET", "/v1/runs").status, range(500)))
-    assert sorted(statuses) == [200] * 10 + [429] * 490
+        answered = list(pool.map(lambda _: service.call("GET", "/v1/runs").status, range(500)))
+    assert sorted(answered) == [200] * 10 + [429] * 490
 
 
 SLEEPY = {"language": "python", "source": "import time\ntime.sleep(1)\nprint('slept')"}
@@ -558,7 +554,7 @@ def test_a_batch_has_an_end(service):
 def test_one_caller_does_not_keep_another_waiting(serve):
     """Of two callers with work for one place, each has his turn: the second need not wait for all."""
     service = serve("--concurrent=1", "--require-key")
-    service.keys = {user: serving.make_key(service, user) for user in ("greedy", "modest")}
+    service.callers = {user: service.create_key(user) for user in ("greedy", "modest")}
     short = {"language": "python", "source": "import time\ntime.sleep(0.1)"}
     greedy = [service.call("POST", "/v1/runs", short, bearer(service, "greedy")).json["id"] for _ in range(20)]
     submit(service, short, bearer(service, "modest"))
@@ -626,7 +622,7 @@ def test_a_key_is_enough_by_any_name(keyed):
 
 @pytest.mark.catalogue("T141")
 def test_the_executors_port_is_no_way_round(serve):
-    port = serving.free_port()
+    port = free_port()
     service = serve(f"--executor-port={port}")
     good = service.call("POST", "/", {}, port=port)
     assert good.status == 400

@@ -2,6 +2,7 @@
 
 import concurrent.futures
 import contextlib
+import http.client
 import os
 import re
 import socket
@@ -9,9 +10,8 @@ import time
 
 import pytest
 
-from support import serving
+from support.client import read_all, statuses
 from support.command import wait_until
-from support.serving import statuses
 
 HOST = b"Host: localhost\r\n"
 GET = b"GET /healthz HTTP/1.1\r\n"
@@ -117,7 +117,7 @@ def drip(service, head, body):
                 time.sleep(0.005)
                 connection.sendall(body[each : each + 1])
             connection.shutdown(socket.SHUT_WR)
-        return serving.read_all(connection)
+        return read_all(connection)
 
 
 @pytest.mark.catalogue("T134")
@@ -158,7 +158,7 @@ def test_what_chunks_say_besides_is_bounded(service, form, size):
 @pytest.mark.catalogue("T134", "T141")
 def test_a_trailer_is_no_header(keyed):
     """What comes behind the body is not who asks, for which host, or how long the body was."""
-    trailer = b"Authorization: Bearer " + keyed.keys["alice"][1].encode() + b"\r\n"
+    trailer = b"Authorization: Bearer " + keyed.callers["alice"][1].encode() + b"\r\n"
     head = CHUNKED.replace(b"/v1/runs", b"/v1/runs?wait=1").replace(HOST, HOST + b"Content-Type: application/json\r\n")
     body = b'{"language":"python","source":"print(1)"}'
     chunk = b"%x\r\n%s\r\n0\r\n" % (len(body), body)
@@ -178,35 +178,35 @@ def test_the_body_is_counted_decoded(serve):
     head = POST + b"Connection: close\r\nTransfer-Encoding: chunked\r\n\r\n"
     fits = service.exchange(head + b"1\r\n \r\n" * 60_000 + b"0\r\n\r\n")
     assert statuses(fits) == [400]
-    before = service.resident()
+    before = service.gateway.resident()
     for _ in range(3):
         over = service.exchange(head + b"1\r\n \r\n" * 200_000 + b"0\r\n\r\n")
         assert statuses(over) in ([413], [])  # or a reset, where it was still sending
-    assert service.resident() - before < 16 * MIB
+    assert service.gateway.resident() - before < 16 * MIB
 
 
 @pytest.mark.catalogue("T131")
 def test_a_header_without_an_end_takes_no_memory(service):
-    before = service.resident()
+    before = service.gateway.resident()
 
     def flood(_):
         with service.connect() as connection:
             with contextlib.suppress(OSError):
                 for _ in range(16):
                     connection.sendall(b"A" * MIB)
-            return serving.read_all(connection)
+            return read_all(connection)
 
     with concurrent.futures.ThreadPoolExecutor(20) as pool:
         answers = list(pool.map(flood, range(40)))
     assert all(statuses(answer) in ([400], [431], []) for answer in answers)
-    assert service.resident() - before < 16 * MIB
+    assert service.gateway.resident() - before < 16 * MIB
 
 
 @pytest.mark.catalogue("T135")
 def test_slow_clients_are_ended_and_hold_nobody_up(service):
     """A byte now and then does not move the deadline: it is for the whole header."""
     starts = [b"", b"G", GET, GET + HOST + b"X: ", POST + b"Content-Len"]
-    baseline = service.descriptors()
+    baseline = service.gateway.descriptors()
     with contextlib.ExitStack() as stack:
         slow = []
         for start in starts * 6:
@@ -233,14 +233,14 @@ def test_slow_clients_are_ended_and_hold_nobody_up(service):
             return not open_ones
 
         wait_until(all_ended, "the end of slow connections", 45)
-    wait_until(lambda: service.descriptors() <= baseline + 2, "their descriptors to be free")
+    wait_until(lambda: service.gateway.descriptors() <= baseline + 2, "their descriptors to be free")
 
 
 @pytest.mark.catalogue("T135")
 def test_a_client_that_never_reads_holds_nobody_up(service):
     run = service.run("print('x' * 1_000_000)", limits={"output": "2M"})
     request = f"GET /v1/runs/{run['id']} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode()
-    before = service.resident()
+    before = service.gateway.resident()
     with contextlib.ExitStack() as stack:
         for _ in range(20):
             connection = stack.enter_context(socket.socket())
@@ -248,7 +248,7 @@ def test_a_client_that_never_reads_holds_nobody_up(service):
             connection.connect(("127.0.0.1", service.port))
             connection.sendall(request * 20)  # the second is not begun before the first is read
         service.is_well()
-        assert service.resident() - before < 128 * MIB
+        assert service.gateway.resident() - before < 128 * MIB
     service.is_well()
 
 
@@ -287,7 +287,7 @@ def ask_from(service, address):
     with connect_from(service, address) as connection:
         with contextlib.suppress(ConnectionError):
             connection.sendall(FOLLOWING)
-        answer = serving.read_all(connection)
+        answer = read_all(connection)
         assert statuses(answer) == [200] or b"more than 5 connections from " + address.encode() in answer
         return statuses(answer)
 
@@ -311,19 +311,19 @@ def test_one_address_does_not_take_all_connections(serve):
 def test_who_is_turned_away_holds_nothing(serve):
     """Only some are told why, and those not for long."""
     service = serve("--max-connections=20", "--max-connections-per-address=5", "--proxies=127.0.0.9")
-    baseline = service.descriptors()
+    baseline = service.gateway.descriptors()
     with contextlib.ExitStack() as stack:
         for _ in range(5):
             stack.enter_context(connect_from(service, "127.0.0.4"))
         crowd = [stack.enter_context(connect_from(service, "127.0.0.4")) for _ in range(200)]
         wait_until(lambda: all(map(is_turned_away, crowd)), "all to be turned away")
-        wait_until(lambda: service.descriptors() <= baseline + 7, "their descriptors to be free")
+        wait_until(lambda: service.gateway.descriptors() <= baseline + 7, "their descriptors to be free")
 
 
 def can_ask(service):
     try:
         return service.call("GET", "/healthz").status == 200
-    except (OSError, serving.http.client.HTTPException):
+    except (OSError, http.client.HTTPException):
         return False
 
 
@@ -334,18 +334,18 @@ def test_pipelined_requests_are_answered_in_order(service):
     requests[-1] = requests[-1].replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n")
     with service.connect() as connection, concurrent.futures.ThreadPoolExecutor(1) as pool:
         sending = pool.submit(connection.sendall, b"".join(requests))
-        answer = serving.read_all(connection)
+        answer = read_all(connection)
         sending.result()
     assert statuses(answer) == [200 if path == b"/healthz" else 404 for path in paths]
 
 
 @pytest.mark.catalogue("T136")
 def test_half_open_connections_are_let_go(service):
-    baseline = service.descriptors()
+    baseline = service.gateway.descriptors()
     for _ in range(200):
         with service.connect() as connection:
             connection.sendall(b"GET /healthz HT")
-    wait_until(lambda: service.descriptors() <= baseline + 2, "descriptors to be free")
+    wait_until(lambda: service.gateway.descriptors() <= baseline + 2, "descriptors to be free")
 
 
 @rows(
@@ -445,7 +445,7 @@ HANDSHAKE = {
 @pytest.mark.parametrize("name", HANDSHAKE)
 def test_a_socket_that_says_nothing_is_let_go(service, name, value):
     """Also when the handshake was good, and the client went away before it asked for a run."""
-    baseline = service.descriptors()
+    baseline = service.gateway.descriptors()
     sent = HANDSHAKE if value is None else {**HANDSHAKE, name: value}
     head = "".join(f"{each}: {text}\r\n" for each, text in sent.items())
     raw = b"GET /v1/runs/interactive HTTP/1.1\r\n" + HOST + head.encode() + b"\r\n"
@@ -455,4 +455,4 @@ def test_a_socket_that_says_nothing_is_let_go(service, name, value):
             first = connection.recv(4096)
         assert statuses(first) in ([101], [400], [426]), first
         assert value is not None or statuses(first) == [101]
-    wait_until(lambda: service.descriptors() <= baseline + 2, "descriptors to be free")
+    wait_until(lambda: service.gateway.descriptors() <= baseline + 2, "descriptors to be free")

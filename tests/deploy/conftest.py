@@ -7,7 +7,7 @@ import pytest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
-from support.live_service import live_service  # noqa: E402
+from support.service import live_service  # noqa: E402
 
 # What makes a series of each kind appear: runs of both stages and several ends, a refused system
 # call, a request that is turned away.

@@ -8,7 +8,7 @@ import tomllib
 
 import pytest
 import yaml
-from support.live_service import binary
+from support.command import binary
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 DEPLOY = ROOT / "deploy"

@@ -8,7 +8,8 @@ import shutil
 import subprocess
 
 import pytest
-from support.live_service import LiveService, binary, service_folder
+from support.command import binary, scratch_folder
+from support.service import LiveService
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 UNIT = ROOT / "deploy/belljar.service"
@@ -19,7 +20,7 @@ as_root = pytest.mark.skipif(os.geteuid() != 0, reason="a capability can be take
 
 @pytest.fixture
 def folder():
-    with service_folder() as made:
+    with scratch_folder("belljar-deploy-") as made:
         yield made
 
 
@@ -59,10 +60,10 @@ def test_the_unit_leaves_time_for_the_drain():
 class Confined(LiveService):
     """Started with these capabilities and no others."""
 
-    def __init__(self, capabilities, state_dir):
+    def __init__(self, capabilities, folder):
         self.words = ["setpriv", "--no-new-privs", "--inh-caps=-all",
                       "--bounding-set=" + ",".join(["-all", *(f"+{each}" for each in capabilities)])]  # fmt: skip
-        super().__init__(state_dir)
+        super().__init__(folder)
 
     def command(self):
         return [*self.words, *super().command()]
@@ -84,7 +85,7 @@ def test_the_units_capabilities_are_enough(folder):
         free = missing_walls(service)
     # Twice: the second finds a ledger that belongs to the gateway's user.
     for _ in range(2):
-        with Confined(capabilities(), folder / "state") as service:
+        with Confined(capabilities(), folder / "confined") as service:
             assert missing_walls(service) == free
             assert service.stop() == 0
 
@@ -140,6 +141,6 @@ def test_the_service_works_where_the_host_is_read_only(folder):
         def command(self):
             return ["unshare", "--mount", "sh", "-c", READ_ONLY, "sh", str(folder), *super().command()]
 
-    with ReadOnly(folder / "state") as service:
+    with ReadOnly(folder / "read-only") as service:
         assert missing_walls(service) == free
         assert service.stop() == 0

@@ -10,7 +10,7 @@ import pytest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
-from support.live_service import service_folder  # noqa: E402
+from support.command import scratch_folder  # noqa: E402
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 SHOWN = re.findall(r"^\$ (.+)$", (ROOT / "README.md").read_text(), re.MULTILINE)
@@ -35,7 +35,7 @@ def test_a_command_works_as_shown(command):
 
 def test_the_service_starts_as_shown():
     assert SERVE in SHOWN
-    with service_folder() as folder:
+    with scratch_folder("belljar-docs-") as folder:
         # Not where the host's own service has its ledger and its port.
         own = {"BELLJAR_STATE_DIR": str(folder / "state"), "BELLJAR_LISTEN": "127.0.0.1:0"}
         words = [os.environ.get("BELLJAR", str(ROOT / "build/release/belljar")), *SERVE.split()[1:]]

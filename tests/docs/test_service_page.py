@@ -12,7 +12,8 @@ import pytest
 sys.path[:0] = [str(pathlib.Path(__file__).resolve().parents[1]), str(pathlib.Path(__file__).resolve().parent)]
 
 import settings_table  # noqa: E402
-from support.live_service import binary, live_service  # noqa: E402
+from support.command import binary  # noqa: E402
+from support.service import live_service  # noqa: E402
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 PAGE = (ROOT / "docs/service.md").read_text()
@@ -23,12 +24,12 @@ COMMANDS = re.findall(r"^\$ (.+)$", PAGE, re.MULTILINE)
 def shell():
     """Runs a line of the page with $URL and $KEY, and `belljar` of this build on the service's ledger."""
     with live_service() as service:
-        folder = service.state_dir.parent / "bin"
+        folder = service.folder / "bin"
         folder.mkdir()
         (folder / "belljar").symlink_to(os.path.abspath(binary()))
         environment = {
             "PATH": f"{folder}:{os.environ['PATH']}", "URL": f"http://127.0.0.1:{service.port}",
-            "BELLJAR_STATE_DIR": str(service.state_dir), "HOME": "/nonexistent",
+            "BELLJAR_STATE_DIR": str(service.state), "HOME": "/nonexistent",
         }  # fmt: skip
 
         def run(line):

@@ -9,7 +9,8 @@ import pytest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
-from support import command, serving  # noqa: E402
+from support import command  # noqa: E402
+from support.service import free_port, serving  # noqa: E402
 
 # Else the rows would be over secure-sandbox's rate after the tenth.
 OFTEN = {"RATE_LIMIT": "100000"}
@@ -27,7 +28,7 @@ class Services:
         key = tuple(sorted({**OFTEN, **env}.items()))
         if key not in self._started:
             variables = {**dict(key), "SERVICE_SECRET": SECRET}  # a canary: no run may see it
-            self._started[key] = self._stack.enter_context(serving.serving(env=variables))
+            self._started[key] = self._stack.enter_context(serving(env=variables))
         return self._started[key]
 
 
@@ -46,7 +47,7 @@ def service(services):
 
 @pytest.fixture(scope="session")
 def executor_port():
-    return serving.free_port()
+    return free_port()
 
 
 @pytest.fixture(scope="session")

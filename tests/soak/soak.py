@@ -15,7 +15,8 @@ import time
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
 import mixture  # noqa: E402
-from support.live_service import PATIENCE, live_service  # noqa: E402
+from support.client import PATIENCE  # noqa: E402
+from support.service import live_service  # noqa: E402
 
 CONCURRENCY = 32
 GROWTH = 1.1
@@ -46,23 +47,22 @@ class Crowd:
         return self
 
     def _work(self):
-        client = self._service.client()
         try:
-            while True:
-                with self._lock:
-                    program = next(self._programs, None)
-                if program is None:
-                    return
-                wrong = self._one(client, program)
-                with self._lock:
-                    self.kinds[program.kind] += 1
-                    if wrong:
-                        self.troubles.append(wrong)
+            # All of them wait for the same few cells.
+            with self._service.client(patience=2 * PATIENCE) as client:
+                while True:
+                    with self._lock:
+                        program = next(self._programs, None)
+                    if program is None:
+                        return
+                    wrong = self._one(client, program)
+                    with self._lock:
+                        self.kinds[program.kind] += 1
+                        if wrong:
+                            self.troubles.append(wrong)
         except Exception as error:  # noqa: BLE001: told, so that the thread does not vanish silently
             with self._lock:
                 self.troubles.append(f"{type(error).__name__}: {error}")
-        finally:
-            client.close()
 
 
 def run_and_look(client, program):
@@ -142,8 +142,7 @@ class Accepted:
         """Run by id, once each has ended."""
         ended = {}
         deadline = time.monotonic() + PATIENCE * 5
-        client = self.service.client()
-        try:
+        with self.service.client() as client:
             while len(ended) < len(self.runs) and time.monotonic() < deadline:
                 for each in self.runs.keys() - ended.keys():
                     answer = client.call("GET", f"/v1/runs/{each}")
@@ -152,8 +151,6 @@ class Accepted:
                     if answer.json["state"] in ("done", "lost", "cancelled"):
                         ended[each] = answer.json
                 time.sleep(0.1)
-        finally:
-            client.close()
         return ended
 
 

@@ -8,7 +8,8 @@ import time
 import mixture
 import pytest
 import soak
-from support.live_service import PATIENCE, live_service
+from support.client import PATIENCE
+from support.service import live_service
 
 FULL = os.environ.get("BELLJAR_TEST_FULL") == "1"
 RUNS = 20_000 if FULL else soak.SETTLED + 400
@@ -23,11 +24,8 @@ def show(troubles):
 
 def assert_works(service):
     (program,) = mixture.programs(1, 0)
-    client = service.client()
-    try:
+    with service.client() as client:
         assert soak.run_and_look(client, program) is None
-    finally:
-        client.close()
 
 
 def test_a_soak_leaves_the_service_as_it_was():
@@ -49,12 +47,12 @@ def test_a_soak_leaves_the_service_as_it_was():
 
 
 def kill_gateway(service):
-    os.kill(service.gateway.pid, signal.SIGKILL)
+    service.kill("gateway")
 
 
 def kill_warden(service):
     for warden in service.wardens:
-        os.kill(warden.pid, signal.SIGKILL)
+        warden.kill()
 
 
 class Killer(threading.Thread):

@@ -9,7 +9,7 @@ import pytest
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
 from support import census, command  # noqa: E402 - after the path above
-from support.live_service import live_service  # noqa: E402
+from support.service import live_service  # noqa: E402
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -19,8 +19,8 @@ def orphans():
     census.adopt_orphans()
     # The folders that the first run and the first service of a host make stay.
     with live_service("--concurrent", "1", "--pool", "1") as first:
-        first.call("POST", "/v1/runs?wait", {"language": "python", "source": "pass"})
-        first.call("POST", "/v1/runs?wait", {"language": "python", "source": "pass"})
+        for _ in range(2):
+            first.run("pass")
 
 
 @pytest.fixture

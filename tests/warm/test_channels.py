@@ -1,25 +1,17 @@
 """Cells of one zygote meet nowhere: neither at the same time nor one after the other."""
 
-import http.client
 import json
 
 import pytest
 
 from one import HERE
-from support.live_service import PATIENCE
 
 SOURCE = (HERE / "channels.py").read_text()
 WARMING = 30  # runs, at most, until a service's cells come with an interpreter
 
 
-def request(*args, source=SOURCE, **fields):
-    return {"language": "python", "source": source, "args": list(args), **fields}
-
-
-def run(service, *args, **fields):
-    answer = service.call("POST", "/v1/runs?wait", request(*args, **fields))
-    assert answer.status == 200, answer
-    return answer.json["outcome"]["stages"][-1]
+def run(service, *args, source=SOURCE, **fields):
+    return service.run(source, args=args, **fields)["outcome"]["stages"][-1]
 
 
 def warm(service):
@@ -33,21 +25,17 @@ def warm(service):
 class Held:
     """A run that goes on; what it says is read from its events."""
 
-    def __init__(self, service, *args, **fields):
+    def __init__(self, service, *args, source=SOURCE, **fields):
         self.service = service
-        answer = service.call("POST", "/v1/runs", request(*args, **fields))
-        assert answer.status == 202, answer
-        self.id = answer.json["id"]
+        self.id = service.submit(source, args=args, **fields)
 
     def __enter__(self):
-        connection = http.client.HTTPConnection("127.0.0.1", self.service.port, timeout=PATIENCE)
-        connection.request("GET", f"/v1/runs/{self.id}/events")
         said = ""
-        for line in connection.getresponse():
-            said += line.decode()
-            if "ready" in said:
-                break
-        connection.close()
+        with self.service.client() as client:
+            for line in client.open("GET", f"/v1/runs/{self.id}/events"):
+                said += line.decode()
+                if "ready" in said:
+                    break
         assert "ready" in said, said
         return self
 
@@ -57,8 +45,7 @@ class Held:
     def end(self):
         """Cancels it; answers with its stage."""
         self.service.call("POST", f"/v1/runs/{self.id}/cancel")
-        answer = self.service.call("GET", f"/v1/runs/{self.id}?wait")
-        return answer.json["outcome"]["stages"][-1]
+        return self.service.look(self.id, wait=True)["outcome"]["stages"][-1]
 
 
 def same_zygote(service):

@@ -2,9 +2,7 @@
 
 import contextlib
 import os
-import pathlib
 import pty
-import signal
 import subprocess
 import time
 
@@ -12,7 +10,7 @@ import pytest
 
 from one import outcome_of
 from support.command import binary, environment, wait_until
-from support.live_service import live_service
+from support.service import live_service
 from test_channels import Held, run, warm
 
 HELLO = "print('hello')\n"
@@ -31,15 +29,8 @@ def processes_of(service):
                 words = child.words()
                 kind = {b"init": "cell", b"/usr/bin/python3": "zygote"}.get(words[0])
                 if kind:
-                    found[kind].append(child.pid)
+                    found[kind].append(child)
     return found
-
-
-def lives(pid):
-    try:
-        return pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(") ", 1)[1][0] != "Z"
-    except OSError:
-        return False
 
 
 def test_a_service_that_has_stopped_leaves_nothing(leaves_nothing):
@@ -59,7 +50,7 @@ def test_a_killed_warden_leaves_nothing_and_its_successor_is_warm_again(leaves_n
     with live_service("--concurrent", "2", "--pool", "4") as service:
         warm(service)
         for warden in service.wardens:
-            os.kill(warden.pid, signal.SIGKILL)
+            warden.kill()
         warm(service)
 
 
@@ -70,8 +61,8 @@ def test_a_warden_that_is_killed_while_a_zygote_begins_leaves_nothing(leaves_not
             assert run(service, source=HELLO)["stdout"]["text"] == "hello\n"
             time.sleep(pause)
             for warden in service.wardens:
-                os.kill(warden.pid, signal.SIGKILL)
-                wait_until(lambda pid=warden.pid: not os.path.exists(f"/proc/{pid}"), "the warden to be gone")
+                warden.kill()
+                wait_until(lambda each=warden: not each.folder.exists(), "the warden to be gone")
         assert run(service, source=HELLO)["stdout"]["text"] == "hello\n"
 
 
@@ -80,8 +71,8 @@ def test_runs_go_on_without_the_zygote(leaves_nothing):
         warm(service)
         zygotes = processes_of(service)["zygote"]
         assert zygotes
-        for pid in zygotes:
-            os.kill(pid, signal.SIGKILL)
+        for zygote in zygotes:
+            zygote.kill()
         for _ in range(8):
             assert run(service, source=HELLO)["stdout"]["text"] == "hello\n"
 
@@ -91,11 +82,11 @@ def test_a_parked_cell_that_is_killed_is_replaced(leaves_nothing):
         warm(service)
         for _ in range(3):
             cells = processes_of(service)["cell"]
-            for pid in cells:
+            for cell in cells:
                 with contextlib.suppress(ProcessLookupError):
-                    os.kill(pid, signal.SIGKILL)
+                    cell.kill()
             # Until the warden knows.
-            wait_until(lambda: not any(os.path.exists(f"/proc/{pid}") for pid in cells), "the cells to be gone")
+            wait_until(lambda: not any(cell.folder.exists() for cell in cells), "the cells to be gone")
             assert run(service, source=HELLO)["stdout"]["text"] == "hello\n"
         warm(service)
 
@@ -106,10 +97,10 @@ def test_a_run_whose_parked_cell_dies_before_taking_it_has_another(leaves_nothin
         for _ in range(20):
             # The warden may or may not know of their ends when it gives them the run.
             cells = processes_of(service)["cell"]
-            for pid in cells:
+            for cell in cells:
                 with contextlib.suppress(ProcessLookupError):
-                    os.kill(pid, signal.SIGKILL)
-            while any(map(lives, cells)):
+                    cell.kill()
+            while any(cell.is_there() for cell in cells):
                 pass
             stage = run(service, source=HELLO)
             assert (stage["status"], stage["stdout"]["text"]) == ("ok", "hello\n"), stage

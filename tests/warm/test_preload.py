@@ -11,7 +11,7 @@ import pytest
 
 from one import HERE, outcome_of
 from support.command import ROOT, scratch_folder
-from support.live_service import live_service
+from support.service import live_service
 from test_channels import run, warm
 
 PROGRAM = """
@@ -127,9 +127,7 @@ def test_two_interpreters_side_by_side(leaves_nothing, place, venv):
         assert (stage["start"], stage["stdout"]["text"]) == ("interpreter", "/usr /usr/bin/python3 False\n")
         starts = []
         for _ in range(30):
-            answer = service.call("POST", "/v1/runs?wait", {"language": "other", "source": source})
-            assert answer.status == 200, answer
-            stage = answer.json["outcome"]["stages"][-1]
+            stage = service.run(source, "other")["outcome"]["stages"][-1]
             assert stage["stdout"]["text"] == f"{venv} {venv}/bin/python3 True\n", stage
             starts.append(stage["start"])
             if stage["start"] == "interpreter":

@@ -6,7 +6,8 @@ import socket
 import struct
 import threading
 
-PATIENCE = 60.0  # seconds, for a machine that is busy with something else
+from support.client import PATIENCE
+
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
 
 

@@ -3,19 +3,19 @@
 import contextlib
 import hashlib
 import hmac
-import http.client
 import json
 import os
 import pathlib
 import re
-import signal
 import ssl
 import subprocess
 
 import pytest
 
-from receivers import OK, PATIENCE, NameServer, Receiver, answer, hold
-from support.command import ordinary_user
+from receivers import OK, NameServer, Receiver, answer, hold
+from sending import Service
+from support.client import PATIENCE
+from support.command import ordinary_user, scratch_folder, wait_until
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
@@ -38,7 +38,7 @@ def secret_of(service):
 def test_a_delivery_is_the_run_and_signed(serve):
     service = serve()
     with Receiver() as receiver:
-        run = service.submit(receiver.url + "?a=%0d%0ab", "echo 'two\nlines'")
+        run = service.submit_for(receiver.url + "?a=%0d%0ab", "echo 'two\nlines'")
         request = receiver.next()
         service.event("webhook", result="delivered", run=run)
     assert request.line == "POST /hook?a=%0d%0ab HTTP/1.1"
@@ -50,7 +50,7 @@ def test_a_delivery_is_the_run_and_signed(serve):
     assert request.headers["Content-Type"] == "application/json"
     assert request.headers["Belljar-Run"] == run
     told = json.loads(request.body)
-    assert told == service.ask("GET", f"/v1/runs/{run}")[1]
+    assert told == service.look(run)
     assert told["state"] == "done" and told["id"] == run
 
     verify = documented_verify()
@@ -77,12 +77,12 @@ def test_the_secret_is_kept_and_in_no_log(serve):
     assert path.stat().st_mode & 0o777 == 0o600
     assert len(secret) == 64
     with Receiver() as receiver:
-        service.submit(receiver.url)
+        service.submit_for(receiver.url)
         receiver.next()
         service.event("webhook", result="delivered")
     service.stop()
-    assert secret not in service.text
-    again = serve(service.state)
+    assert secret not in service.log
+    again = serve(after=service)
     assert secret_of(again) == secret
 
 
@@ -91,9 +91,9 @@ def test_two_secrets_sign_both(serve):
     service.stop()
     old = secret_of(service)
     (service.state / "webhook.secret").write_text(f"another secret of ours\n{old}\n")
-    service = serve(service.state)
+    service = serve(after=service)
     with Receiver() as receiver:
-        service.submit(receiver.url)
+        service.submit_for(receiver.url)
         request = receiver.next()
     verify = documented_verify()
     assert verify(old, request.headers, request.body)
@@ -104,22 +104,20 @@ def test_two_secrets_sign_both(serve):
 def test_a_run_that_failed_is_told_of_too(serve):
     service = serve()
     with Receiver() as receiver:
-        service.submit(receiver.url, "exit 3")
+        service.submit_for(receiver.url, "exit 3")
         told = json.loads(receiver.next().body)
     assert told["state"] == "done" and told["outcome"]["status"] != "success"
 
 
 def test_a_run_that_is_cancelled_in_the_queue_is_told_of(serve):
-    service = serve(settings=["--concurrent", "1"])
+    service = serve("--concurrent", "1")
     with Receiver() as receiver:
-        status, first = service.ask("POST", "/v1/runs", {"language": "bash", "source": "sleep 30", "limits": {"wall": "40s"}})
-        assert status in (200, 201, 202), first
-        run = service.submit(receiver.url)
-        status, _ = service.ask("POST", f"/v1/runs/{run}/cancel")
-        assert status < 300
+        first = service.submit("sleep 30", "bash", limits={"wall": "40s"})
+        run = service.submit_for(receiver.url)
+        assert service.call("POST", f"/v1/runs/{run}/cancel").status == 202
         told = json.loads(receiver.next().body)
         assert (told["id"], told["state"]) == (run, "cancelled")
-        service.ask("POST", f"/v1/runs/{first['id']}/cancel")
+        service.call("POST", f"/v1/runs/{first}/cancel")
 
 
 # ---- Again -----------------------------------------------------------------------------------
@@ -128,7 +126,7 @@ def test_a_run_that_is_cancelled_in_the_queue_is_told_of(serve):
 def test_a_failure_is_tried_again_with_the_same_delivery(serve):
     service = serve()
     with Receiver(answer(500), answer(404), lambda connection: None, b"SSH-2.0-x\r\n", OK) as receiver:
-        run = service.submit(receiver.url)
+        run = service.submit_for(receiver.url)
         service.event("webhook", result="delivered", run=run)
         requests = [receiver.next() for _ in range(5)]
         assert receiver.requests.empty()
@@ -147,17 +145,17 @@ def test_a_failure_is_tried_again_with_the_same_delivery(serve):
 def test_after_eight_attempts_it_is_given_up(serve):
     service = serve(retry="1ms")
     with Receiver(answer(503)) as receiver:
-        run = service.submit(receiver.url)
+        run = service.submit_for(receiver.url)
         last = service.event("webhook", result="given_up", run=run)
     assert last["attempt"] == 8
     assert receiver.count == 8
-    assert service.ask("GET", f"/v1/runs/{run}")[1]["state"] == "done"
+    assert service.look(run)["state"] == "done"
 
 
 def test_410_ends_it_at_once(serve):
     service = serve()
     with Receiver(answer(410)) as receiver:
-        run = service.submit(receiver.url)
+        run = service.submit_for(receiver.url)
         assert service.event("webhook", run=run)["result"] == "refused"
         assert receiver.count == 1
 
@@ -165,10 +163,9 @@ def test_410_ends_it_at_once(serve):
 def test_what_is_pending_survives_a_kill_of_the_service(serve):
     service = serve(retry="1s")
     with Receiver(answer(500), OK) as receiver:
-        run = service.submit(receiver.url)
+        run = service.submit_for(receiver.url)
         service.event("webhook", result="failed", run=run)
-        for pid in service.children("gateway"):
-            os.kill(pid, signal.SIGKILL)
+        service.kill("gateway")
         service.event("webhook", result="delivered", run=run)
         assert receiver.next().delivery == receiver.next().delivery
 
@@ -176,15 +173,15 @@ def test_what_is_pending_survives_a_kill_of_the_service(serve):
 def test_a_killed_sender_loses_nothing(serve):
     service = serve()
     with Receiver(hold, OK) as receiver:
-        run = service.submit(receiver.url)
+        run = service.submit_for(receiver.url)
         first = receiver.next()
         before = service.sender()
-        os.kill(before, signal.SIGKILL)
+        before.kill()
         second = receiver.next()
         service.event("webhook", result="delivered", run=run)
         assert first.delivery == second.delivery
         assert service.event("webhook_sender_ended")
-        assert service.sender() != before
+        assert service.sender().pid != before.pid
     assert service.attempts(run=run)[0]["reason"] == "the sender ended"
 
 
@@ -195,7 +192,7 @@ def test_a_killed_sender_loses_nothing(serve):
 def test_a_redirect_is_not_followed(serve, status):
     service = serve()
     with Receiver() as other, Receiver(answer(status, f"Location: {other.url}"), OK) as receiver:
-        run = service.submit(receiver.url)
+        run = service.submit_for(receiver.url)
         service.event("webhook", result="delivered", run=run)
         assert service.attempts(run=run)[0]["status"] == status
         assert receiver.count == 2 and other.count == 0
@@ -205,7 +202,7 @@ def test_proxies_of_the_environment_are_ignored(serve):
     with Receiver() as proxy, Receiver() as receiver:
         names = ("http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "ALL_PROXY")
         service = serve(env={name: f"http://127.0.0.1:{proxy.port}" for name in names})
-        service.submit(receiver.url)
+        service.submit_for(receiver.url)
         assert receiver.next().line == "POST /hook HTTP/1.1"
         assert proxy.count == 0
 
@@ -216,14 +213,8 @@ def test_proxies_of_the_environment_are_ignored(serve):
 @pytest.fixture(scope="module")
 def strict(tmp_path_factory):
     """A service as it is set up without any setting for webhooks, but that of the ports."""
-    from conftest import Service
-    from support.command import give_to_user, scratch_folder
-
-    with scratch_folder("belljar-webhooks-") as folder:
-        give_to_user(folder)
-        service = Service(folder / "state", allow="")
+    with scratch_folder("belljar-webhooks-") as folder, Service(folder, allow="") as service:
         yield service
-        assert service.stop() == 0, service.text
 
 
 @pytest.mark.parametrize(
@@ -244,24 +235,24 @@ def strict(tmp_path_factory):
     ],
 )  # fmt: skip
 def test_a_url_is_refused_when_it_is_submitted(strict, url):
-    status, problem = strict.ask("POST", "/v1/runs", {"language": "bash", "source": "true", "webhook": url})
-    assert status == 400, problem
-    assert problem["detail"].startswith("webhook: "), problem
+    answer = strict.call("POST", "/v1/runs", {"language": "bash", "source": "true", "webhook": url})
+    assert answer.status == 400, answer
+    assert answer.json["detail"].startswith("webhook: "), answer
 
 
 def test_a_url_of_the_internet_is_taken(strict):
     # Nothing is sent: the run is refused for another reason.
-    status, problem = strict.ask("POST", "/v1/runs", {"language": "none", "source": "", "webhook": "https://example.org:8443/"})
-    assert status >= 400 and "webhook" not in problem["detail"]
+    answer = strict.call("POST", "/v1/runs", {"language": "none", "source": "", "webhook": "https://example.org:8443/"})
+    assert answer.status >= 400 and "webhook" not in answer.json["detail"]
 
 
 def test_an_address_that_is_no_longer_allowed_is_refused_when_it_is_sent(serve):
     service = serve(retry="3s")
     with Receiver(answer(500), OK) as receiver:
-        run = service.submit(receiver.url)
+        run = service.submit_for(receiver.url)
         service.event("webhook", result="failed", run=run)
         service.stop()
-        service = serve(service.state, allow="")
+        service = serve(after=service, allow="")
         refused = service.event("webhook", run=run)
         assert refused["result"] == "refused" and "loopback" in refused["reason"]
         assert receiver.count == 1
@@ -282,9 +273,6 @@ FORBIDDEN = {
 @pytest.fixture(scope="module")
 def named():
     """A service with a name server of the test's, and a receiver on every loopback address."""
-    from conftest import Service
-    from support.command import give_to_user, scratch_folder
-
     names = {
         "good.example.org": [["127.0.0.1"]],
         "dead-first.example.org": [["127.0.0.3", "127.0.0.1"]],
@@ -293,15 +281,13 @@ def named():
         **FORBIDDEN,
     }
     with NameServer(names) as server, Receiver(address="0.0.0.0") as receiver, scratch_folder("belljar-webhooks-") as folder:
-        give_to_user(folder)
-        service = Service(folder / "state", allow="127.0.0.1", settings=["--webhook-dns", server.address])
-        service.receiver, service.server = receiver, server
-        yield service
-        assert service.stop() == 0, service.text
+        with Service(folder, "--webhook-dns", server.address) as service:
+            service.receiver, service.server = receiver, server
+            yield service
 
 
 def test_a_name_is_looked_up_once_and_its_address_dialled(named):
-    run = named.submit(f"http://good.example.org:{named.receiver.port}/")
+    run = named.submit_for(f"http://good.example.org:{named.receiver.port}/")
     assert named.receiver.next().headers["Host"] == f"good.example.org:{named.receiver.port}"
     named.event("webhook", result="delivered", run=run)
     assert named.server.asked.count(("good.example.org", 1)) == 1
@@ -310,25 +296,25 @@ def test_a_name_is_looked_up_once_and_its_address_dialled(named):
 @pytest.mark.parametrize("name", FORBIDDEN)
 def test_a_name_with_a_forbidden_address_is_refused(named, name):
     before = named.receiver.count
-    run = named.submit(f"http://{name}:{named.receiver.port}/")
+    run = named.submit_for(f"http://{name}:{named.receiver.port}/")
     refused = named.event("webhook", run=run)
     assert refused["result"] == "refused" and "is not allowed" in refused["reason"]
     assert named.receiver.count == before
 
 
 def test_a_name_that_changes_is_not_looked_up_again(named):
-    run = named.submit(f"http://rebinding.example.org:{named.receiver.port}/")
+    run = named.submit_for(f"http://rebinding.example.org:{named.receiver.port}/")
     named.event("webhook", result="delivered", run=run)
     named.receiver.next()
     assert named.server.asked.count(("rebinding.example.org", 1)) == 1
     # And when it is for another delivery, its new address is checked as well.
-    run = named.submit(f"http://rebinding.example.org:{named.receiver.port}/")
+    run = named.submit_for(f"http://rebinding.example.org:{named.receiver.port}/")
     assert named.event("webhook", run=run)["result"] == "refused"
 
 
 @pytest.mark.parametrize("name", ["missing.example.org", "silent.example.org"])
 def test_a_name_that_cannot_be_looked_up_is_tried_again(named, name):
-    run = named.submit(f"http://{name}:{named.receiver.port}/")
+    run = named.submit_for(f"http://{name}:{named.receiver.port}/")
     failed = named.event("webhook", run=run)
     assert failed["result"] == "failed" and "could not be looked up" in failed["reason"]
 
@@ -341,10 +327,10 @@ def test_slow_receivers_hold_up_nobody_else(serve):
     with contextlib.ExitStack() as stack:
         slow = stack.enter_context(Receiver(hold))
         good = stack.enter_context(Receiver())
-        slow_runs = [service.submit(f"{slow.url}?{number}") for number in range(4)]
+        slow_runs = [service.submit_for(f"{slow.url}?{number}") for number in range(4)]
         for _ in range(2):
             slow.next()
-        fast_runs = [service.submit(good.url) for _ in range(4)]
+        fast_runs = [service.submit_for(good.url) for _ in range(4)]
         for run in fast_runs:
             service.event("webhook", result="delivered", run=run)
         # Two at once of one origin, whatever is due.
@@ -357,15 +343,15 @@ def test_slow_receivers_hold_up_nobody_else(serve):
 
 def test_one_receiver_is_told_so_often_and_no_more(serve):
     """Whoever's runs they are, and whether it is a first attempt or another one."""
-    service = serve(settings=["--webhook-rate", "3"])
+    service = serve("--webhook-rate", "3")
     with Receiver(answer(500), OK) as victim, Receiver() as other:
-        runs = [service.submit(victim.url) for _ in range(6)]
+        runs = [service.submit_for(victim.url) for _ in range(6)]
         for run in runs:
-            service.wait(lambda: service.ask("GET", f"/v1/runs/{run}")[1]["state"] == "done")
+            assert service.look(run, wait=True)["state"] == "done"
         asked = [victim.next() for _ in range(3)]
         assert asked
         # Another receiver's come all the same, after the victim's were due.
-        told = [service.submit(other.url) for _ in range(3)]
+        told = [service.submit_for(other.url) for _ in range(3)]
         assert {other.next().headers["Belljar-Run"] for _ in told} == set(told)
         for run in told:
             service.event("webhook", result="delivered", run=run)
@@ -378,11 +364,11 @@ def test_one_caller_has_half_of_the_places(serve):
     with contextlib.ExitStack() as stack:
         slow = [stack.enter_context(Receiver(hold)) for _ in range(6)]
         for receiver in slow:
-            service.submit(receiver.url)
+            service.submit_for(receiver.url)
         service.event("webhook", result="failed")
         begun = sum(receiver.count for receiver in slow)
         assert begun <= 4 + len(service.attempts())
-        service.wait(lambda: len([each for each in service.events if each["event"] == "webhook"]) >= 6)
+        wait_until(lambda: len(service.attempts()) >= 6, "all attempts", PATIENCE)
 
 
 def endless_head(connection):
@@ -406,7 +392,7 @@ def endless_body(connection):
 def test_an_endless_answer_is_left(serve, how, result):
     service = serve(retry="60m")
     with Receiver(how) as receiver:
-        run = service.submit(receiver.url)
+        run = service.submit_for(receiver.url)
         assert service.event("webhook", run=run)["result"] == result
 
 
@@ -419,7 +405,7 @@ def test_a_receiver_that_trickles_runs_out_of_time(serve):
             connection.sendall(b"2")
 
     with Receiver(trickles) as receiver:
-        run = service.submit(receiver.url)
+        run = service.submit_for(receiver.url)
         failed = service.event("webhook", run=run)
         assert failed["result"] == "failed" and "in time" in failed["reason"]
 
@@ -434,15 +420,15 @@ ODD_ANSWERS = [
 def test_odd_answers_are_failures_and_the_sender_stays(serve):
     service = serve(retry="60m")
     with Receiver(*ODD_ANSWERS) as odd, Receiver() as good:
-        service.submit(good.url)
+        service.submit_for(good.url)
         good.next()
         sender = service.sender()
-        runs = [service.submit(odd.url) for _ in ODD_ANSWERS]
+        runs = [service.submit_for(odd.url) for _ in ODD_ANSWERS]
         for run in runs:
             assert service.event("webhook", run=run)["result"] == "failed"
-        run = service.submit(good.url)
+        run = service.submit_for(good.url)
         service.event("webhook", run=run, result="delivered")
-        assert service.sender() == sender
+        assert service.sender().pid == sender.pid
 
 
 # ---- TLS -------------------------------------------------------------------------------------
@@ -484,8 +470,8 @@ def test_tls_is_verified(serve, certificates, authority, host, reason):
         settings = ["--webhook-dns", server.address]
         if authority:
             settings += ["--webhook-ca", str(certificates / f"{authority}.pem")]
-        service = serve(retry="60m", settings=settings)
-        run = service.submit(f"https://{host}:{receiver.port}/hook")
+        service = serve(*settings, retry="60m")
+        run = service.submit_for(f"https://{host}:{receiver.port}/hook")
         end = service.event("webhook", run=run)
         if reason is None:
             assert end["result"] == "delivered"
@@ -502,8 +488,8 @@ def test_old_tls_is_refused(serve, certificates):
     context.set_ciphers("ALL:@SECLEVEL=0")
     context.minimum_version = context.maximum_version = ssl.TLSVersion.TLSv1_1
     with Receiver(context=context) as receiver:
-        service = serve(retry="60m", settings=["--webhook-ca", str(certificates / "ca.pem")])
-        run = service.submit(f"https://127.0.0.1:{receiver.port}/")
+        service = serve("--webhook-ca", str(certificates / "ca.pem"), retry="60m")
+        run = service.submit_for(f"https://127.0.0.1:{receiver.port}/")
         end = service.event("webhook", run=run)
         assert end["result"] == "failed" and "TLS" in end["reason"]
 
@@ -514,22 +500,22 @@ def test_old_tls_is_refused(serve, certificates):
 def test_the_sender_has_no_rights_and_no_ledger(serve):
     service = serve()
     with Receiver() as receiver:
-        service.submit(receiver.url)
+        service.submit_for(receiver.url)
         receiver.next()
     sender = service.sender()
-    status = dict(line.split(":\t", 1) for line in pathlib.Path(f"/proc/{sender}/status").read_text().splitlines())
+    status = dict(line.split(":\t", 1) for line in (sender.folder / "status").read_text().splitlines())
     for name in ("CapInh", "CapPrm", "CapEff", "CapAmb"):
         assert int(status[name], 16) == 0, name
     assert status["NoNewPrivs"] == "1" and status["Seccomp"] == "2"
-    (gateway,) = service.children("gateway")
+    gateway = service.gateway
     if os.geteuid() == 0 and ordinary_user() is None:
         assert int(status["CapBnd"], 16) == 0
         uids = set(status["Uid"].split())
         owner = str((service.state / "ledger.db").stat().st_uid)
         assert len(uids) == 1 and "0" not in uids and owner not in uids
     # The control: the gateway does have it.
-    def files(pid):
-        return {os.readlink(each) for each in pathlib.Path(f"/proc/{pid}/fd").iterdir()}
+    def files(process):
+        return {os.readlink(each) for each in (process.folder / "fd").iterdir()}
 
     assert any("ledger.db" in name for name in files(gateway))
     assert not any("ledger" in name or "secret" in name for name in files(sender))
@@ -538,10 +524,10 @@ def test_the_sender_has_no_rights_and_no_ledger(serve):
     assert not holds(sender, secret)
 
 
-def holds(pid, text):
+def holds(process, text):
     """Whether a process has these bytes in its writable memory."""
-    with open(f"/proc/{pid}/mem", "rb", 0) as memory:
-        for line in pathlib.Path(f"/proc/{pid}/maps").read_text().splitlines():
+    with open(process.folder / "mem", "rb", 0) as memory:
+        for line in (process.folder / "maps").read_text().splitlines():
             ends, rights = line.split()[:2]
             if not rights.startswith("rw"):
                 continue
@@ -557,11 +543,8 @@ def test_deliveries_are_counted(serve):
     service = serve(retry="60m")
     with Receiver(OK, answer(500)) as receiver:
         for result in ("delivered", "failed"):
-            run = service.submit(receiver.url)
+            run = service.submit_for(receiver.url)
             service.event("webhook", run=run, result=result)
-    connection = http.client.HTTPConnection("127.0.0.1", service.port, timeout=PATIENCE)
-    connection.request("GET", "/metrics")
-    page = connection.getresponse().read().decode()
-    connection.close()
+    page = service.call("GET", "/metrics").body.decode()
     for result in ("delivered", "failed"):
         assert f'belljar_webhooks_total{{result="{result}"}} 1' in page
