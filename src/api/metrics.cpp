@@ -7,11 +7,13 @@ namespace belljar::api {
 namespace {
 
 std::string_view help_of(std::string_view name) {
-  static constexpr std::array<std::pair<std::string_view, std::string_view>, 14> kHelp{{
+  static constexpr std::array<std::pair<std::string_view, std::string_view>, 15> kHelp{{
       {"belljar_http_requests_total", "Requests by route, method and status."},
       {"belljar_http_request_seconds", "Time from a request's last byte to its answer."},
       {"belljar_runs_total", "Runs that ended, by language and status."},
       {"belljar_phase_seconds", "Time of each phase of a stage."},
+      {"belljar_starts_total",
+       "Stages by what waited for them: nothing (cold), a finished cell, an interpreter."},
       {"belljar_refusals_total", "Requests that were refused, by reason."},
       {"belljar_denied_syscalls_total", "System calls that were denied, by name."},
       {"belljar_runs_waiting", "Runs in the queue."},
@@ -80,6 +82,8 @@ void Metrics::outcome(const Outcome& outcome) {
   count("belljar_runs_total",
         label("language", outcome.language) + "," + label("status", to_string(outcome.status)));
   for (const StageOutcome& stage : outcome.stages) {
+    count("belljar_starts_total",
+          label("stage", to_string(stage.kind)) + "," + label("start", to_string(stage.start)));
     const std::pair<std::string_view, Nanoseconds> phases[] = {{"queue", stage.phases.queue},
                                                                {"build", stage.phases.build},
                                                                {"run", stage.phases.run},

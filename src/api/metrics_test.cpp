@@ -37,6 +37,7 @@ TEST(Metrics, AnOutcomeIsCountedByLanguageStatusPhaseAndDenial) {
   const std::string page = metrics.text({});
   EXPECT_THAT(page, HasSubstr("belljar_runs_total{language=\"python\",status=\"timeout\"} 1\n"));
   EXPECT_THAT(page, HasSubstr("belljar_denied_syscalls_total{name=\"ptrace\"} 4\n"));
+  EXPECT_THAT(page, HasSubstr("belljar_starts_total{stage=\"run\",start=\"cold\"} 1\n"));
   EXPECT_THAT(page, HasSubstr("belljar_phase_seconds_count{stage=\"run\",phase=\"teardown\"} 1\n"));
 }
 

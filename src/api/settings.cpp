@@ -9,6 +9,7 @@
 #include "base/text.h"
 #include "base/toml.h"
 #include "model/builtin_policies.h"
+#include "runtime/catalog.h"
 
 namespace belljar::api {
 namespace {
@@ -158,6 +159,12 @@ Status check(const Settings& settings) {
   }
   if (settings.max_body == 0 || settings.max_body > kGiB) {
     return fail(Code::kInvalid, "max-body: must be 1 byte to 1 GiB");
+  }
+  const auto catalog = runtime::Catalog::open(settings.runtimes);
+  if (!catalog) return std::unexpected(catalog.error().context("runtimes"));
+  for (const std::string_view each : comma_list(settings.prewarm)) {
+    const auto known = catalog->by_name(each);
+    if (!known) return std::unexpected(known.error().context("prewarm"));
   }
   if (settings.pool > 256) return fail(Code::kInvalid, "pool: must be at most 256");
   if (settings.concurrent > 1000) return fail(Code::kInvalid, "concurrent: must be at most 1000");

@@ -86,15 +86,6 @@ class Wardens {
   std::optional<warden::Client> first_;
 };
 
-Status check_prewarm(const std::string& languages, const runtime::Catalog& catalog) {
-  for (const std::string_view each : comma_list(languages)) {
-    if (const auto known = catalog.by_name(each); !known) {
-      return fail(Code::kInvalid, "prewarm: " + known.error().message);
-    }
-  }
-  return {};
-}
-
 // Its pool begins with what most runs will ask for. A language whose toolchain is missing is told
 // when it is asked for.
 void fill_pool(warden::Client& warden,
@@ -191,7 +182,6 @@ Status serve(const api::Settings& settings, Sockets sockets) {
   ::pthread_sigmask(SIG_BLOCK, &signals, nullptr);  // for every thread that comes after
 
   TRY_ASSIGN(const runtime::Catalog catalog, runtime::Catalog::open(settings.runtimes));
-  TRY(check_prewarm(settings.prewarm, catalog));
   const auto sync = settings.sync == "normal" ? ledger::SqliteOptions::Sync::kNormal
                                               : ledger::SqliteOptions::Sync::kFull;
   TRY_ASSIGN(const auto store,

@@ -58,9 +58,11 @@ def program(tmp_path_factory) -> list[str]:
     runtimes = folder / "runtimes"
     runtimes.mkdir()
     (runtimes / "static.toml").write_text(RUNTIME)
-    command = [BELLJAR, "run", "--json", "--runtimes", str(runtimes), "--limit", "wall=20s", "--require", "FULL",
-               str(binary)]
-    subprocess.run(command, check=True, capture_output=True)  # fills the version cache
+    command = [BELLJAR, "run", "--json", "--runtimes", str(runtimes), "--limit", "wall=20s", str(binary)]
+    done = subprocess.run(command, check=True, capture_output=True)  # fills the version cache
+    # All that this host can give: a fault must cost none of them.
+    walls = json.loads(done.stdout)["stages"][-1]["walls"]
+    command[-1:-1] = ["--require", ",".join(walls)]
     return command
 
 

@@ -10,6 +10,7 @@ import pytest
 
 from one import outcome_of
 from support.command import binary, environment, wait_until
+from support.client import PATIENCE
 from support.service import live_service
 from test_channels import Held, run, warm
 
@@ -39,6 +40,27 @@ def test_a_service_that_has_stopped_leaves_nothing(leaves_nothing):
         assert processes_of(service)["zygote"]
         for memory in ("64M", "65M", "66M", "67M", "68M", "69M"):
             assert run(service, source=HELLO, limits={"memory": memory})["status"] == "ok"
+
+
+def test_the_first_run_finds_the_interpreter_up(leaves_nothing):
+    with live_service("--concurrent", "2", "--pool", "2") as service:
+        wait_until(lambda: len(processes_of(service)["cell"]) == 2, "the pool to be full")
+        assert run(service, source=HELLO)["start"] == "interpreter"
+
+
+def test_nothing_waits_for_a_language_that_is_not_named(leaves_nothing):
+    with live_service("--concurrent", "2", "--pool", "2", "--prewarm", "") as service:
+        # What comes once is not waited for, what comes twice is.
+        assert run(service, source=HELLO)["start"] == "cold"
+        wait_until(lambda: processes_of(service)["cell"] == [], "the cell to be gone")
+        warm(service)
+
+
+def test_an_unknown_language_to_prewarm_is_refused():
+    words = [binary(), "serve", "--listen", "127.0.0.1:0", "--prewarm", "python,cobol"]
+    done = subprocess.run(words, env=environment(), capture_output=True, text=True, timeout=PATIENCE, check=False)
+    assert done.returncode == 2
+    assert done.stderr.startswith("belljar: prewarm: no language is called 'cobol'; there are "), done
 
 
 @pytest.mark.parametrize("way", ["cell", "interpreter"])

@@ -106,16 +106,18 @@ export function page(sheet: HTMLElement): () => void {
     const now = moments.at(-1);
     if (now === undefined) return;
     const gaugeOf = (name: string) => moments.map((moment) => total(moment.samples, name));
-    const rateOf = (name: string) =>
+    const rate = (of: (samples: readonly Sample[]) => number) =>
       moments.map((moment, index) => {
         const before = moments[index - 1];
         if (before === undefined) return null;
         return Math.max(
           0,
-          ((total(moment.samples, name) - total(before.samples, name)) * 1000) /
-            (moment.at - before.at),
+          ((of(moment.samples) - of(before.samples)) * 1000) / (moment.at - before.at),
         );
       });
+    const rateOf = (name: string) => rate((samples) => total(samples, name));
+    const startsOf = (start: string) =>
+      rate((samples) => new Map(byLabel(samples, "belljar_starts_total", "start")).get(start) ?? 0);
     const percentile = (share: number, phase: string) =>
       moments.map((moment, index) => {
         const before = moments[Math.max(0, index - WINDOW)]?.samples ?? [];
@@ -126,9 +128,6 @@ export function page(sheet: HTMLElement): () => void {
         return seconds === null ? null : seconds * 1000;
       });
     const perSecond = (value: number) => `${value.toFixed(value > 0 && value < 10 ? 1 : 0)}/s`;
-    const warm = [...new Set(now.samples.map((sample) => sample.name))].filter(
-      (name) => name.startsWith("belljar_warm_") && !name.endsWith("_bucket"),
-    );
     plots.replaceChildren(
       plot(
         "Runs now",
@@ -146,6 +145,15 @@ export function page(sheet: HTMLElement): () => void {
       plot(
         "Requests a second",
         [{ name: "answered", className: "one", values: rateOf("belljar_http_requests_total") }],
+        perSecond,
+      ),
+      plot(
+        "Starts a second, by what waited",
+        [
+          { name: "interpreter", className: "one", values: startsOf("interpreter") },
+          { name: "cell", className: "two", values: startsOf("cell") },
+          { name: "nothing", className: "three", values: startsOf("cold") },
+        ],
         perSecond,
       ),
       plot(
@@ -176,16 +184,6 @@ export function page(sheet: HTMLElement): () => void {
         byLabel(now.samples, "belljar_denied_syscalls_total", "name"),
         "None.",
       ),
-      warm.length > 0
-        ? table(
-            "Warm pool",
-            warm.map((name) => [
-              name.replace("belljar_warm_", "").replaceAll("_", " "),
-              total(now.samples, name),
-            ]),
-            "",
-          )
-        : "",
     );
   };
 
