@@ -15,6 +15,8 @@ later_builtins = [name for name in ("open", "exit", "quit", "copyright", "credit
                   if name in builtins.__dict__]
 first_builtins = {name: value for name, value in builtins.__dict__.items() if name not in later_builtins}
 start_env = dict(os.environ)
+start_words = [f"{name}={value}" for name, value in start_env.items()]  # as most runs give them
+start_argv = list(sys.orig_argv)
 preloaded = frozenset()  # top-level names
 ahead = {}  # all modules that were imported ahead
 
@@ -133,11 +135,12 @@ def finalize(changed_modules, changed_builtins):
 
 
 def rehearse():
-    """What the first lines of a program touch, so that its cell has those pages already."""
-    code = compile("def f(n):\n  return [str(i) for i in range(n)]\nprint(*f(9), sep='')\n", sys.argv[0], "exec")
-    exec(code, {"__name__": "__main__"})
-    sys.stdout.flush()
-    sys.stderr.flush()
+    """What a hand-over and the first lines of a program touch, so that the cell has those pages already. All of
+    it is made anew for the run."""
+    take(start_argv, start_words)
+    del sys.path_importer_cache[start_argv[1]]
+    names = {"__name__": "__main__", "__builtins__": builtins}
+    return names
 
 
 def take(argv, env):
