@@ -22,7 +22,7 @@ constexpr std::string_view kLastChunk = "0\r\n\r\n";
 constexpr std::int64_t kLongestLength = 16 + 2 * kLineEnd;
 
 std::int64_t hex_digits(std::uint64_t value) {
-  return value == 0 ? 1 : (std::bit_width(value) + 3) / 4;
+  return value == 0 ? 1 : (static_cast<std::int64_t>(std::bit_width(value)) + 3) / 4;
 }
 
 }  // namespace

@@ -181,8 +181,9 @@ void Dispatcher::work(const WardenAccess::Connect& connect) {
   std::unique_lock lock(mutex_);
   while (!stopped_) {
     std::optional<Job> job = next();
+    // What is left waiting has nobody else to see its time pass.
+    if (waiting_ > 0 && !std::exchange(watching_, true)) watched_.notify_one();
     if (!job) {
-      if (waiting_ > 0 && !std::exchange(watching_, true)) watched_.notify_one();
       ++idle_;
       work_.wait(lock);
       --idle_;

@@ -171,6 +171,22 @@ TEST_F(DispatcherTest, WhatWaitsTooLongIsGivenUp) {
   release.count_down();
 }
 
+TEST_F(DispatcherTest, WhatCameWhileTheOnlyWorkerWasWokenIsGivenUpToo) {
+  std::latch entered(1);
+  std::latch release(1);
+  std::latch given_up(1);
+  Dispatcher dispatcher({.threads = 1}, no_warden);
+  ASSERT_TRUE(dispatcher.submit(blocker(entered, release)));
+  // Whether the worker has the first by now or is about to take it.
+  Job late = job("late");
+  late.deadline = sys::now() + milliseconds(20);
+  late.give_up = [&given_up](const Error&) { given_up.count_down(); };
+  ASSERT_TRUE(dispatcher.submit(std::move(late)));
+  given_up.wait();
+  release.count_down();
+  EXPECT_TRUE(dispatcher.drain(seconds(10)));
+}
+
 TEST_F(DispatcherTest, AnEndGivesUpWhatWaitsAndTakesNoMore) {
   std::latch entered(1);
   std::latch release(1);
