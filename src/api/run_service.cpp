@@ -334,7 +334,7 @@ void RunService::forget(const std::string& id) {
 
 Result<Submitted> RunService::submit(const Caller& caller,
                                      RunRequest request,
-                                     SubmitOptions options) {
+                                     const SubmitOptions& options) {
   TRY_ASSIGN(const Checked checked, check(caller, std::move(request), options));
   const std::shared_ptr<Work> work = checked.work;
   engine::Job job = job_for(caller, checked.plan, options);
@@ -355,7 +355,7 @@ Result<Submitted> RunService::submit(const Caller& caller,
       return Submitted{.live = known ? *known : nullptr, .id = accepted->id, .replayed = true};
     }
   }
-  const Submitted submitted{.live = work->live, .id = work->record.id};
+  Submitted submitted{.live = work->live, .id = work->record.id};
   if (checked.verdict.refused) {
     reject(*work, checked.verdict);
     return submitted;
@@ -551,7 +551,7 @@ Result<RunService::Batch> RunService::submit_inputs(const Caller& caller,
 
 Status RunService::unpack(const Caller& caller,
                           std::string archive,
-                          std::function<void(Result<std::vector<File>>)> done) {
+                          const std::function<void(Result<std::vector<File>>)>& done) {
   engine::Job job{.caller = caller.id,
                   .memory = Limits().memory,
                   .cpus_milli = Limits().cpus_milli,

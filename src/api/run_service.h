@@ -63,7 +63,7 @@ class RunService {
 
   // Recorded when it answers, or, where that is all that is said of it, when it is over: accepted
   // is what has been acknowledged. Runs as soon as it is its turn.
-  Result<Submitted> submit(const Caller& caller, RunRequest request, SubmitOptions options);
+  Result<Submitted> submit(const Caller& caller, RunRequest request, const SubmitOptions& options);
 
   // Many runs under one id, recorded together or not at all.
   struct Batch {
@@ -92,7 +92,7 @@ class RunService {
   // Unpacks an archive in a cell, in turn like a run; `done` is called from another thread.
   Status unpack(const Caller& caller,
                 std::string archive,
-                std::function<void(Result<std::vector<File>>)> done);
+                const std::function<void(Result<std::vector<File>>)>& done);
 
   // A run of the caller's, from the ledger. kNotFound also for somebody else's.
   Result<ledger::Run> find(const Caller& caller, const std::string& id);

@@ -110,14 +110,19 @@ Pool::Nest* Pool::nest_of(const cell::CellSpec& spec) {
   return &nest;
 }
 
-// A zygote that is spent goes on until the one after it is ready.
+// A zygote that is spent goes on until then.
+void Pool::promote() {
+  for (auto& [key, nest] : nests_) {
+    if (nest.next != nullptr && nest.next->is_ready()) nest.now = std::move(nest.next);
+  }
+}
+
 void Pool::tend(Nest& nest, const cell::CellSpec& spec, Nanoseconds now) {
   for (auto* zygote : {&nest.now, &nest.next}) {
     if (*zygote == nullptr || !(*zygote)->has_failed()) continue;
     zygote->reset();
     nest.retry = now + kZygoteRetry;
   }
-  if (nest.next != nullptr && nest.next->is_ready()) nest.now = std::move(nest.next);
   const bool wanted = nest.now == nullptr || nest.now->is_spent();
   if (!wanted || nest.next != nullptr || nest.retry > now) return;
   Result<std::unique_ptr<Zygote>> started = Zygote::start(host_, maker_.lease_file(), spec);

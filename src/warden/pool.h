@@ -59,6 +59,9 @@ class Pool {
     }
   }
 
+  // Has zygotes that are ready take the places of those before them.
+  void promote();
+
   // Every cell, for the server's loop.
   template <typename Visit>
   void each(Visit visit) {

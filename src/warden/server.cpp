@@ -106,6 +106,7 @@ Status Server::serve() {
         handle_request(connections[i]);
     }
     settle();
+    pool_.promote();
     pool_.fill(ready == 0 && wants_quiet);
     announce(sys::now());
   }
