@@ -1,7 +1,11 @@
 """From a row of the table to a run: its words, its policy, its runtimes and its stdin."""
 
+import os
+
 from hostile import table
 from support import command
+
+EMULATED = os.environ.get("BELLJAR_TEST_EMULATED") == "1"
 
 
 def wanted(case, bench, changes=None):
@@ -18,7 +22,7 @@ def wanted(case, bench, changes=None):
         row.get("victim", case.victim),
         language=row.get("language"),
         policy=policy,
-        limits=row.get("limits", ""),
+        limits=(EMULATED and row.get("emulated_limits")) or row.get("limits", ""),
         args=[bench.fill_in(word) for word in row.get("args", [])],
         files=[command.VICTIMS / name for name in row.get("files", [])],
         artifacts=row.get("artifact", []),

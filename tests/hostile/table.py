@@ -67,6 +67,7 @@ RUN_KEYS = {
     "policy": str,
     "policy_text": str,
     "limits": str,
+    "emulated_limits": str,  # in place of `limits` where processors are emulated, some fifteen times slower
     "args": list,
     "files": list,
     "artifact": list,

@@ -73,7 +73,7 @@ class Machine:
                     tar.add(ROOT / name, name, filter=ours)
             if self.belljar.exists():
                 tar.add(self.belljar, "build/release/belljar", filter=ours)
-            job = "cd /work && export BELLJAR=/work/build/release/belljar HOME=$(mktemp -d)\n" + command
+            job = "cd /work && export BELLJAR=/work/build/release/belljar BELLJAR_TEST_EMULATED=1 HOME=$(mktemp -d)\n" + command
             settings = f"job_user={shlex.quote(user)}\njob_seconds={int(seconds)}\n"
             for name, text in (("job.sh", job + "\n"), ("job.env", settings)):
                 entry = tarfile.TarInfo(name)
