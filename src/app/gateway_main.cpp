@@ -211,7 +211,7 @@ Status serve(const api::Settings& settings, Sockets sockets) {
   api::Service service(settings, catalog, *store, *dispatcher, metrics, runs, host);
   const std::vector<std::string_view> proxies = comma_list(settings.proxies);
   // Its threads screen what comes.
-  TRY(screen::give_threads_parser_stack());
+  TRY(screen::give_threads_parser_stack(api::ServerSettings().handler_threads));
   api::Server server({.max_body = settings.max_body,
                       .max_connections = settings.max_connections,
                       .max_connections_per_address = settings.max_connections_per_address,

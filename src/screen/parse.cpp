@@ -98,7 +98,13 @@ Result<Arena::End> parse(const TSLanguage* language,
   return end;
 }
 
-Status give_threads_parser_stack() {
+Status give_threads_parser_stack(std::size_t threads) {
+  // With vm.overcommit_memory = 2 what is promised counts, touched or not, proc_sys_vm(5).
+  const std::size_t all = threads * (kParserStack + kOtherStack);
+  void* const room =
+      ::mmap(nullptr, all, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (room == MAP_FAILED) return {};
+  ::munmap(room, all);
   pthread_attr_t attributes;
   int error = pthread_attr_init(&attributes);
   if (error == 0) error = pthread_attr_setstacksize(&attributes, kParserStack + kOtherStack);

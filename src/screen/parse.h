@@ -25,8 +25,9 @@ Result<Arena::End> parse(const TSLanguage* language,
 // what is touched of it, and only until `body` ends.
 Status run_with_parser_stack(const std::function<void()>& body);
 
-// Gives such a stack to every thread that this process makes from now on.
-Status give_threads_parser_stack();
+// Gives such a stack to the threads that this process makes from now on, if the host has address
+// space to promise to `threads` of them; else they stay as they are.
+Status give_threads_parser_stack(std::size_t threads);
 
 // Every node under and including `root`, parents first, without recursion. `visit` gives false to
 // stop.
