@@ -110,10 +110,12 @@ Pool::Nest* Pool::nest_of(const cell::CellSpec& spec) {
   return &nest;
 }
 
-// A zygote that is spent goes on until then.
+// A zygote that is spent goes on until then, and until it has told of the cells that it was asked
+// for: without its word they could neither be used nor ended.
 void Pool::promote() {
   for (auto& [key, nest] : nests_) {
-    if (nest.next != nullptr && nest.next->is_ready()) nest.now = std::move(nest.next);
+    const bool free = nest.now == nullptr || !nest.now->is_busy();
+    if (free && nest.next != nullptr && nest.next->is_ready()) nest.now = std::move(nest.next);
   }
 }
 

@@ -28,6 +28,7 @@ constexpr unsigned kMostZygotes = 64;
 constexpr uid_t kFirstZygoteUid = cell::kFirstUid + 2 * cell::kLeaseCount;
 // Cells of one zygote share their memory layout and hash seed: not for ever.
 constexpr unsigned kMostCells = 2000;
+constexpr Nanoseconds kPatience = std::chrono::seconds(15);
 constexpr Nanoseconds kLongestLife = std::chrono::minutes(10);
 
 Status write_map(pid_t pid, const char* name, const std::string& text) {
@@ -108,6 +109,10 @@ Zygote::~Zygote() {
   ::waitid(P_PIDFD, static_cast<id_t>(pidfd_.get()), &info, WEXITED);
 }
 
+bool Zygote::has_failed() const {
+  return failed_ || (owed_ > 0 && sys::now() - asked_ > kPatience);
+}
+
 bool Zygote::is_spent() const {
   return made_ >= kMostCells || sys::now() - since_ > kLongestLife;
 }
@@ -121,8 +126,11 @@ std::unique_ptr<ZygoteCell> Zygote::place() {
 
 Status Zygote::request(const cell::ZygoteRequest& request, std::span<const int> fds) {
   ++made_;
-  return sys::send_message(socket_.get(), {reinterpret_cast<const char*>(&request), sizeof request},
-                           fds);
+  TRY(sys::send_message(socket_.get(), {reinterpret_cast<const char*>(&request), sizeof request},
+                        fds));
+  ++owed_;
+  asked_ = sys::now();
+  return {};
 }
 
 bool Zygote::is_own(const Fd& pidfd) const {
@@ -166,13 +174,15 @@ std::optional<Birth> Zygote::hear() {
       ready_ = true;
       return std::nullopt;
     case ZygoteMessage::Kind::kBorn:
-      if (received->fds.size() != 1 || !is_own(received->fds.front())) break;
+      if (owed_ == 0 || received->fds.size() != 1 || !is_own(received->fds.front())) break;
+      --owed_;
       return Birth{.id = message.id,
                    .pidfd = std::move(received->fds.front()),
                    .walls = WallSet::from_bits(message.walls),
                    .error = {}};
     case ZygoteMessage::Kind::kFailed:
-      if (!ready_) break;
+      if (!ready_ || owed_ == 0) break;
+      --owed_;
       return Birth{.id = message.id, .pidfd = {}, .walls = {}, .error = message.text.data()};
   }
   failed_ = true;

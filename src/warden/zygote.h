@@ -67,10 +67,12 @@ class Zygote {
   // What it says now; maybe nothing.
   std::optional<Birth> hear();
   [[nodiscard]] bool is_ready() const { return ready_; }
-  // It is of no use any more: it has ended, or could not begin.
-  [[nodiscard]] bool has_failed() const { return failed_; }
+  // It is of no use any more: it has ended, could not begin, or does not answer.
+  [[nodiscard]] bool has_failed() const;
   // It has made so many cells, or is so old, that another one has to take its place.
   [[nodiscard]] bool is_spent() const;
+  // Cells were asked for that it has not told of yet.
+  [[nodiscard]] bool is_busy() const { return owed_ > 0; }
   [[nodiscard]] Nanoseconds since() const { return since_; }
 
   [[nodiscard]] bool is_parent_of(const ZygoteCell& cell) const { return cell.is_of(uids_); }
@@ -91,6 +93,8 @@ class Zygote {
   std::shared_ptr<ZygoteUids> uids_;
   Nanoseconds since_{};
   unsigned made_ = 0;
+  unsigned owed_ = 0;
+  Nanoseconds asked_{};  // last
   bool ready_ = false;
   bool failed_ = false;
 };
