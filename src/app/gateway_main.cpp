@@ -301,8 +301,6 @@ Status run(uid_t uid, Sockets sockets) {
   return serve(settings, std::move(sockets));
 }
 
-}  // namespace
-
 // Many threads that each hand what they made to another one: with an arena for each, every one of
 // them keeps its own high-water mark, and memory creeps up for thousands of runs. Few arenas, and
 // large blocks always mapped by themselves, so that one of them that lives does not hold a hole.
@@ -311,6 +309,8 @@ void bound_the_heap() {
   ::mallopt(M_MMAP_THRESHOLD, 128 * 1024);
   ::mallopt(M_TRIM_THRESHOLD, 1024 * 1024);
 }
+
+}  // namespace
 
 int gateway_main(int argc, char** argv) {
   bound_the_heap();

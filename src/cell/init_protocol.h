@@ -30,6 +30,7 @@ enum class InitCommand : std::uint32_t {
 
 // The command that sends `signal`, 1 to 64.
 constexpr InitCommand signal_command(int signal) {
+  // NOLINTNEXTLINE(clang-analyzer-optin.core.EnumCastOutOfRange): one of a family, see kSignal.
   return static_cast<InitCommand>(static_cast<std::uint32_t>(InitCommand::kSignal) +
                                   static_cast<std::uint32_t>(signal));
 }

@@ -153,12 +153,23 @@ TEST(SqliteFiles, EachChangeIsOnTheDiskWhenItsCallReturns) {
   EXPECT_GE(waited([&] { return store->finished("run_1", ending_at(kNoonMs)); }), 1);
   EXPECT_EQ(waited([&] { return store->find("run_1"); }), 0);
   EXPECT_EQ(waited([&] { return store->accept(run_named("run_2"), "k"); }), 0) << "a replay";
+  // What is told with its end waits for the next moment of quiet, or for whoever waits anyway.
+  const auto record = [](SqliteStore& ledger, const std::string& id) {
+    return ledger.record(run_named(id), ending_at(kNoonMs), {});
+  };
+  EXPECT_EQ(waited([&] { return record(*store, "run_3"); }), 0);
+  EXPECT_EQ(waited([&] { return record(*store, "run_4"); }), 0);
+  EXPECT_EQ(waited([&] { return store->settle(); }), 1);
+  EXPECT_EQ(waited([&] { return store->settle(); }), 0) << "nothing is left";
+  EXPECT_GE(waited([&] { return store->accept(run_named("run_5")); }), 1);
 
   const TemporaryFolder other;
   const auto normal = opened(other.file(), {.sync = SqliteOptions::Sync::kNormal});
   ASSERT_NE(normal, nullptr);
   ASSERT_OK(normal->accept(run_named("run_0")));
   EXPECT_EQ(waited([&] { return normal->accept(run_named("run_1")); }), 0);
+  EXPECT_EQ(waited([&] { return record(*normal, "run_2"); }), 0);
+  EXPECT_EQ(waited([&] { return normal->settle(); }), 0);
 }
 
 TEST(SqliteFiles, WhatADiskDoesNotTakeIsNotAccepted) {

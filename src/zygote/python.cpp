@@ -15,6 +15,7 @@
 
 // The parts of the stable interface that are used (PEP 384), and PyRun_*, which stand beside it
 // unchanged since Python 2.
+// NOLINTBEGIN(readability-identifier-naming,bugprone-reserved-identifier): CPython's names
 extern "C" {
 using PyObject = _object;
 extern PyObject* PyExc_KeyboardInterrupt;
@@ -59,6 +60,7 @@ void PyOS_BeforeFork();
 void PyOS_AfterFork_Parent();
 void PyOS_AfterFork_Child();
 }
+// NOLINTEND(readability-identifier-naming,bugprone-reserved-identifier)
 
 namespace belljar::zygote {
 namespace {
