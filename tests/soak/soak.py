@@ -20,6 +20,7 @@ from support.service import live_service  # noqa: E402
 
 CONCURRENCY = 32
 GROWTH = 1.1
+MOST_OF_A_CELL = 20  # descriptors that its warden has for one cell that waits, at most
 # The gateway keeps the last 500 runs that have ended, for clients that come late, and its heap has
 # found its size some time after that: until then it grows, rightly.
 SETTLED = 1500
@@ -79,13 +80,15 @@ class Sizes:
         (warden,) = service.wardens
         self.processes = {"gateway": service.gateway, "warden": warden}
         self.descriptors = self._settled(lambda each: each.descriptors())
+        # How many wait depends on how many kinds of runs came lately: the pool is shared out.
+        self.cells = len(warden.children())
         self.resident = {name: each.resident() for name, each in self.processes.items()}
 
     def _settled(self, read):
         """Connections that were closed are forgotten by the other side a moment later."""
         deadline = time.monotonic() + PATIENCE
         last, same = None, 0
-        while same < 10 and time.monotonic() < deadline:
+        while same < 40 and time.monotonic() < deadline:
             now = {name: read(each) for name, each in self.processes.items()}
             same = same + 1 if now == last else 0
             last = now

@@ -423,7 +423,19 @@ describe("the operator's page", () => {
     await runIt(page, "print(1)\n");
     await page.click('nav a[href="/status"]');
     await page.waitForSelector(".plot");
-    expect(await page.locator(".plot").count()).toBe(7);
+    expect(await page.locator(".plot h2").allTextContents()).toEqual([
+      "Runs now",
+      "Runs a second",
+      "Requests a second",
+      "Starts a second, by what waited",
+      "Refusals a second",
+      "Time in the queue",
+      "Time to make a cell",
+      "Time of the program",
+    ]);
+    await expect
+      .poll(() => page.locator(".plot", { hasText: "Starts a second" }).textContent())
+      .toMatch(/interpreter .*cell .*nothing /);
     expect(await page.textContent("#sheet h1")).toMatch(
       /^(Ready, nothing to do|\d+ runs? running)/,
     );
