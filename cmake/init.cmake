@@ -6,8 +6,9 @@ add_custom_command(
   COMMAND ${CMAKE_CXX_COMPILER} -std=c++23 -D_GNU_SOURCE -O2 -ffreestanding -fno-exceptions -fno-rtti
           -fno-stack-protector -fno-threadsafe-statics -ffunction-sections -Wall -Wextra -Wconversion -Werror
           -nostdlib -static -fuse-ld=lld -Wl,--gc-sections -Wl,--strip-all
-          -I${CMAKE_SOURCE_DIR}/src -o ${BELLJAR_INIT_IMAGE} ${CMAKE_SOURCE_DIR}/src/cell/init_main.cpp
+          -I${CMAKE_SOURCE_DIR}/src -I${CMAKE_BINARY_DIR}/generated/seccomp -o ${BELLJAR_INIT_IMAGE} ${CMAKE_SOURCE_DIR}/src/cell/init_main.cpp
   DEPENDS ${CMAKE_SOURCE_DIR}/src/cell/init_main.cpp ${CMAKE_SOURCE_DIR}/src/cell/init_protocol.h
+          ${CMAKE_SOURCE_DIR}/src/cell/enter_report.h ${CMAKE_SOURCE_DIR}/src/cell/secure_bits.h ${init_filter}
           ${CMAKE_SOURCE_DIR}/src/base/glob.h ${CMAKE_SOURCE_DIR}/src/base/bundle_format.h
   COMMENT "Building the cell's init"
   VERBATIM)

@@ -1,6 +1,9 @@
-# The system-call policies, compiled at build time into arrays that src/cell/seccomp.cpp includes.
+# The system-call policies, compiled at build time into arrays that src/cell/seccomp.cpp and
+# the cell's init include.
 file(GLOB syscall_policies CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/policies/syscalls/*.toml)
 set(syscall_programs ${CMAKE_BINARY_DIR}/generated/seccomp/syscall_programs.inc)
+
+set(init_filter ${CMAKE_BINARY_DIR}/generated/seccomp/init_filter.inc)
 
 add_library(syscall_policy STATIC
   tools/syscall_constants.cpp
@@ -15,8 +18,8 @@ add_test(NAME unit/syscall_policy COMMAND syscall_policy_test)
 
 file(MAKE_DIRECTORY ${CMAKE_BINARY_DIR}/generated/seccomp)
 add_custom_command(
-  OUTPUT ${syscall_programs}
-  COMMAND compile_syscalls ${syscall_programs} ${syscall_policies}
+  OUTPUT ${syscall_programs} ${init_filter}
+  COMMAND compile_syscalls ${syscall_programs} ${init_filter} ${syscall_policies}
   DEPENDS compile_syscalls ${syscall_policies}
   COMMENT "Compiling the system-call policies"
   VERBATIM)

@@ -79,12 +79,12 @@ void enter(const LaunchPlan& plan) {
   if (child == 0) become_program(plan, steps, channels);
 
   if (plan.interpreter != nullptr) steps.done(EnterStep::kSignals, reset_signals());
-  steps.done(EnterStep::kInitIdentity, become_init(plan));
+  // An execution leaves root of a user namespace what it needs to drop everything itself, which is
+  // init's first business; anybody else it leaves nothing to do so with.
+  if (plan.identity.nested_user_namespace) steps.done(EnterStep::kInitIdentity, become_user(plan));
   steps.done(EnterStep::kInitDescriptors, arrange_for_init(plan, channels));
-  const Steps last_steps(kInitReportFd);
-  last_steps.done(EnterStep::kInitFilter, filter_init(plan));
   execute_init(plan);
-  last_steps.done(EnterStep::kInitExec, false);
+  Steps(kInitReportFd).done(EnterStep::kInitExec, false);
   ::_exit(125);
 }
 
@@ -172,14 +172,14 @@ std::string_view to_string(EnterStep step) {
       return "receive the run";
     case EnterStep::kExec:
       return "execute the program";
-    case EnterStep::kInitIdentity:
-      return "drop init's privileges";
     case EnterStep::kInitDescriptors:
       return "arrange init's descriptors";
-    case EnterStep::kInitFilter:
-      return "install init's seccomp filter";
     case EnterStep::kInitExec:
       return "execute init";
+    case EnterStep::kInitIdentity:
+      return "drop init's privileges";
+    case EnterStep::kInitLocks:
+      return "lock init";
   }
   return "unknown step";
 }

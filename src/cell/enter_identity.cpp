@@ -3,7 +3,6 @@
 #include <grp.h>
 #include <linux/capability.h>
 #include <linux/prctl.h>
-#include <linux/securebits.h>
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
@@ -12,13 +11,10 @@
 #include <cerrno>
 
 #include "cell/readback.h"
+#include "cell/secure_bits.h"
 
 namespace belljar::cell {
 namespace {
-
-constexpr unsigned long kSecureBits = SECBIT_NOROOT | SECBIT_NOROOT_LOCKED |
-                                      SECBIT_KEEP_CAPS_LOCKED | SECBIT_NO_CAP_AMBIENT_RAISE |
-                                      SECBIT_NO_CAP_AMBIENT_RAISE_LOCKED;
 
 bool empty_bounding_set() {
   for (unsigned long capability = 0; capability < 64; ++capability) {
@@ -51,20 +47,22 @@ bool drop_capabilities() {
   return bounding_set_is_empty();
 }
 
-bool change_ids(uid_t real, uid_t own) {
+bool change_ids(uid_t own) {
   if (::setgroups(0, nullptr) != 0 || ::setresgid(own, own, own) != 0 ||
-      ::setresuid(real, own, own) != 0) {
+      ::setresuid(own, own, own) != 0) {
     return false;
   }
   uid_t ids[3] = {};
   if (::getresuid(&ids[0], &ids[1], &ids[2]) != 0) return false;
-  if (ids[0] != real || ids[1] != own || ids[2] != own) return mismatch();
+  if (ids[0] != own || ids[1] != own || ids[2] != own) return mismatch();
   if (::getresgid(&ids[0], &ids[1], &ids[2]) != 0) return false;
   if (ids[0] != own || ids[1] != own || ids[2] != own) return mismatch();
   return ::getgroups(0, nullptr) == 0 || mismatch();
 }
 
-bool become(const LaunchPlan& plan, uid_t real, uid_t own) {
+}  // namespace
+
+bool become_user(const LaunchPlan& plan) {
   if (plan.walls.has(Wall::kNoCapabilities)) {
     if (!empty_bounding_set()) return false;
     if (::prctl(PR_SET_SECUREBITS, kSecureBits, 0, 0, 0) != 0) return false;
@@ -72,26 +70,11 @@ bool become(const LaunchPlan& plan, uid_t real, uid_t own) {
   }
   // In a nested user namespace there is one uid, and it is this one already.
   if (plan.identity.nested_user_namespace) {
-    if (::getuid() != own) return mismatch();
-  } else if (!change_ids(real, own)) {
+    if (::getuid() != plan.identity.user) return mismatch();
+  } else if (!change_ids(plan.identity.user)) {
     return false;
   }
   return !plan.walls.has(Wall::kNoCapabilities) || drop_capabilities();
-}
-
-}  // namespace
-
-bool become_user(const LaunchPlan& plan) {
-  return become(plan, plan.identity.user, plan.identity.user);
-}
-
-bool become_init(const LaunchPlan& plan) {
-  if (!become(plan, plan.identity.user, plan.identity.init)) return false;
-  // The warden's death ends the cell; the control socket's end says the same a second way.
-  if (::prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) != 0) return false;
-  if (::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0) return false;
-  return ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
-         (::prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1 || mismatch());
 }
 
 bool die_with_parent() {

@@ -9,10 +9,6 @@ namespace belljar::cell {
 // The program: leased uid and gid, no groups, no capability of any set, locked secure bits. All of
 // it is read back.
 bool become_user(const LaunchPlan& plan);
-// Init: the same, but its effective uid is its own and its real one the program's. Once executed it
-// makes the program's its saved uid: so it can end the program's processes and read their files
-// without any capability.
-bool become_init(const LaunchPlan& plan);
 bool die_with_parent();
 bool no_new_privs(const LaunchPlan& plan);
 

@@ -133,10 +133,4 @@ bool filter_calls(const LaunchPlan& plan) {
   return ::prctl(PR_GET_SECCOMP) == SECCOMP_MODE_FILTER || mismatch();
 }
 
-bool filter_init(const LaunchPlan& plan) {
-  const sock_fprog program{.len = static_cast<unsigned short>(plan.init_filter.size()),
-                           .filter = const_cast<sock_filter*>(plan.init_filter.data())};
-  return ::syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0U, &program) == 0;
-}
-
 }  // namespace belljar::cell

@@ -13,6 +13,5 @@ bool landlock(const LaunchPlan& plan, int probe);
 bool limit_resources(const LaunchPlan& plan);
 // Installs the program's filter and hands the listener, if there is one, to the warden.
 bool filter_calls(const LaunchPlan& plan);
-bool filter_init(const LaunchPlan& plan);
 
 }  // namespace belljar::cell

@@ -11,10 +11,12 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
+#include <string_view>
 
 #include "cell/enter_processes.h"
 #include "cell/readback.h"
@@ -103,6 +105,33 @@ bool remount_read_only(const char* path, unsigned long keep) {
   return ::mount(nullptr, path, nullptr, MS_REMOUNT | MS_BIND | MS_RDONLY | keep, nullptr) == 0;
 }
 
+// Whether no mount here tells another namespace of what is mounted on it: mountinfo(5) says
+// "shared:" of one that does, and writes a blank in a path as \040.
+bool nothing_is_shared() {
+  constexpr std::string_view kShared = " shared:";
+  const int fd = ::open("/proc/self/mountinfo", O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return false;
+  std::array<char, 8192> text{};
+  std::size_t kept = 0;  // the end of what came before: the word may be cut in two
+  bool ok = true;
+  while (ok) {
+    const ssize_t got = ::read(fd, text.data() + kept, text.size() - kept);
+    if (got < 0 && errno == EINTR) continue;
+    if (got <= 0) {
+      ok = got == 0;
+      break;
+    }
+    const std::string_view all(text.data(), kept + static_cast<std::size_t>(got));
+    ok = all.find(kShared) == all.npos || mismatch();
+    kept = std::min(all.size(), kShared.size());
+    std::memmove(text.data(), all.data() + all.size() - kept, kept);
+  }
+  const int error = errno;
+  ::close(fd);
+  errno = error;
+  return ok;
+}
+
 bool is_mounted_as(const char* path, long magic, unsigned long flags) {
   struct statfs status{};
   if (::statfs(path, &status) != 0) return false;
@@ -114,7 +143,7 @@ bool is_mounted_as(const char* path, long magic, unsigned long flags) {
 }  // namespace
 
 bool stop_propagation() {
-  return ::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0;
+  return ::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0 && nothing_is_shared();
 }
 
 bool mount_root(const LaunchPlan& plan, Channels& channels) {

@@ -263,7 +263,7 @@ bool arrange_for_init(const LaunchPlan& plan, const Channels& channels) {
   }
   if (::dup2(control, kInitControlFd) < 0 || ::dup2(go, kInitGoFd) < 0) return false;
   if (::dup3(image, kInitImageFd, O_CLOEXEC) < 0) return false;
-  if (::dup3(report, kInitReportFd, O_CLOEXEC) < 0) return false;
+  if (::dup2(report, kInitReportFd) < 0) return false;
   return ::syscall(SYS_close_range, 0U, 2U, 0U) == 0 &&
          ::syscall(SYS_close_range, kInitReportFd + 1U, ~0U, 0U) == 0;
 }

@@ -6,9 +6,17 @@
 // reads nothing that the program writes but file names and file contents, and those only when no
 // process of the program is left.
 //
+// It locks itself up first of all, with what root of a user namespace has after an execution. Done
+// before, it would not last: with no_new_privs an older kernel (6.1) makes the real uid the
+// effective one where the two differ (cap_bprm_creds_from_file(), security/commoncap.c).
+//
 // Runs in: the cell, as pid 1.
 #include <fcntl.h>
+#include <linux/capability.h>
+#include <linux/filter.h>
 #include <linux/openat2.h>
+#include <linux/prctl.h>
+#include <linux/seccomp.h>
 #include <linux/signal.h>
 #include <poll.h>
 #include <stddef.h>
@@ -19,7 +27,9 @@
 
 #include "base/bundle_format.h"
 #include "base/glob.h"
+#include "cell/enter_report.h"
 #include "cell/init_protocol.h"
+#include "cell/secure_bits.h"
 
 extern "C" {
 // The compiler may emit calls to these two even in freestanding code (GCC manual, "Standards").
@@ -39,6 +49,8 @@ void* memcpy(void* to, const void* from, size_t size) {
 namespace belljar::cell {
 namespace {
 
+#include "init_filter.inc"
+
 long call(long number, long a = 0, long b = 0, long c = 0, long d = 0, long e = 0) {
   long result = 0;
   register long r10 asm("r10") = d;
@@ -55,13 +67,12 @@ long address(const void* pointer) {
 }
 
 constexpr long kEintr = -4;
+constexpr long kEbade = -52;  // what was done is not so, see readback.h
 constexpr long kEagain = -11;
 constexpr long kEchild = -10;
 constexpr int kSigkill = 9;
 constexpr int kSigchld = 17;
 constexpr int kWnohang = 1;
-constexpr int kPrSetPdeathsig = 1;
-constexpr int kPrSetDumpable = 4;
 constexpr int kMainPid = 2;  // the program is the first child of pid 1
 constexpr int kMaxDepth = 32;
 constexpr size_t kMaxPath = 1024;
@@ -101,7 +112,8 @@ struct Rights {
 };
 
 struct Arguments {
-  unsigned user = 0;
+  unsigned own = 0;   // init's uid; where there is only one, the program's
+  unsigned user = 0;  // the program's
   uint64_t bytes = 0;
   uint64_t files = 0;
   char** globs = nullptr;  // ends with a null pointer
@@ -302,12 +314,101 @@ void send(const InitReport& report) {
   call(SYS_write, kInitControlFd, address(&report), sizeof report);
 }
 
+// A step of the way into the cell, as in enter.cpp: `result` is what the kernel answered.
+void done(EnterStep step, long result) {
+  if (result >= 0) return;
+  const EnterReport report = {
+      .kind = EnterReport::Kind::kFailed, .step = step, .error = static_cast<int32_t>(-result)};
+  call(SYS_write, kInitReportFd, address(&report), sizeof report);
+  exit_now(1);
+}
+
+long matches(bool same) {
+  return same ? 0 : kEbade;
+}
+
+// Of all bounding sets; the kernel tells which capability is past its last (EINVAL).
+void empty_bounding_set() {
+  for (long capability = 0; capability < 64; ++capability) {
+    const long held = call(SYS_prctl, PR_CAPBSET_READ, capability);
+    if (held < 0) return;
+    if (held == 1) done(EnterStep::kInitIdentity, call(SYS_prctl, PR_CAPBSET_DROP, capability));
+    done(EnterStep::kInitIdentity, matches(call(SYS_prctl, PR_CAPBSET_READ, capability) == 0));
+  }
+}
+
+void change_ids(const Arguments& arguments) {
+  const auto own = static_cast<long>(arguments.own);
+  const auto user = static_cast<long>(arguments.user);
+  done(EnterStep::kInitIdentity, call(SYS_setgroups, 0, 0));
+  done(EnterStep::kInitIdentity, call(SYS_setresgid, own, own, own));
+  // The saved uid is what lets it act as the program's user without a capability.
+  done(EnterStep::kInitIdentity, call(SYS_setresuid, own, own, user));
+  unsigned real = 0;
+  unsigned effective = 0;
+  unsigned saved = 0;
+  done(EnterStep::kInitIdentity,
+       call(SYS_getresgid, address(&real), address(&effective), address(&saved)));
+  done(EnterStep::kInitIdentity,
+       matches(real == arguments.own && effective == arguments.own && saved == arguments.own));
+  done(EnterStep::kInitIdentity, matches(call(SYS_getgroups, 0, 0) == 0));
+}
+
+void drop_capabilities() {
+  __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3, .pid = 0};
+  __user_cap_data_struct sets[2] = {};
+  done(EnterStep::kInitIdentity, call(SYS_capset, address(&header), address(sets)));
+  done(EnterStep::kInitIdentity, call(SYS_prctl, PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL));
+  sets[0] = {.effective = ~0U, .permitted = ~0U, .inheritable = ~0U};
+  done(EnterStep::kInitIdentity, call(SYS_capget, address(&header), address(sets)));
+  for (const __user_cap_data_struct& set : sets) {
+    done(EnterStep::kInitIdentity, matches((set.effective | set.permitted | set.inheritable) == 0));
+  }
+}
+
+// The locks of pid 1, each read back. Before the first of them is on nothing of the program's runs:
+// its process waits for the word that comes after the last.
+void lock(const Arguments& arguments) {
+  const bool only_user = arguments.own == arguments.user;
+  if (!only_user) {
+    done(EnterStep::kInitIdentity,
+         call(SYS_prctl, PR_SET_SECUREBITS, static_cast<long>(kSecureBits)));
+    done(EnterStep::kInitIdentity,
+         matches(call(SYS_prctl, PR_GET_SECUREBITS) == static_cast<long>(kSecureBits)));
+    empty_bounding_set();
+    change_ids(arguments);
+  }
+  drop_capabilities();
+  unsigned real = 0;
+  unsigned effective = 0;
+  unsigned saved = 0;
+  done(EnterStep::kInitIdentity,
+       call(SYS_getresuid, address(&real), address(&effective), address(&saved)));
+  done(EnterStep::kInitIdentity,
+       matches(real == arguments.own && effective == arguments.own && saved == arguments.user));
+
+  // The warden's death ends the cell; the control socket's end says the same a second way.
+  int signal = 0;
+  done(EnterStep::kInitLocks, call(SYS_prctl, PR_SET_PDEATHSIG, kSigkill));
+  done(EnterStep::kInitLocks, call(SYS_prctl, PR_GET_PDEATHSIG, address(&signal)));
+  done(EnterStep::kInitLocks, matches(signal == kSigkill));
+  done(EnterStep::kInitLocks, call(SYS_prctl, PR_SET_DUMPABLE, 0));
+  done(EnterStep::kInitLocks, matches(call(SYS_prctl, PR_GET_DUMPABLE) == 0));
+  done(EnterStep::kInitLocks, call(SYS_prctl, PR_SET_NO_NEW_PRIVS, 1));
+  done(EnterStep::kInitLocks, matches(call(SYS_prctl, PR_GET_NO_NEW_PRIVS) == 1));
+  const sock_fprog filter = {.len = sizeof kInitFilter / sizeof kInitFilter[0],
+                             .filter = const_cast<sock_filter*>(kInitFilter)};
+  done(EnterStep::kInitLocks, call(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, address(&filter)));
+  done(EnterStep::kInitLocks, matches(call(SYS_prctl, PR_GET_SECCOMP) == SECCOMP_MODE_FILTER));
+  call(SYS_close, kInitReportFd);
+}
+
 class Init {
  public:
   explicit Init(const Arguments& arguments) : arguments_(arguments) {}
 
   void run() {
-    settle_identity();
+    lock(arguments_);
     uint64_t mask = 1ULL << (kSigchld - 1);
     call(SYS_rt_sigprocmask, 0, address(&mask), 0, sizeof mask);
     const long signals = call(SYS_signalfd4, -1, address(&mask), sizeof mask, 02000000 | 04000);
@@ -329,20 +430,6 @@ class Init {
   }
 
  private:
-  // An execution sets the saved uid to the effective one, drops the parent-death signal when the
-  // real uid differs, and may make the process dumpable (execve(2), prctl(2)): all three are put
-  // right before the program is let go.
-  void settle_identity() {
-    unsigned real = 0;
-    unsigned own = 0;
-    unsigned saved = 0;
-    call(SYS_getresuid, address(&real), address(&own), address(&saved));
-    const auto user = static_cast<long>(arguments_.user);
-    if (call(SYS_setresuid, static_cast<long>(own), static_cast<long>(own), user) != 0) exit_now(1);
-    if (call(SYS_prctl, kPrSetPdeathsig, kSigkill) != 0) exit_now(1);
-    if (call(SYS_prctl, kPrSetDumpable, 0) != 0) exit_now(1);
-  }
-
   void reap() {
     while (!empty_) {
       int status = 0;
@@ -455,6 +542,7 @@ extern "C" [[noreturn, gnu::used]] void init_main(long* stack) {
   auto** arguments = reinterpret_cast<char**>(stack + 1);
   if (count < kInitArgGlobs) exit_now(1);
   static Arguments parsed;
+  parsed.own = static_cast<unsigned>(parse_number(arguments[kInitArgOwn]));
   parsed.user = static_cast<unsigned>(parse_number(arguments[kInitArgUser]));
   parsed.bytes = parse_number(arguments[kInitArgBytes]);
   parsed.files = parse_number(arguments[kInitArgFiles]);

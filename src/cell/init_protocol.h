@@ -10,15 +10,17 @@ namespace belljar::cell {
 inline constexpr int kInitControlFd = 3;  // the socket
 inline constexpr int kInitGoFd = 4;       // one byte here lets the program start
 
-// Open until the execution of init: its image, and the report of cell::enter.
+// Open until the execution of init, its image; and until every lock of it is on, the report of
+// cell::enter.
 inline constexpr int kInitImageFd = 5;
 inline constexpr int kInitReportFd = 6;
 
-// argv of init: name, user uid, artifact bytes, artifact files, globs…
-inline constexpr int kInitArgUser = 1;
-inline constexpr int kInitArgBytes = 2;
-inline constexpr int kInitArgFiles = 3;
-inline constexpr int kInitArgGlobs = 4;
+// argv of init: name, its own uid, the program's, artifact bytes, artifact files, globs…
+inline constexpr int kInitArgOwn = 1;
+inline constexpr int kInitArgUser = 2;
+inline constexpr int kInitArgBytes = 3;
+inline constexpr int kInitArgFiles = 4;
+inline constexpr int kInitArgGlobs = 5;
 
 enum class InitCommand : std::uint32_t {
   kKill = 1,  // end every process of the cell but init

@@ -167,11 +167,13 @@ std::vector<char*> pointers(std::vector<std::string>& texts, std::size_t from, s
 }
 
 // The cell's clocks start near zero, so that the host's uptime is not to be read.
-std::string clock_offsets() {
+Result<std::string> clock_offsets() {
   timespec monotonic{};
   timespec boot{};
-  ::clock_gettime(CLOCK_MONOTONIC, &monotonic);
-  ::clock_gettime(CLOCK_BOOTTIME, &boot);
+  if (::clock_gettime(CLOCK_MONOTONIC, &monotonic) != 0 ||
+      ::clock_gettime(CLOCK_BOOTTIME, &boot) != 0) {
+    return fail_errno("clock_gettime");
+  }
   return "monotonic -" + std::to_string(monotonic.tv_sec) + " 0\nboottime -" +
          std::to_string(boot.tv_sec) + " 0\n";
 }
@@ -221,20 +223,20 @@ Result<std::unique_ptr<LaunchPlan>> make_plan(const Host& host,
     return fail(Code::kDenied, "required walls cannot be put up here: " + names);
   }
   const SyscallProfile* const user = find_profile(spec.profile);
-  const SyscallProfile* const init = find_profile("init");
-  if (user == nullptr || init == nullptr || spec.profile == "init") {
+  if (user == nullptr || spec.profile == "init") {
     return fail(Code::kInvalid, "syscalls: no profile '" + spec.profile + "'");
   }
   plan->user_filter = user->counting;
   plan->user_filter_counts = true;
   plan->listener_wait_killable = host.wait_killable;
-  plan->init_filter = init->plain;
   plan->cgroup_mark = cgroups.mark;
   plan->cgroup_count = cgroups.count;
   plan->loopback = spec.loopback;
   plan->terminal = spec.terminal;
   if (identity.nested_user_namespace) plan->uid_map = std::to_string(identity.user) + " 0 1\n";
-  if (plan->walls.has(Wall::kTimeNamespace)) plan->time_offsets = clock_offsets();
+  if (plan->walls.has(Wall::kTimeNamespace)) {
+    TRY_ASSIGN(plan->time_offsets, clock_offsets());
+  }
 
   for (const std::string& directory : spec.mounts) {
     if (!is_directory(directory)) {
@@ -251,7 +253,7 @@ Result<std::unique_ptr<LaunchPlan>> make_plan(const Host& host,
   texts = spec.argv;
   texts.insert(texts.end(), spec.env.begin(), spec.env.end());
   const std::size_t init_from = texts.size();
-  texts.insert(texts.end(), {"init", std::to_string(identity.user),
+  texts.insert(texts.end(), {"init", std::to_string(identity.init), std::to_string(identity.user),
                              std::to_string(spec.limits.artifacts), std::to_string(kMaxFiles)});
   texts.insert(texts.end(), spec.artifacts.begin(), spec.artifacts.end());
   plan->argv = pointers(texts, 0, spec.argv.size());

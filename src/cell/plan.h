@@ -119,12 +119,11 @@ struct LaunchPlan {
   std::span<const sock_filter> user_filter;
   bool user_filter_counts = false;      // user_filter notifies: a listener is handed to the warden
   bool listener_wait_killable = false;  // SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV, kernel 5.19
-  std::span<const sock_filter> init_filter;
-  std::string uid_map;        // for a nested user namespace
-  std::string time_offsets;   // for /proc/self/timens_offsets
-  std::string cgroup_mark;    // "/belljar/c17": in so many lines of /proc/self/cgroup …
-  unsigned cgroup_count = 0;  // … the program's process must find it
-  std::string devices;        // a folder of device nodes of the cell's own; empty: they are made
+  std::string uid_map;                  // for a nested user namespace
+  std::string time_offsets;             // for /proc/self/timens_offsets
+  std::string cgroup_mark;              // "/belljar/c17": in so many lines of /proc/self/cgroup …
+  unsigned cgroup_count = 0;            // … the program's process must find it
+  std::string devices;  // a folder of device nodes of the cell's own; empty: they are made
   bool loopback = true;
   bool terminal = false;
   Interpreter* interpreter = nullptr;  // of a parked cell; null: its program is executed

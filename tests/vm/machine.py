@@ -18,7 +18,7 @@ import image
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 # What of the repository a job sees, under /work.
-PAYLOAD = ("tests", "runtimes", "policies", "examples", "docs")
+PAYLOAD = ("tests", "src", "runtimes", "policies", "examples", "docs")
 RESULT_BYTES = 64 << 20
 
 

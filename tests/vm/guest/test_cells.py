@@ -54,6 +54,29 @@ def slots():
     return list(pathlib.Path("/sys/fs/cgroup").glob("**/belljar/c[0-9]*"))
 
 
+def inside(parent):
+    """Uids (real, effective, saved) by pid in the cell, of the processes of cells that `parent` runs."""
+    uids = {}
+    for status in pathlib.Path("/proc").glob("[0-9]*/status"):
+        try:
+            fields = dict(line.split(":", 1) for line in status.read_text().splitlines())
+        except OSError:
+            continue
+        numbers = fields["NSpid"].split()
+        if len(numbers) > 1 and parent in ancestors(status.parent.name):
+            uids[int(numbers[-1])] = fields["Uid"].split()[:3]
+    return uids
+
+
+def ancestors(pid):
+    while pid != "0":
+        yield int(pid)
+        try:
+            pid = pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1]
+        except OSError:
+            return
+
+
 @pytest.fixture(autouse=True)
 def nothing_is_left():
     yield
@@ -118,6 +141,20 @@ def test_the_program_sees_no_host(tmp_path):
     text = run("import os\nprint(os.getuid() != 0, os.listdir('/home'), 'tester' in open('/etc/passwd').read())\n",
                tmp_path)["stages"][0]["stdout"]["text"]
     assert text == "True [] False\n"
+
+
+def test_init_has_a_uid_of_its_own(tmp_path):
+    """An execution under no_new_privs takes it away here, where a newer kernel leaves it."""
+    program = tmp_path / "program.py"
+    program.write_text("print('up', flush=True)\nimport time\ntime.sleep(60)\n")
+    with subprocess.Popen([BELLJAR, "run", program], stdout=subprocess.PIPE, stdin=subprocess.DEVNULL) as child:
+        assert child.stdout.readline() == b"up\n"
+        uids = inside(child.pid)
+        child.terminate()
+    (theirs,) = set(uids[2])
+    real, effective, saved = uids[1]
+    assert real == effective != theirs
+    assert saved == theirs
 
 
 def test_a_compiled_language(tmp_path):
