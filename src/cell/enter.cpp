@@ -168,6 +168,8 @@ std::string_view to_string(EnterStep step) {
       return "install the seccomp filter";
     case EnterStep::kGo:
       return "wait for init";
+    case EnterStep::kInterpreter:
+      return "execute the interpreter that waits";
     case EnterStep::kHandover:
       return "receive the run";
     case EnterStep::kExec:

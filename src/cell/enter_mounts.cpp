@@ -242,8 +242,11 @@ bool mount_proc(const LaunchPlan& plan) {
 }
 
 bool write_small_files(const LaunchPlan& plan, Channels& channels) {
+  std::array<char, 1200> parent{};
   for (const SmallFile& file : plan.small_files) {
-    if (!write_file(AT_FDCWD, file.path.c_str(), file.content.data(), file.content.size(), 0644)) {
+    if (!make_parents(file.path.c_str(), parent) ||
+        !write_file(AT_FDCWD, file.path.c_str(), file.content.data(), file.content.size(),
+                    file.executable ? 0755 : 0644)) {
       return false;
     }
   }

@@ -43,6 +43,7 @@ enum class EnterStep : std::uint32_t {
   kRlimits,
   kSeccomp,
   kGo,
+  kInterpreter,
   kHandover,
   kExec,
 

@@ -10,11 +10,14 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/bundle.h"
 #include "base/sys.h"
 #include "cell/enter_mounts.h"
+#include "cell/parked_protocol.h"
 
 namespace belljar::cell {
 namespace {
@@ -23,10 +26,10 @@ constexpr std::uint32_t kHandoverMagic = 0x564f4842;
 constexpr std::size_t kFewestFds = 4;
 
 struct Handover {
-  CellSpec spec;
-  Bundle bundle;  // views into a mapping that lives as long as the process
+  TakenRun run;
+  std::string_view bytes;  // a mapping
+  Bundle bundle;           // views into it
   int in = -1, out = -1, err = -1;
-  int program = -1;
 };
 
 std::vector<char*> pointers(const std::vector<std::string>& texts) {
@@ -68,13 +71,15 @@ bool receive_handover(int park, Handover& handover) {
   if (!decoded) return false;
   Result<Bundle> bundle = parse_bundle(decoded->bundle);
   if (!bundle || decoded->spec.argv.empty()) return false;
-  handover.spec = std::move(decoded->spec);
+  handover.run.spec = std::move(decoded->spec);
+  handover.bytes = {static_cast<const char*>(bytes), size};
   handover.bundle = *std::move(bundle);
-  if (handover.spec.program_by_descriptor != (fds.size() > kFewestFds)) return false;
+  const bool has_program = handover.run.spec.program_by_descriptor;
+  if (has_program != (fds.size() > kFewestFds)) return false;
   handover.in = fds[1].release();
   handover.out = fds[2].release();
   handover.err = fds[3].release();
-  if (handover.spec.program_by_descriptor) handover.program = fds[4].release();
+  if (has_program) handover.run.program = fds[4].release();
   return true;
 }
 
@@ -91,16 +96,21 @@ bool close_all_but(int fd) {
          ::syscall(SYS_close_range, number + 1, ~0U, 0U) == 0;
 }
 
-void execute_handover(const Handover& handover) {
-  const std::vector<char*> argv = pointers(handover.spec.argv);
-  const std::vector<char*> envp = pointers(handover.spec.env);
-  // Nothing but 0, 1 and 2 may be open in the program, whoever forgot a flag.
-  if (::syscall(SYS_close_range, 3U, ~0U, CLOSE_RANGE_CLOEXEC) != 0) return;
-  if (handover.program >= 0) {
-    ::syscall(SYS_execveat, handover.program, "", argv.data(), envp.data(), AT_EMPTY_PATH);
-  } else {
-    ::execve(argv[0], argv.data(), envp.data());
+// The interpreter finds the three at fixed numbers, and nothing else.
+void execute_waiting(const LaunchPlan& plan, ParkedFds fds) {
+  constexpr int kPast = kParkedBoxFd + 1;
+  if (fds.box < 0) fds.box = ::open("/box", O_PATH | O_DIRECTORY | O_CLOEXEC);
+  for (int* const fd : {&fds.report, &fds.park, &fds.box}) {
+    *fd = ::fcntl(*fd, F_DUPFD_CLOEXEC, kPast);
+    if (*fd < 0) return;
   }
+  if (::syscall(SYS_close_range, kParkedReportFd, kParkedBoxFd, 0U) != 0 ||
+      ::dup2(fds.report, kParkedReportFd) < 0 || ::dup2(fds.park, kParkedSocketFd) < 0 ||
+      ::dup2(fds.box, kParkedBoxFd) < 0 ||
+      ::syscall(SYS_close_range, kPast, ~0U, CLOSE_RANGE_CLOEXEC) != 0) {
+    return;
+  }
+  ::execve(plan.waiting_file.c_str(), plan.waiting_argv.data(), plan.waiting_envp.data());
 }
 
 }  // namespace
@@ -110,30 +120,56 @@ Status send_handover(int park, std::span<const int> fds) {
       park, {reinterpret_cast<const char*>(&kHandoverMagic), sizeof kHandoverMagic}, fds);
 }
 
+TakenRun take_run(const ParkedFds& fds) {
+  const Steps steps(fds.report);
+  const auto tell = [&](EnterReport::Kind kind) {
+    const EnterReport report{.kind = kind};
+    steps.done(EnterStep::kHandover,
+               ::send(fds.report, &report, sizeof report, MSG_NOSIGNAL) == sizeof report);
+  };
+  tell(EnterReport::Kind::kParked);
+  Handover handover;
+  steps.done(EnterStep::kHandover, receive_handover(fds.park, handover));
+  // To a warden that has given up this cell and runs the program in another it cannot be told.
+  tell(EnterReport::Kind::kTaken);
+  steps.done(EnterStep::kFiles, write_late_files(handover.bundle.files, fds.box));
+  steps.done(EnterStep::kStdio, install_stdio(handover));
+  steps.done(EnterStep::kHandover,
+             ::munmap(const_cast<char*>(handover.bytes.data()), handover.bytes.size()) == 0);
+  return std::move(handover.run);
+}
+
+void execute_run(const TakenRun& run, const Steps& steps) {
+  const std::vector<char*> argv = pointers(run.spec.argv);
+  const std::vector<char*> envp = pointers(run.spec.env);
+  // Nothing but 0, 1 and 2 may be open in the program, whoever forgot a flag.
+  steps.done(EnterStep::kSpareDescriptors,
+             ::syscall(SYS_close_range, 3U, ~0U, CLOSE_RANGE_CLOEXEC) == 0);
+  if (run.program >= 0) {
+    ::syscall(SYS_execveat, run.program, "", argv.data(), envp.data(), AT_EMPTY_PATH);
+  } else {
+    ::execve(argv[0], argv.data(), envp.data());
+  }
+  steps.done(EnterStep::kExec, false);
+  ::_exit(125);
+}
+
 void wait_for_run(const LaunchPlan& plan, const Steps& steps, const Channels& channels) {
+  const ParkedFds fds{.report = plan.fds.report, .park = plan.fds.park, .box = channels.box};
+  if (!plan.waiting_file.empty()) {
+    execute_waiting(plan, fds);
+    steps.done(EnterStep::kInterpreter, false);
+  }
   if (plan.interpreter != nullptr) {
     plan.interpreter->wake();
     if (!is_there(plan.fds.park)) plan.interpreter->rehearse();
   }
-  const auto tell = [&](EnterReport::Kind kind) {
-    const EnterReport report{.kind = kind};
-    steps.done(EnterStep::kHandover,
-               ::send(plan.fds.report, &report, sizeof report, MSG_NOSIGNAL) == sizeof report);
-  };
-  tell(EnterReport::Kind::kParked);
-  Handover handover;
-  steps.done(EnterStep::kHandover, receive_handover(plan.fds.park, handover));
-  // To a warden that has given up this cell and runs the program in another it cannot be told.
-  tell(EnterReport::Kind::kTaken);
-  steps.done(EnterStep::kFiles, write_late_files(handover.bundle.files, channels.box));
-  steps.done(EnterStep::kStdio, install_stdio(handover));
-  if (plan.interpreter != nullptr && handover.program < 0) {
+  const TakenRun run = take_run(fds);
+  if (plan.interpreter != nullptr && run.program < 0) {
     steps.done(EnterStep::kSpareDescriptors, close_all_but(plan.fds.report));
-    plan.interpreter->run(handover.spec, plan.fds.report);
+    plan.interpreter->run(run.spec, plan.fds.report);
   }
-  execute_handover(handover);
-  steps.done(EnterStep::kExec, false);
-  ::_exit(125);
+  execute_run(run, steps);
 }
 
 }  // namespace belljar::cell

@@ -147,6 +147,9 @@ void plan_landlock(LaunchPlan& plan, const Host& host, const CellSpec& spec) {
   };
   rule("/", LANDLOCK_ACCESS_FS_READ_DIR);
   rule("/etc", LANDLOCK_ACCESS_FS_READ_FILE);
+  for (const SmallFile& file : plan.small_files) {
+    if (file.executable) rule("/" + file.path, kReadAndRun);
+  }
   rule("/proc", LANDLOCK_ACCESS_FS_READ_FILE);
   rule("/dev", LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_WRITE_FILE |
                    (handled & (kTruncate | kIoctlDev)));
@@ -244,6 +247,7 @@ Result<std::unique_ptr<LaunchPlan>> make_plan(const Host& host,
     }
   }
   plan_files(*plan, host, spec);
+  plan->small_files.insert(plan->small_files.end(), warmth.files.begin(), warmth.files.end());
   plan_rlimits(*plan, host, spec.limits);
   if (plan->walls.has(Wall::kLandlock)) plan_landlock(*plan, host, spec);
   plan->files = files.files;
@@ -256,9 +260,18 @@ Result<std::unique_ptr<LaunchPlan>> make_plan(const Host& host,
   texts.insert(texts.end(), {"init", std::to_string(identity.init), std::to_string(identity.user),
                              std::to_string(spec.limits.artifacts), std::to_string(kMaxFiles)});
   texts.insert(texts.end(), spec.artifacts.begin(), spec.artifacts.end());
+  const std::size_t waiting_from = texts.size();
+  texts.insert(texts.end(), warmth.waiting_argv.begin(), warmth.waiting_argv.end());
+  texts.insert(texts.end(), warmth.waiting_env.begin(), warmth.waiting_env.end());
   plan->argv = pointers(texts, 0, spec.argv.size());
   plan->envp = pointers(texts, spec.argv.size(), spec.env.size());
-  plan->init_argv = pointers(texts, init_from, texts.size() - init_from);
+  plan->init_argv = pointers(texts, init_from, waiting_from - init_from);
+  if (!warmth.waiting_file.empty()) {
+    plan->waiting_file = warmth.waiting_file;
+    const std::size_t count = warmth.waiting_argv.size();
+    plan->waiting_argv = pointers(texts, waiting_from, count);
+    plan->waiting_envp = pointers(texts, waiting_from + count, warmth.waiting_env.size());
+  }
   return plan;
 }
 

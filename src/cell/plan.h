@@ -35,6 +35,7 @@ struct Link {
 struct SmallFile {
   std::string path;  // relative to the new root
   std::string content;
+  bool executable = false;
 };
 struct Scratch {
   const char* target;   // "box", relative to the new root
@@ -88,11 +89,16 @@ class Interpreter {
   virtual void run(const CellSpec& spec, int report) = 0;
 };
 
-// What a zygote makes a cell with, besides what it is itself.
+// What a parked cell has to be a warm one.
 struct Warmth {
+  // Of a zygote's, besides what the zygote is itself.
   std::string devices;
   Interpreter* interpreter = nullptr;
   std::uint64_t thread_id = 0;  // address of the C library's own thread id
+  // An interpreter that is executed there, ahead of its program.
+  std::string waiting_file;
+  std::vector<std::string> waiting_argv, waiting_env;
+  std::vector<SmallFile> files;  // that it needs for that
 };
 
 // The cgroups that wait for the cell.
@@ -130,6 +136,8 @@ struct LaunchPlan {
   std::uint64_t thread_id = 0;         // Warmth::thread_id
   std::vector<std::string> texts;      // backing of the vectors below
   std::vector<char*> argv, envp, init_argv;
+  std::string waiting_file;                       // Warmth; empty: none
+  std::vector<char*> waiting_argv, waiting_envp;
 };
 
 // The walls that a cell of `spec` gets here, given those of its cgroups.

@@ -57,7 +57,8 @@ std::string encode(const CellSpec& spec, std::string_view bundle) {
   out.put(spec.program_by_descriptor);
   out.put(spec.without.bits());
   out.put(spec.require.bits());
-  out.put_text(spec.interpreter);
+  out.put_texts(spec.interpreter);
+  out.put(spec.interpreter_kind);
   out.put_texts(spec.preload);
   out.put_texts(spec.interpreter_env);
   return out.bytes() + std::string(bundle);
@@ -83,7 +84,12 @@ Result<DecodedSpec> decode(std::string_view bytes) {
   spec.program_by_descriptor = flag();
   spec.without = WallSet::from_bits(in.take<std::uint32_t>());
   spec.require = WallSet::from_bits(in.take<std::uint32_t>());
-  spec.interpreter = in.take_text();
+  spec.interpreter = in.take_texts(kMaxTexts);
+  const auto kind = in.take<std::uint8_t>();
+  if (kind > static_cast<std::uint8_t>(kLastInterpreterKind)) {
+    return fail(Code::kInvalid, "spec: no such kind of interpreter");
+  }
+  spec.interpreter_kind = static_cast<InterpreterKind>(kind);
   spec.preload = in.take_texts(kMaxTexts);
   spec.interpreter_env = in.take_texts(kMaxTexts);
   if (!in.ok()) return fail(Code::kInvalid, "spec: ends too early or a list is too long");
@@ -98,18 +104,18 @@ Status check_spec(const CellSpec& spec, const Bundle& files, const Limits& maxim
   if (has_nul(spec.argv) || has_nul(spec.env)) {
     return fail(Code::kInvalid, "argv, env: must not contain a NUL byte");
   }
-  if (!spec.interpreter.empty() && !is_plain_absolute(spec.interpreter)) {
+  if (!spec.interpreter.empty() && !is_plain_absolute(spec.interpreter.front())) {
     return fail(Code::kInvalid, "interpreter: must be an absolute path");
   }
   if (spec.preload.size() > kMaxPreload || !std::ranges::all_of(spec.preload, is_module_name)) {
     return fail(Code::kInvalid,
                 "preload: at most " + std::to_string(kMaxPreload) + " names of modules");
   }
-  if (has_nul(spec.interpreter_env)) {
-    return fail(Code::kInvalid, "interpreter_env: must not contain a NUL byte");
+  if (has_nul(spec.interpreter) || has_nul(spec.interpreter_env)) {
+    return fail(Code::kInvalid, "interpreter, interpreter_env: must not contain a NUL byte");
   }
   std::size_t bytes = 0;
-  for (const auto* texts : {&spec.argv, &spec.env, &spec.interpreter_env}) {
+  for (const auto* texts : {&spec.argv, &spec.env, &spec.interpreter, &spec.interpreter_env}) {
     for (const std::string& text : *texts) {
       if (text.size() > kMaxArgBytes) {
         return fail(Code::kInvalid,

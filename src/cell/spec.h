@@ -7,6 +7,7 @@
 
 #include "base/bundle.h"
 #include "base/result.h"
+#include "model/interpreter.h"
 #include "model/policy.h"
 
 namespace belljar::cell {
@@ -28,9 +29,11 @@ struct CellSpec {
   bool program_by_descriptor = false;  // run a passed descriptor instead of argv[0]
   WallSet without;
   WallSet require;
-  // A warm start: the interpreter that argv[0] is, what it imports ahead, and its environment
-  // before the submission has a say. Empty: a cold one.
-  std::string interpreter;
+  // A warm start: the words that the argv of every such run begins with, the interpreter first; how
+  // it waits for its run, what it imports ahead, and its environment before the submission has a
+  // say. Empty: a cold one.
+  std::vector<std::string> interpreter;
+  InterpreterKind interpreter_kind = InterpreterKind::kCpython;
   std::vector<std::string> preload;
   std::vector<std::string> interpreter_env;
 

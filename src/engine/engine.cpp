@@ -82,7 +82,8 @@ cell::CellSpec spec_of(const runtime::StagePlan& plan, const Policy& policy) {
   spec.writable_tmp = policy.writable_tmp || plan.kind == StageKind::kCompile;
   spec.loopback = policy.network == Network::kLoopback;
   if (plan.warm && policy.warm) {
-    spec.interpreter = plan.argv.front();
+    spec.interpreter = plan.warm_argv;
+    spec.interpreter_kind = plan.warm->kind;
     spec.preload = plan.warm->preload;
     spec.interpreter_env = plan.warm_env;
   }
@@ -124,6 +125,7 @@ Result<Prepared> Engine::prepare(const Submission& submission,
   const Input nothing{.kind = Input::Kind::kEmpty,
                       .bytes = {},
                       .fd = -1,
+                      .warm = input.warm,
                       .control_fd = input.control_fd,
                       .signal_fd = input.signal_fd};
   TRY_ASSIGN(Compiled compiled, compile(prepared, manifest, plan.toolchain, nothing, observer));
@@ -186,6 +188,7 @@ Result<Outcome> Engine::run(const Prepared& prepared, const Input& input, Observ
 
 Status Engine::expect(const Submission& submission) {
   TRY_ASSIGN(const Plan plan, plan_submission(catalog_, policy_, submission));
+  if (plan.stages.compile) TRY(warden_.prepare(0, spec_of(*plan.stages.compile, policy_)));
   return warden_.prepare(0, spec_of(plan.stages.run, policy_));
 }
 

@@ -53,7 +53,7 @@ struct Input {
   Kind kind = Kind::kEmpty;
   std::string bytes;
   int fd = -1;
-  bool warm = false;  // first have a finished cell made; for a warden of one's own
+  bool warm = false;  // first have a finished cell made for each stage; for a warden of one's own
   // Where InputControl messages come in, or -1: a pipe or a socket that keeps each write whole.
   int control_fd = -1;
   // A signalfd(2), or -1: SIGWINCH copies the window size of `fd` to the cell's terminal, any other

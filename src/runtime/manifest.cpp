@@ -258,6 +258,29 @@ Result<LimitOverrides> parse_limit_table(const Section& step) {
   return limits;
 }
 
+Result<std::optional<Warm>> parse_warm(const Section& step) {
+  if (step.table->get("warm") == nullptr) return std::nullopt;
+  TRY_ASSIGN(const Section section, section_of(step, "warm"));
+  TRY(check_keys(section, {"kind", "preload"}));
+  constexpr std::array<std::pair<std::string_view, InterpreterKind>, 4> kKinds{
+      {{"cpython", InterpreterKind::kCpython},
+       {"node", InterpreterKind::kNode},
+       {"java", InterpreterKind::kJava},
+       {"javac", InterpreterKind::kJavac}}};
+  TRY_ASSIGN(const std::string kind, text_of(section, "kind"));
+  const auto* const known =
+      std::ranges::find(kKinds, kind, &std::pair<std::string_view, InterpreterKind>::first);
+  if (known == kKinds.end()) {
+    return wrong(section.name("kind"), "must be one of cpython, node, java, javac");
+  }
+  Warm warm{.kind = known->second, .preload = {}};
+  TRY_ASSIGN(warm.preload, list_of(section, "preload"));
+  if (warm.kind != InterpreterKind::kCpython && !warm.preload.empty()) {
+    return wrong(section.name("preload"), "is for cpython");
+  }
+  return warm;
+}
+
 // What both stages have.
 Result<Step> parse_step(const Section& section, Where where, const std::vector<Program>& programs) {
   Step step;
@@ -265,6 +288,7 @@ Result<Step> parse_step(const Section& section, Where where, const std::vector<P
   TRY(check_argv(step.argv, section.name("argv"), where, programs));
   TRY_ASSIGN(step.env, list_of(section, "env"));
   TRY(check_env(step.env, section.name("env")));
+  TRY_ASSIGN(step.warm, parse_warm(section));
   TRY_ASSIGN(step.limits, parse_limit_table(section));
   return step;
 }
@@ -319,7 +343,7 @@ Result<Precompile> parse_precompile(const Section& top, const std::vector<Progra
 
 Result<Step> parse_compile(const Section& top, const std::vector<Program>& programs) {
   TRY_ASSIGN(const Section section, section_of(top, "compile"));
-  TRY(check_keys(section, {"argv", "env", "keep", "linkers", "limits"}));
+  TRY(check_keys(section, {"argv", "env", "keep", "linkers", "limits", "warm"}));
   TRY_ASSIGN(Step step, parse_step(section, Where::kCompile, programs));
   TRY_ASSIGN(step.keep, required_list_of(section, "keep"));
   TRY(check_keep(step.keep, section.name("keep")));
@@ -329,7 +353,7 @@ Result<Step> parse_compile(const Section& top, const std::vector<Program>& progr
 
 Result<Step> parse_run(const Section& top, const std::vector<Program>& programs) {
   TRY_ASSIGN(const Section section, section_of(top, "run"));
-  TRY(check_keys(section, {"argv", "env", "limits"}));
+  TRY(check_keys(section, {"argv", "env", "limits", "warm"}));
   return parse_step(section, Where::kRun, programs);
 }
 
@@ -344,16 +368,6 @@ Result<Hello> parse_hello(const Section& top, const Strings& extensions) {
     return wrong("hello.file", "must be a plain name with one of the runtime's extensions");
   }
   return hello;
-}
-
-Result<Warm> parse_warm(const Section& top) {
-  TRY_ASSIGN(const Section section, section_of(top, "warm"));
-  TRY(check_keys(section, {"kind", "preload"}));
-  Warm warm;
-  TRY_ASSIGN(const std::string kind, text_of(section, "kind"));
-  if (kind != "cpython") return wrong("warm.kind", "must be \"cpython\"");
-  TRY_ASSIGN(warm.preload, list_of(section, "preload"));
-  return warm;
 }
 
 Status parse_names(const Section& top, Manifest& manifest) {
@@ -390,7 +404,7 @@ Result<Manifest> parse_manifest(std::string_view toml) {
   TRY_ASSIGN(const toml::table file, parse_toml(toml));
   const Section top{.table = &file, .prefix = ""};
   TRY(check_keys(top, {"name", "title", "aliases", "extensions", "entries", "package", "version",
-                       "mounts", "programs", "compile", "precompile", "run", "warm", "hello"}));
+                       "mounts", "programs", "compile", "precompile", "run", "hello"}));
   Manifest manifest;
   TRY(parse_names(top, manifest));
   TRY_ASSIGN(manifest.package, text_of(top, "package"));
@@ -407,9 +421,6 @@ Result<Manifest> parse_manifest(std::string_view toml) {
     TRY_ASSIGN(manifest.precompile, parse_precompile(top, manifest.programs));
   }
   TRY_ASSIGN(manifest.run, parse_run(top, manifest.programs));
-  if (top.table->get("warm") != nullptr) {
-    TRY_ASSIGN(manifest.warm, parse_warm(top));
-  }
   TRY_ASSIGN(manifest.hello, parse_hello(top, manifest.extensions));
   return manifest;
 }

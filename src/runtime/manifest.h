@@ -23,6 +23,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "model/interpreter.h"
 #include "model/policy.h"
 
 namespace belljar::runtime {
@@ -38,11 +39,18 @@ struct Linker {
   std::string argument;  // what tells the compiler, "-fuse-ld=mold"
 };
 
+// How a stage can begin with its interpreter up already: the first word of its argv.
+struct Warm {
+  InterpreterKind kind{};
+  std::vector<std::string> preload;  // modules to import ahead, where they are installed
+};
+
 struct Step {
   std::vector<std::string> argv;  // argv[0] is an absolute path after expansion
   std::vector<std::string> env;   // "NAME=value", added to the base environment
   std::vector<std::string> keep;  // globs in /box that go to the next stage (compile only)
   std::vector<Linker> linkers;    // fastest first (compile only)
+  std::optional<Warm> warm;
   LimitOverrides limits;
 };
 
@@ -53,12 +61,6 @@ struct Precompile {
   std::vector<std::string> list;     // argv that prints, as a rule of make, what {header} includes
   std::vector<std::string> argv;     // makes {output} of {header}
   LimitOverrides limits;
-};
-
-// How a run can begin with the interpreter up already.
-struct Warm {
-  enum class Kind : std::uint8_t { kCpython } kind{};
-  std::vector<std::string> preload;  // modules to import ahead, where they are installed
 };
 
 struct Hello {
@@ -80,7 +82,6 @@ struct Manifest {
   std::optional<Step> compile;
   std::optional<Precompile> precompile;
   Step run;
-  std::optional<Warm> warm;  // argv of `run` begins with {tool}, the interpreter
   Hello hello;
 };
 

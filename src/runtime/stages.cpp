@@ -177,18 +177,33 @@ void add_environment(Strings& env, const Strings& layer) {
   }
 }
 
+// The words of an argv before the first that depends on the submission.
+Strings common_words(const Strings& argv) {
+  const auto is_common = [](const std::string& argument) {
+    return std::ranges::none_of(
+        std::array{Slot::kEntry, Slot::kStem, Slot::kDir, Slot::kSources, Slot::kArgs},
+        [&argument](Slot slot) { return uses({argument}, slot); });
+  };
+  return {argv.begin(), std::ranges::find_if_not(argv, is_common)};
+}
+
 Result<StagePlan> plan_stage(StageKind kind, const Step& step, const Values& values) {
   StagePlan plan{.kind = kind,
                  .argv = {},
                  .env = {kBaseEnvironment.begin(), kBaseEnvironment.end()},
                  .mounts = values.toolchain->mounts,
                  .keep = step.keep,
-                 .warm = {},
+                 .warm = step.warm,
+                 .warm_argv = {},
                  .warm_env = {},
                  .headers = {},
                  .limits = values.limits};
   add_environment(plan.env, step.env);
   TRY_ASSIGN(plan.argv, expand(step.argv, values));
+  if (plan.warm) {
+    TRY_ASSIGN(plan.warm_argv, expand(common_words(step.argv), values));
+    plan.warm_env = plan.env;
+  }
   return plan;
 }
 
@@ -254,8 +269,6 @@ Result<Stages> plan_stages(const Manifest& manifest,
   }
   values.limits = apply(apply(defaults, manifest.run.limits), submission.limits);
   TRY_ASSIGN(stages.run, plan_stage(StageKind::kRun, manifest.run, values));
-  stages.run.warm = manifest.warm;
-  if (manifest.warm) stages.run.warm_env = stages.run.env;
   add_environment(stages.run.env, submission.env);
   return stages;
 }

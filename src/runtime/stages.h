@@ -19,8 +19,10 @@ struct StagePlan {
   std::vector<std::string> env;       // the whole environment, base included
   std::vector<std::string> mounts;    // host directories, read-only
   std::vector<std::string> keep;      // globs to bring back for the next stage
-  std::optional<Warm> warm;           // run stage only
-  std::vector<std::string> warm_env;  // the environment without what the submission says
+  // The interpreter that can be up already; the words and the environment without what the
+  // submission says.
+  std::optional<Warm> warm;
+  std::vector<std::string> warm_argv, warm_env;
   std::string headers;                // of the host, precompiled: see cell::CellSpec
   Limits limits;                      // policy defaults < manifest < submission (run stage only)
 };

@@ -22,6 +22,7 @@
 #include "cell/enter.h"
 #include "cell/enter_processes.h"
 #include "cell/handover.h"
+#include "warden/parked_interpreter.h"
 
 namespace belljar::warden {
 namespace {
@@ -96,8 +97,10 @@ Result<std::unique_ptr<CellRun>> CellRun::launch(const cell::Host& host,
   const cell::CgroupPlace cgroups{.walls = run->resources_.cgroup.walls(),
                                   .mark = "/belljar/" + run->resources_.lease.name(),
                                   .count = run->resources_.cgroup.hierarchies()};
+  const cell::Warmth warmth = park ? parked_warmth(spec) : cell::Warmth{};
+  if (!warmth.waiting_file.empty()) run->warmth_ = Start::kInterpreter;
   TRY_ASSIGN(const std::unique_ptr<cell::LaunchPlan> plan,
-             cell::make_plan(host, spec, files, run->resources_.identity, fds, cgroups));
+             cell::make_plan(host, spec, files, run->resources_.identity, fds, cgroups, warmth));
   run->result_.walls = plan->walls.bits();
 
   int pidfd = -1;

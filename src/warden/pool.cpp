@@ -96,7 +96,8 @@ std::unique_ptr<CellRun> Pool::take(const cell::CellSpec& spec) {
 // /proc/self/exe; and only root of the host makes the uids and device nodes that they need. A cell
 // without some wall would have its zygote's in place of the host's there.
 Pool::Nest* Pool::nest_of(const cell::CellSpec& spec) {
-  if (spec.interpreter.empty() || host_.privilege != cell::Privilege::kRoot ||
+  if (spec.interpreter.empty() || spec.interpreter_kind != InterpreterKind::kCpython ||
+      host_.privilege != cell::Privilege::kRoot ||
       host_.landlock_abi < 1 || !spec.without.empty()) {
     return nullptr;
   }
@@ -169,7 +170,9 @@ void Pool::fill(bool quiet) {
   const Nanoseconds now = sys::now();
   Class* next = nullptr;
   for (auto& [key, kind] : classes_) {
-    const std::size_t enough = quiet ? share() : (share() + 1) / 2;
+    // To rehearse takes longer than a cold start would: that is for moments that nobody else needs.
+    const bool rehearses = kind.spec.interpreter_kind == InterpreterKind::kJavac;
+    const std::size_t enough = quiet ? share() : rehearses ? 0 : (share() + 1) / 2;
     if (!kind.is_wanted() || kind.cells.size() >= enough || kind.retry > now) continue;
     // A cell without the interpreter would only be in the way of those with it.
     const Nest* const nest = nest_of(kind.spec);

@@ -74,7 +74,7 @@ Result<std::unique_ptr<Zygote>> Zygote::start(const cell::Host& host,
 
   std::string names;
   for (const std::string& name : spec.preload) names += (names.empty() ? "" : ",") + name;
-  std::vector<std::string> argv{spec.interpreter, cell::kZygoteScript};
+  std::vector<std::string> argv{spec.interpreter.front(), cell::kZygoteScript};
   std::vector<std::string> env = spec.interpreter_env;
   env.push_back(std::string("LD_PRELOAD=") + cell::kZygoteLibrary);
   env.push_back(std::string(cell::kZygotePreload) + "=" + names);

@@ -9,7 +9,7 @@ LAYERS = (
     ("base",),
     ("model",),
     ("runtime", "screen", "cell"),
-    ("warden", "zygote"),
+    ("warden", "zygote", "parked"),
     ("engine", "ledger"),
     ("api",),
     ("app",),
