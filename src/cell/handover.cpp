@@ -104,10 +104,9 @@ void execute_waiting(const LaunchPlan& plan, ParkedFds fds) {
     *fd = ::fcntl(*fd, F_DUPFD_CLOEXEC, kPast);
     if (*fd < 0) return;
   }
-  if (::syscall(SYS_close_range, kParkedReportFd, kParkedBoxFd, 0U) != 0 ||
+  if (::syscall(SYS_close_range, 3U, ~0U, CLOSE_RANGE_CLOEXEC) != 0 ||
       ::dup2(fds.report, kParkedReportFd) < 0 || ::dup2(fds.park, kParkedSocketFd) < 0 ||
-      ::dup2(fds.box, kParkedBoxFd) < 0 ||
-      ::syscall(SYS_close_range, kPast, ~0U, CLOSE_RANGE_CLOEXEC) != 0) {
+      ::dup2(fds.box, kParkedBoxFd) < 0 || ::chdir(plan.waiting_folder.c_str()) != 0) {
     return;
   }
   ::execve(plan.waiting_file.c_str(), plan.waiting_argv.data(), plan.waiting_envp.data());

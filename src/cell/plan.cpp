@@ -268,6 +268,7 @@ Result<std::unique_ptr<LaunchPlan>> make_plan(const Host& host,
   plan->init_argv = pointers(texts, init_from, waiting_from - init_from);
   if (!warmth.waiting_file.empty()) {
     plan->waiting_file = warmth.waiting_file;
+    plan->waiting_folder = warmth.waiting_folder;
     const std::size_t count = warmth.waiting_argv.size();
     plan->waiting_argv = pointers(texts, waiting_from, count);
     plan->waiting_envp = pointers(texts, waiting_from + count, warmth.waiting_env.size());

@@ -97,6 +97,7 @@ struct Warmth {
   std::uint64_t thread_id = 0;  // address of the C library's own thread id
   // An interpreter that is executed there, ahead of its program.
   std::string waiting_file;
+  std::string waiting_folder;  // where it begins
   std::vector<std::string> waiting_argv, waiting_env;
   std::vector<SmallFile> files;  // that it needs for that
 };
@@ -136,7 +137,7 @@ struct LaunchPlan {
   std::uint64_t thread_id = 0;         // Warmth::thread_id
   std::vector<std::string> texts;      // backing of the vectors below
   std::vector<char*> argv, envp, init_argv;
-  std::string waiting_file;                       // Warmth; empty: none
+  std::string waiting_file, waiting_folder;  // Warmth; empty: none
   std::vector<char*> waiting_argv, waiting_envp;
 };
 

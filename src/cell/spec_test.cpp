@@ -17,6 +17,9 @@ CellSpec good() {
   spec.artifacts = {"*.png"};
   spec.terminal = true;
   spec.without = {Wall::kSeccomp};
+  spec.interpreter = {"/usr/bin/java", "-cp", "/box"};
+  spec.interpreter_kind = InterpreterKind::kJava;
+  spec.interpreter_env = {"HOME=/box"};
   return spec;
 }
 
@@ -74,6 +77,11 @@ TEST(CellSpec, RefusesWhatNoClientMayAskFor) {
       {"long argument", [](CellSpec& s) { s.argv.emplace_back(200'000, 'a'); }, "one string"},
       {"many arguments",
        [](CellSpec& s) { s.argv.insert(s.argv.end(), 40, std::string(100'000, 'a')); }, "1 MiB"},
+      {"relative interpreter", [](CellSpec& s) { s.interpreter = {"java"}; }, "interpreter"},
+      {"NUL in an interpreter's word", [](CellSpec& s) { s.interpreter.emplace_back("a\0b", 3); },
+       "NUL"},
+      {"long word of an interpreter", [](CellSpec& s) { s.interpreter.emplace_back(200'000, 'a'); },
+       "one string"},
       {"relative mount", [](CellSpec& s) { s.mounts = {"etc"}; }, "mounts"},
       {"mount with ..", [](CellSpec& s) { s.mounts = {"/etc/../root"}; }, "mounts"},
       {"relative headers", [](CellSpec& s) { s.headers = "headers"; }, "headers"},

@@ -56,9 +56,7 @@ class Jni {
  public:
   explicit Jni(void* env) : env_(env) {}
 
-  [[nodiscard]] Object find_class(const char* name) const {
-    return call<Object>(6, name);
-  }
+  [[nodiscard]] Object find_class(const char* name) const { return call<Object>(6, name); }
   [[nodiscard]] Method static_method(Object type, const char* name, const char* signature) const {
     return call<Method>(113, type, name, signature);
   }
@@ -79,7 +77,7 @@ class Jni {
   }
   [[nodiscard]] Object bytes(std::string_view text) const {
     const auto size = static_cast<std::int32_t>(text.size());
-    Object const array = call<Object>(176, size);
+    const Object array = call<Object>(176, size);
     if (array != nullptr) {
       call<void>(208, array, 0, size, text.data());
     }
@@ -121,9 +119,8 @@ class Machine {
     void* const library =
         ::dlopen((home + "/lib/server/libjvm.so").c_str(), RTLD_NOW | RTLD_GLOBAL);
     auto* const create =
-        library == nullptr
-            ? nullptr
-            : reinterpret_cast<CreateMachine*>(::dlsym(library, "JNI_CreateJavaVM"));
+        library == nullptr ? nullptr
+                           : reinterpret_cast<CreateMachine*>(::dlsym(library, "JNI_CreateJavaVM"));
     if (create == nullptr) return;
     std::vector<MachineOption> list;
     for (std::string& option : options) list.push_back({option.data(), nullptr});
@@ -175,7 +172,7 @@ class Words {
     return jni_.call_object(helper_, make_, Value{.boolean = 1}, of(jni_.bytes(text)));
   }
   [[nodiscard]] Object list(const Strings& texts) const {
-    Object const array = jni_.array_of(string_, texts.size());
+    const Object array = jni_.array_of(string_, texts.size());
     for (std::size_t i = 0; i < texts.size(); ++i) jni_.put(array, i, word(texts[i]));
     return array;
   }
@@ -189,8 +186,8 @@ class Words {
 };
 
 bool is_read_once(std::string_view entry) {
-  constexpr std::array<std::string_view, 10> kNames{"JAVA_", "_JAVA_", "JDK_",    "CLASSPATH=", "LD_",
-                                                    "LC_",   "LANG",   "MALLOC_", "GLIBC_",     "TZ="};
+  constexpr std::array<std::string_view, 10> kNames{
+      "JAVA_", "_JAVA_", "JDK_", "CLASSPATH=", "LD_", "LC_", "LANG", "MALLOC_", "GLIBC_", "TZ="};
   return std::ranges::any_of(kNames, [entry](auto name) { return entry.starts_with(name); });
 }
 
@@ -218,9 +215,8 @@ bool become(const cell::CellSpec& run, const Strings& common) {
 }
 
 cell::TakenRun wait() {
-  cell::TakenRun run = cell::take_run({.report = cell::kParkedReportFd,
-                                       .park = cell::kParkedSocketFd,
-                                       .box = cell::kParkedBoxFd});
+  cell::TakenRun run = cell::take_run(
+      {.report = cell::kParkedReportFd, .park = cell::kParkedSocketFd, .box = cell::kParkedBoxFd});
   ::close(cell::kParkedSocketFd);
   return run;
 }
@@ -231,7 +227,7 @@ cell::TakenRun wait() {
 
 // The words of `java` before the name of the class, as the machine wants them.
 Strings options_of_java(const Strings& words) {
-  Strings options;
+  Strings options{"-Dsun.java.launcher=SUN_STANDARD"};
   for (std::size_t i = 1; i < words.size(); ++i) {
     const bool path = words[i] == "-cp" && i + 1 < words.size();
     options.push_back(path ? "-Djava.class.path=" + words[++i] : words[i]);
@@ -245,9 +241,10 @@ int run_program(const Strings& common) {
   if (!machine.is_up()) decline(wait());
   const Jni jni = machine.jni();
   const Words words(jni);
-  Object const helper = words.helper();
-  const Method load = jni.static_method(helper, "checkAndLoadMain", "(ZILjava/lang/String;)Ljava/lang/Class;");
-  Object const system = jni.find_class("java/lang/System");
+  const Object helper = words.helper();
+  const Method load =
+      jni.static_method(helper, "checkAndLoadMain", "(ZILjava/lang/String;)Ljava/lang/Class;");
+  const Object system = jni.find_class("java/lang/System");
   const Method set_property = jni.static_method(
       system, "setProperty", "(Ljava/lang/String;Ljava/lang/String;)Ljava/lang/String;");
   if (jni.has_exception()) jni.forget_exception();
@@ -262,13 +259,13 @@ int run_program(const Strings& common) {
   static_cast<void>(jni.call_object(system, set_property, of(words.word("sun.java.command")),
                                     of(words.word(command))));
   constexpr int kByName = 1;  // LM_CLASS
-  Object const type = jni.call_object(helper, load, Value{.boolean = 1}, Value{.integer = kByName},
+  const Object type = jni.call_object(helper, load, Value{.boolean = 1}, Value{.integer = kByName},
                                       of(words.word(rest.front())));
   int code = 1;
   if (!jni.has_exception()) {
     const Method main = jni.static_method(type, "main", "([Ljava/lang/String;)V");
     if (!jni.has_exception()) {
-      Object const arguments = words.list({rest.begin() + 1, rest.end()});
+      const Object arguments = words.list({rest.begin() + 1, rest.end()});
       jni.call_void(type, main, of(arguments));
       code = jni.has_exception() ? 1 : 0;
     }
@@ -307,17 +304,16 @@ int compile(const Strings& common) {
   if (!machine.is_up()) decline(wait());
   const Jni jni = machine.jni();
   const Words words(jni);
-  Object const compiler = jni.find_class("com/sun/tools/javac/Main");
-  const Method method =
-      compiler == nullptr
-          ? nullptr
-          : jni.static_method(compiler, "compile", "([Ljava/lang/String;)I");
+  const Object compiler = jni.find_class("com/sun/tools/javac/Main");
+  const Method method = compiler == nullptr
+                            ? nullptr
+                            : jni.static_method(compiler, "compile", "([Ljava/lang/String;)I");
   if (method == nullptr) decline(wait());
   ::mkdir(kRehearsalOutput, 0700);
   for (int i = 0; i < kRehearsals; ++i) {
-    static_cast<void>(jni.call_int(
-        compiler, method,
-        of(words.list({"-encoding", "UTF-8", "-d", kRehearsalOutput, kRehearsal}))));
+    static_cast<void>(
+        jni.call_int(compiler, method,
+                     of(words.list({"-encoding", "UTF-8", "-d", kRehearsalOutput, kRehearsal}))));
   }
   remove_rehearsal();
 

@@ -5,6 +5,7 @@
 // that are used are declared here.
 //
 // Runs in: the cell, as the program's process, behind every lock.
+#include <fcntl.h>
 #include <unistd.h>
 
 #include <cstdint>
@@ -50,9 +51,8 @@ napi_value list_of(napi_env env, const std::vector<std::string>& texts) {
 
 // wait(): {argv, env} of the run, when it has come.
 napi_value wait(napi_env env, napi_callback_info) {
-  taken = new cell::TakenRun(cell::take_run({.report = cell::kParkedReportFd,
-                                             .park = cell::kParkedSocketFd,
-                                             .box = cell::kParkedBoxFd}));
+  taken = new cell::TakenRun(cell::take_run(
+      {.report = cell::kParkedReportFd, .park = cell::kParkedSocketFd, .box = cell::kParkedBoxFd}));
   ::close(cell::kParkedSocketFd);
   // A program that came as a descriptor is not for an interpreter.
   if (taken->program >= 0) cell::execute_run(*taken, cell::Steps(cell::kParkedReportFd));
@@ -67,6 +67,10 @@ napi_value wait(napi_env env, napi_callback_info) {
 napi_value begin(napi_env, napi_callback_info) {
   delete taken;
   ::close(cell::kParkedReportFd);
+  // As Node does with those that it finds when it begins.
+  for (const int fd : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
+    ::fcntl(fd, F_SETFD, FD_CLOEXEC);
+  }
   return nullptr;
 }
 

@@ -10,7 +10,6 @@ const READ_ONCE = /^(NODE_(?!ENV=)|LD_|MALLOC_|GLIBC_|LC_|LANG|ICU_|OPENSSL_|SSL
 const forget = () => {
   delete require.cache[__filename];
   for (const path of Object.keys(Module._pathCache)) delete Module._pathCache[path];
-  process.execArgv.length = 0;
   Object.defineProperty(process, '_preload_modules', {
     ...Object.getOwnPropertyDescriptor(process, '_preload_modules'),
     value: [],
@@ -31,18 +30,22 @@ const runInstead = (script) => {
   });
 };
 
+const nameOf = (entry) => entry.slice(0, entry.indexOf('='));
+const valueOf = (entry) => entry.slice(entry.indexOf('=') + 1);
+
 const becomes = ({ argv, env }) => {
   const here = Object.entries(process.env).map(([name, value]) => `${name}=${value}`);
   const gone = here.filter((entry) => !env.includes(entry));
   const come = env.filter((entry) => !here.includes(entry));
   if (argv.length < 2 || !argv[1].startsWith('/')) return false;
   if ([...gone, ...come].some((entry) => READ_ONCE.test(entry))) return false;
-  for (const entry of gone) delete process.env[entry.slice(0, entry.indexOf('='))];
-  for (const entry of come) {
-    const at = entry.indexOf('=');
-    process.env[entry.slice(0, at)] = entry.slice(at + 1);
-  }
+  // One that has another value stays where it is among them.
+  const names = new Set(env.map(nameOf));
+  for (const name of gone.map(nameOf)) if (!names.has(name)) delete process.env[name];
+  for (const entry of come) process.env[nameOf(entry)] = valueOf(entry);
   process.argv.splice(1, Infinity, ...argv.slice(1));
+  // Where packages are looked for last depends on HOME.
+  Module._initPaths();
   runInstead(argv[1]);
   return true;
 };
@@ -52,9 +55,14 @@ forget();
 if (require('worker_threads').isMainThread) {
   // What the first lines of a program load, and do not change by it.
   for (const name of ['net', 'tty', 'stream', 'fs']) require(name);
+  // That of the wait.
+  delete process.env.NODE_OPTIONS;
   const side = { exports: {} };
   process.dlopen(side, '/etc/belljar/node.so');
-  if (becomes(side.exports.wait())) {
+  const run = side.exports.wait();
+  // The directory is the program's by now; Node asks for it anew.
+  process.chdir('/box');
+  if (becomes(run)) {
     side.exports.begin();
   } else {
     side.exports.execute();

@@ -35,6 +35,7 @@ limits = { memory = "2G" }
 [run]
 argv = ["/box/a.out", "{args}"]
 limits = { output = "2M" }
+warm = { kind = "cpython", preload = ["toys"] }
 [hello]
 file = "hello.toy"
 source = "say Hello from Toy"
@@ -82,6 +83,9 @@ TEST(Manifest, IsReadWhole) {
   EXPECT_EQ(manifest->precompile->limits.memory, 2 * kGiB);
   EXPECT_THAT(manifest->run.argv, ElementsAre("/box/a.out", "{args}"));
   EXPECT_EQ(manifest->run.limits.output, 2 * kMiB);
+  ASSERT_TRUE(manifest->run.warm.has_value());
+  EXPECT_EQ(manifest->run.warm->kind, InterpreterKind::kCpython);
+  EXPECT_THAT(manifest->run.warm->preload, ElementsAre("toys"));
   EXPECT_EQ(manifest->hello.file, "hello.toy");
   EXPECT_EQ(manifest->hello.source, "say Hello from Toy");
 }
@@ -146,6 +150,11 @@ TEST(Manifest, RefusalsNameTheKey) {
       {"\"/box/a.out\", \"{args}\"", "\"/box/a.out\"", "run.argv: must end with {args}"},
       {"\"/box/a.out\", \"{args}\"", "\"/box/a.out\", \"{args}\", \"{args}\"",
        "run.argv: must end"},
+      {"cpython", "ruby", "run.warm.kind: must be one of cpython, node, java, javac"},
+      {"cpython", "node", "run.warm.preload: is for cpython"},
+      {"preload", "imports", "run.warm.'imports': unknown key"},
+      {"warm = { kind = \"cpython\", preload = [\"toys\"] }", "warm = true",
+       "run.warm: must be a table"},
       {"\"hello.toy\"", "\"hello.txt\"", "hello.file: must be a plain name"},
       {"\"hello.toy\"", "\"a/hello.toy\"", "hello.file: must be a plain name"},
       {"source = \"say Hello from Toy\"", "", "hello.source: is missing"},

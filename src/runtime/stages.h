@@ -15,16 +15,16 @@ namespace belljar::runtime {
 
 struct StagePlan {
   StageKind kind = StageKind::kRun;
-  std::vector<std::string> argv;      // argv[0]: absolute path in the cell
-  std::vector<std::string> env;       // the whole environment, base included
-  std::vector<std::string> mounts;    // host directories, read-only
-  std::vector<std::string> keep;      // globs to bring back for the next stage
+  std::vector<std::string> argv;    // argv[0]: absolute path in the cell
+  std::vector<std::string> env;     // the whole environment, base included
+  std::vector<std::string> mounts;  // host directories, read-only
+  std::vector<std::string> keep;    // globs to bring back for the next stage
   // The interpreter that can be up already; the words and the environment without what the
   // submission says.
   std::optional<Warm> warm;
   std::vector<std::string> warm_argv, warm_env;
-  std::string headers;                // of the host, precompiled: see cell::CellSpec
-  Limits limits;                      // policy defaults < manifest < submission (run stage only)
+  std::string headers;  // of the host, precompiled: see cell::CellSpec
+  Limits limits;        // policy defaults < manifest < submission (run stage only)
 };
 
 struct Stages {

@@ -242,6 +242,25 @@ TEST(Stages, EnvironmentGrowsByLayers) {
                                            "TZ=UTC", "GOMAXPROCS=2", "GOPROXY=x", "EMPTY="));
 }
 
+TEST(Stages, AnInterpreterWaitsWithTheWordsThatEveryRunHas) {
+  Submission submission = submission_of({"Main.java"});
+  submission.args = {"1"};
+  submission.env = {"MORE=1"};
+  const auto java = plan("java", submission);
+  ASSERT_TRUE(java.has_value() && java->run.warm && java->compile->warm);
+  EXPECT_EQ(java->run.warm->kind, InterpreterKind::kJava);
+  EXPECT_EQ(joined(java->run.argv), joined(java->run.warm_argv) + " Main 1");
+  EXPECT_THAT(java->run.warm_env, Not(Contains("MORE=1")));
+  EXPECT_EQ(java->compile->warm->kind, InterpreterKind::kJavac);
+  EXPECT_EQ(joined(java->compile->argv), joined(java->compile->warm_argv) + " /box/Main.java");
+  const auto python = plan("python", submission_of({"x.py"}));
+  ASSERT_TRUE(python.has_value());
+  EXPECT_THAT(python->run.warm_argv, ElementsAre("/usr/bin/python3"));
+  const auto cpp = plan("cpp", submission_of({"x.cpp"}));
+  ASSERT_TRUE(cpp.has_value());
+  EXPECT_FALSE(cpp->compile->warm || cpp->run.warm);
+}
+
 TEST(Stages, LimitsGrowByLayers) {
   Limits defaults;
   defaults.wall = std::chrono::seconds(7);

@@ -272,6 +272,12 @@ void CellRun::on_report() {
   if (hear_report()) return;
   // The stream has ended: both processes were executed, or one of them has died.
   report_.reset();
+  // A process that waited died, whoever killed it, before it had taken what it was given.
+  if (given_ && !has_cause_) {
+    has_cause_ = true;
+    result_.cause = Cause::kSetup;
+    result_.setup_error = ECHILD;
+  }
   if (has_cause_) {
     ::syscall(SYS_pidfd_send_signal, pidfd_.get(), SIGKILL, nullptr, 0);
     return;

@@ -2,12 +2,14 @@
 
 #include <string>
 #include <string_view>
+#include <vector>
 
 // The paths are given by the build.
-#define BELLJAR_EMBED(name, path)                                                           \
-  asm(".section .rodata\n.globl belljar_" #name "_begin\n.globl belljar_" #name "_end\n" \
-      "belljar_" #name "_begin:\n.incbin \"" path "\"\nbelljar_" #name "_end:\n.previous\n");      \
-  extern "C" const char name##_begin[] asm("belljar_" #name "_begin");                           \
+#define BELLJAR_EMBED(name, path)                                                             \
+  asm(".section .rodata\n.globl belljar_" #name "_begin\n.globl belljar_" #name               \
+      "_end\n"                                                                                \
+      "belljar_" #name "_begin:\n.incbin \"" path "\"\nbelljar_" #name "_end:\n.previous\n"); \
+  extern "C" const char name##_begin[] asm("belljar_" #name "_begin");                        \
   extern "C" const char name##_end[] asm("belljar_" #name "_end")
 
 BELLJAR_EMBED(node_library, BELLJAR_NODE_LIBRARY);
@@ -30,13 +32,16 @@ Words joined(Words first, const Words& rest) {
 }
 
 // Node comes to its first script only after those that are required ahead; the name of that script
-// is not looked at before, and comes with the run.
+// is not looked at before, and comes with the run. Named in a variable, what is required is among
+// no words that a program could see or that a worker thread would have. What Node looks for where
+// it begins is not to be looked for, and remembered, in a box that is still empty.
 cell::Warmth node_warmth(const cell::CellSpec& spec) {
   return {
       .devices = {},
       .waiting_file = spec.interpreter.front(),
-      .waiting_argv = {spec.interpreter.front(), "-r", "/etc/belljar/node.js", "/box/main.js"},
-      .waiting_env = spec.interpreter_env,
+      .waiting_folder = "/",
+      .waiting_argv = {spec.interpreter.front(), "/box/main.js"},
+      .waiting_env = joined(spec.interpreter_env, {"NODE_OPTIONS=-r /etc/belljar/node.js"}),
       .files = {
           {.path = "etc/belljar/node.so", .content = between(node_library_begin, node_library_end)},
           {.path = "etc/belljar/node.js", .content = between(node_script_begin, node_script_end)}}};
@@ -46,6 +51,7 @@ cell::Warmth node_warmth(const cell::CellSpec& spec) {
 cell::Warmth java_warmth(const cell::CellSpec& spec, bool compiles) {
   cell::Warmth warmth{.devices = {},
                       .waiting_file = "/etc/belljar/java",
+                      .waiting_folder = "/box",
                       .waiting_argv = joined({compiles ? "javac" : "java"}, spec.interpreter),
                       .waiting_env = spec.interpreter_env,
                       .files = {{.path = "etc/belljar/java",

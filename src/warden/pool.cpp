@@ -97,8 +97,8 @@ std::unique_ptr<CellRun> Pool::take(const cell::CellSpec& spec) {
 // without some wall would have its zygote's in place of the host's there.
 Pool::Nest* Pool::nest_of(const cell::CellSpec& spec) {
   if (spec.interpreter.empty() || spec.interpreter_kind != InterpreterKind::kCpython ||
-      host_.privilege != cell::Privilege::kRoot ||
-      host_.landlock_abi < 1 || !spec.without.empty()) {
+      host_.privilege != cell::Privilege::kRoot || host_.landlock_abi < 1 ||
+      !spec.without.empty()) {
     return nullptr;
   }
   cell::CellSpec own;

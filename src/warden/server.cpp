@@ -321,7 +321,7 @@ void Server::settle() {
     const CellName name = at->first;
     std::unique_ptr<CellRun> done = std::move(at->second);
     at = cells_.erase(at);
-    if (std::optional<GivenRun> run = done->is_over() ? done->take_back() : std::nullopt) {
+    if (std::optional<GivenRun> run = done->take_back()) {
       leaving_.push_back(std::move(done));
       const Status started = start_again(name, *std::move(run));
       if (!started) refuse(name, started.error());

@@ -19,18 +19,20 @@ warm = false
 # How a run begins: the words that ask for it, and whether the policy keeps interpreters out.
 WAYS = {"cold": ([], False), "cell": (["--warm"], True), "interpreter": (["--warm"], False)}
 TIMES = ("usage", "phases")
+PATHS = {"python": "main.py", "javascript": "main.js", "java": "Main.java"}
 
 
 def outcome_of(program, way, *words, patience=90):
     """The outcome of `program`, a dict as in fidelity.toml, that begins in this way."""
     options, without = WAYS[way]
+    language = program.get("language", "python")
     with scratch_folder("warm-") as place:
         box, beside = place / "box", place / "policy.toml"
-        path = pathlib.PurePosixPath(program.get("path", "main.py"))
+        path = pathlib.PurePosixPath(program.get("path", PATHS[language]))
         for name, text in {**program.get("files", {}), str(path): program["source"]}.items():
             (box / name).parent.mkdir(parents=True, exist_ok=True)
             (box / name).write_bytes(text.encode())
-        argv = [binary(), "run", "--json", *options, *words, "--language", "python", "--entry", str(path)]
+        argv = [binary(), "run", "--json", *options, *words, "--language", language, "--entry", str(path)]
         if without:
             beside.write_text(COLD)
             argv += ["--policy", str(beside)]
