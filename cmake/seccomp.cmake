@@ -25,9 +25,9 @@ add_custom_command(
   VERBATIM)
 add_custom_target(syscall_programs DEPENDS ${syscall_programs})
 
-set_source_files_properties(src/cell/seccomp.cpp PROPERTIES
-  INCLUDE_DIRECTORIES ${CMAKE_BINARY_DIR}/generated/seccomp
-  OBJECT_DEPENDS ${syscall_programs})
+set_source_files_properties(src/cell/seccomp.cpp PROPERTIES OBJECT_DEPENDS ${syscall_programs})
+# The folder's target is made further down in CMakeLists.txt.
+cmake_language(DEFER CALL target_include_directories belljar_cell PRIVATE ${CMAKE_BINARY_DIR}/generated/seccomp)
 # This test reads the same files, with a reader of its own.
 set_source_files_properties(src/cell/seccomp_policy_test.cpp PROPERTIES
   COMPILE_DEFINITIONS BELLJAR_SYSCALL_POLICIES="${CMAKE_SOURCE_DIR}/policies/syscalls")

@@ -22,6 +22,7 @@ add_library(belljar_zygote SHARED
   src/cell/enter_processes.cpp src/cell/handover.cpp src/cell/host.cpp src/cell/init_image.cpp src/cell/plan.cpp
   src/cell/seccomp.cpp src/cell/spec.cpp)
 belljar_foreign_options(belljar_zygote zygote)
+target_include_directories(belljar_zygote PRIVATE ${CMAKE_BINARY_DIR}/generated/seccomp)
 add_dependencies(belljar_zygote syscall_programs)
 set_source_files_properties(${CMAKE_SOURCE_DIR}/src/warden/zygote_library.cpp PROPERTIES
   COMPILE_DEFINITIONS "BELLJAR_ZYGOTE_LIBRARY=\"${BELLJAR_ZYGOTE_LIBRARY}\""

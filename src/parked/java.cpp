@@ -149,7 +149,8 @@ class Machine {
     constexpr std::string_view kKey = "JAVA_VERSION=\"";
     const std::size_t at = release ? release->find(kKey) : std::string::npos;
     if (at == std::string::npos) return false;
-    const int version = std::atoi(release->c_str() + at + kKey.size());
+    const int version =
+        static_cast<int>(std::strtol(release->c_str() + at + kKey.size(), nullptr, 10));
     return version >= kFirst && version <= kLast;
   }
   void call(std::size_t place) const {

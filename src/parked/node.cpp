@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -36,7 +37,7 @@ int napi_set_named_property(napi_env, napi_value object, const char* name, napi_
 namespace belljar::parked {
 namespace {
 
-cell::TakenRun* taken = nullptr;
+std::optional<cell::TakenRun> taken;
 
 napi_value list_of(napi_env env, const std::vector<std::string>& texts) {
   napi_value list = nullptr;
@@ -51,8 +52,8 @@ napi_value list_of(napi_env env, const std::vector<std::string>& texts) {
 
 // wait(): {argv, env} of the run, when it has come.
 napi_value wait(napi_env env, napi_callback_info) {
-  taken = new cell::TakenRun(cell::take_run(
-      {.report = cell::kParkedReportFd, .park = cell::kParkedSocketFd, .box = cell::kParkedBoxFd}));
+  taken = cell::take_run(
+      {.report = cell::kParkedReportFd, .park = cell::kParkedSocketFd, .box = cell::kParkedBoxFd});
   ::close(cell::kParkedSocketFd);
   // A program that came as a descriptor is not for an interpreter.
   if (taken->program >= 0) cell::execute_run(*taken, cell::Steps(cell::kParkedReportFd));
@@ -65,7 +66,7 @@ napi_value wait(napi_env env, napi_callback_info) {
 
 // begin(): the next is the program's first instruction.
 napi_value begin(napi_env, napi_callback_info) {
-  delete taken;
+  taken.reset();
   ::close(cell::kParkedReportFd);
   // As Node does with those that it finds when it begins.
   for (const int fd : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
