@@ -35,6 +35,9 @@ AT_ONCE = (1, 2, 4, 8, 32)
 WARM_UP = 2  # rounds that fill caches and are not counted
 DRY_BURST = 6  # back to back with a pool of one; the first finds it full and is not counted
 IMPORTS = "import numpy, pandas\n" + HELLO
+HELLO_JS = "console.log('hello');\n"
+HELLO_JAVA = 'public class Main { public static void main(String[] args) { System.out.println("hello"); } }\n'
+COME_UP = {"javascript": 0.4, "java": 4.0}  # seconds in which another such interpreter has come up
 REST = 0.3  # seconds after a block, for the pool to fill up
 PATIENCE = 20.0  # seconds, for the pool to fill up the first time
 POOLS_COMPARED = (4, 36)  # the host's memory with the one and with the other
@@ -151,6 +154,21 @@ class OverHttp(Way):
 
     def how(self):
         return ", ".join(f"{start} {count}" for start, count in self.starts.most_common())
+
+
+class Rested(OverHttp):
+    """Runs whose interpreter takes its time to come up: quiet before each, as long as that. Each is of a
+    source that was never seen before, so that nothing compiled comes from a cache."""
+
+    def __init__(self, name, live, body):
+        super().__init__(name, live, body)
+        self.body = body
+        self.seen = 0
+
+    def measure(self, gap):
+        self.seen += 1
+        self.request = request_of({**self.body, "source": f"{self.body['source']}// {self.seen}\n"})
+        super().measure(COME_UP[self.body["language"]])
 
 
 class ForkExec(Way):
@@ -358,6 +376,25 @@ class Bench:
         ]
         self.set_up_modules(plain)
         self.set_up_static()
+        self.set_up_others(plain)
+
+    def set_up_others(self, plain):
+        """By name of the work: the bare way, ours, and the aim."""
+        self.others = {}
+        node, javac = (os.path.realpath(shutil.which(tool) or "") for tool in ("/usr/bin/node", "/usr/bin/javac"))
+        for name, source in (("hello.js", HELLO_JS), ("Main.java", HELLO_JAVA)):
+            (self.scratch / name).write_text(source)
+        live = self.serve("others", 4, "--prewarm", "javascript,java")
+        java = f"{javac} -d {self.scratch} {self.scratch}/Main.java && exec {os.path.dirname(javac)}/java -cp {self.scratch} Main"
+        for work, tool, language, source, argv, aim in (
+            ("Node hello", node, "javascript", HELLO_JS, [node, str(self.scratch / "hello.js")], 0.1),
+            ("Java hello from source", javac, "java", HELLO_JAVA, ["/bin/sh", "-c", java], 0.08),
+        ):
+            if not os.access(tool, os.X_OK) or os.path.isdir(tool):
+                continue
+            ours = Rested("belljar, over HTTP, pool full", live, {"language": language, "source": source})
+            ours.wait_until("interpreter")
+            self.others[work] = (Spawned("bare", argv, plain, whole=True), ours, aim)
 
     def set_up_modules(self, plain):
         self.modules = []
@@ -407,6 +444,7 @@ class Bench:
         self.report_peers(unit)
         self.report_static()
         self.report_modules()
+        self.report_others()
         self.report_phases(unit)
 
     def aim_below(self, work, times, share, unit, limit, of):
@@ -465,6 +503,23 @@ class Bench:
             f"How it started, pool full: {self.modules[1].how()}.",
         )
         self.aim_below("imports numpy and pandas, warm, p50", self.modules[1].times, 0.5, unit, 0.03, "bare")
+
+    def report_others(self):
+        ways = [way for bare, ours, _ in self.others.values() for way in (bare, ours)]
+        rounds = measure(ways, 0.2 * self.options.seconds, self.options.gap / MS, self.shuffle) if ways else 0
+        self.report.add("### Interpreters that wait whole")
+        for work in ("Node hello", "Java hello from source"):
+            if work not in self.others:
+                self.aims.append((f"{work}, warm, p50", "–", "not measured", "–", None))
+                continue
+            bare, ours, aim = self.others[work]
+            unit = bare.p50()
+            self.report.add(
+                f"{work}; {rounds} rounds. Unit: the p50 of {'`javac` and `java`' if 'Java' in work else '`node`'} bare, {unit:.1f} ms.",
+                markdown_table(LATENCY_HEAD, latency_rows([bare, ours], unit)),
+                f"How it started: {ours.how()}. Before each run as much quiet as another one needs to come up.",
+            )
+            self.aim_below(f"{work}, warm, p50", ours.times, 0.5, unit, aim, "bare")
 
     def report_phases(self, unit):
         names = ("queue", "build", "run", "collect", "teardown")
@@ -545,7 +600,8 @@ class Bench:
         return plot.svg()
 
     def answers_that_were_wrong(self):
-        ways = self.hello_ways + self.peers + self.modules + self.static
+        others = [way for bare, ours, _ in self.others.values() for way in (bare, ours)]
+        ways = self.hello_ways + self.peers + self.modules + self.static + others
         return self.failed + sum(way.failed for way in ways)
 
 
