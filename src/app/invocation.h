@@ -18,6 +18,7 @@ struct Invocation {
 
 // Each answers with the exit code, or with the error that main reports.
 Result<int> run_command(Invocation& invocation);
+Result<int> bench_command(Invocation& invocation);
 Result<int> languages_command(Invocation& invocation);
 Result<int> policies_command(Invocation& invocation);
 Result<int> doctor_command(Invocation& invocation);

@@ -32,6 +32,7 @@ struct Entry {
 
 constexpr Entry kEntries[] = {
     {"run", run_command, true},
+    {"bench", bench_command, true},
     {"languages", languages_command, false},
     {"policies", policies_command, false},
     {"doctor", doctor_command, true},

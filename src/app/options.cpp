@@ -13,33 +13,48 @@ constexpr OptionSpec kJson{"json", "", "print one JSON object instead of text"};
 constexpr OptionSpec kRuntimes{
     "runtimes", "DIR", "add or replace languages by the manifests in DIR", Completes::kDirectory};
 
+// What is run, and how: of every command that runs a program.
+constexpr OptionSpec kLanguage{
+    "language",           "NAME",      "the language; otherwise the entry file's extension says it",
+    Completes::kLanguage, Repeat::kNo, "The submission"};
+constexpr OptionSpec kEntry{"entry", "NAME",
+                            "which file of a directory or archive is run or compiled first"};
+constexpr OptionSpec kFile{"file", "PATH[=NAME]",
+                           "put one more file or directory beside the program, as NAME if given",
+                           Completes::kFile, Repeat::kYes};
+constexpr OptionSpec kEnv{"env", "NAME=VALUE",
+                          "set a variable; nothing of the caller's environment goes in",
+                          Completes::kNothing, Repeat::kYes};
+constexpr OptionSpec kLimit{
+    "limit",           "NAME=VALUE,...", "set limits of the run, see LIMITS",
+    Completes::kLimit, Repeat::kYes,     "Limits and policy"};
+constexpr OptionSpec kPolicy{"policy", "NAME|FILE.toml", "the policy that says what is allowed",
+                             Completes::kPolicy};
+constexpr OptionSpec kRequire{"require", "FULL|WALL,...", "start nothing unless these walls stand",
+                              Completes::kWall, Repeat::kYes};
+constexpr OptionSpec kStdin{
+    "stdin",          "FILE",      "read the program's standard input from FILE",
+    Completes::kFile, Repeat::kNo, "Input and output"};
+constexpr OptionSpec kArtifact{"artifact", "GLOB",
+                               "bring back files that match, such as '*.png' or 'out/**'",
+                               Completes::kNothing, Repeat::kYes};
+
 constexpr std::array kRunOptions{
-    OptionSpec{"language", "NAME", "the language; otherwise the entry file's extension says it",
-               Completes::kLanguage, Repeat::kNo, "The submission"},
-    OptionSpec{"entry", "NAME", "which file of a directory or archive is run or compiled first"},
-    OptionSpec{"file", "PATH[=NAME]",
-               "put one more file or directory beside the program, as NAME if given",
-               Completes::kFile, Repeat::kYes},
-    OptionSpec{"env", "NAME=VALUE", "set a variable; nothing of the caller's environment goes in",
-               Completes::kNothing, Repeat::kYes},
+    kLanguage,
+    kEntry,
+    kFile,
+    kEnv,
     kRuntimes,
-
-    OptionSpec{"limit", "NAME=VALUE,...", "set limits of the run, see LIMITS", Completes::kLimit,
-               Repeat::kYes, "Limits and policy"},
-    OptionSpec{"policy", "NAME|FILE.toml", "the policy that says what is allowed",
-               Completes::kPolicy},
-    OptionSpec{"require", "FULL|WALL,...", "start nothing unless these walls stand",
-               Completes::kWall, Repeat::kYes},
-
-    OptionSpec{"stdin", "FILE", "read the program's standard input from FILE", Completes::kFile,
-               Repeat::kNo, "Input and output"},
+    kLimit,
+    kPolicy,
+    kRequire,
+    kStdin,
     OptionSpec{"tty", "", "give the program a terminal of its own, connected to this one"},
     OptionSpec{"warm", "",
                "first have a finished cell made, with the interpreter up in it where that can be, "
                "and run in that one"},
     OptionSpec{"raw", "", "write the program's bytes to a terminal as they are, escapes included"},
-    OptionSpec{"artifact", "GLOB", "bring back files that match, such as '*.png' or 'out/**'",
-               Completes::kNothing, Repeat::kYes},
+    kArtifact,
     OptionSpec{"artifacts-dir", "DIR", "where artifacts are written; ./artifacts by default",
                Completes::kDirectory},
     OptionSpec{"force", "", "let artifacts replace files that are already there"},
@@ -58,6 +73,21 @@ constexpr std::array kRunOptions{
     kHelp,
 };
 
+constexpr std::array kBenchOptions{kLanguage,
+                                   kEntry,
+                                   kFile,
+                                   kEnv,
+                                   kRuntimes,
+                                   kLimit,
+                                   kPolicy,
+                                   kRequire,
+                                   kStdin,
+                                   kArtifact,
+                                   OptionSpec{"runs", "NUMBER", "how often each way, 20 by default",
+                                              Completes::kNothing, Repeat::kNo, "Reports"},
+                                   OptionSpec{"phases", "", "show the phases of each"},
+                                   kJson,
+                                   kHelp};
 constexpr std::array kLanguagesOptions{kJson, kRuntimes, kHelp};
 constexpr std::array kPrepareOptions{
     OptionSpec{"headers", "DIR",
@@ -146,6 +176,21 @@ constexpr std::array kCommands{
             "they come: byte for byte into a pipe or a file, with control characters made visible "
             "on a terminal. What a compiler says goes to standard error.",
         .options = kRunOptions,
+        .least_operands = 1,
+        .most_operands = kAny,
+        .rest_is_programs = true,
+        .completes = Completes::kFile,
+    },
+    CommandSpec{
+        .name = "bench",
+        .summary = "show where the time of a program's runs goes on this host",
+        .operands = "FILE|DIR|ARCHIVE|- [ARGUMENT...]",
+        .description =
+            "Runs the program many times in each way in which a run may begin: in a cell that is "
+            "made for it, in one that waited, and in one that waited with the interpreter up. What "
+            "is told are the outcomes' own phases, in milliseconds. Its output is not shown, and "
+            "it must end well.",
+        .options = kBenchOptions,
         .least_operands = 1,
         .most_operands = kAny,
         .rest_is_programs = true,

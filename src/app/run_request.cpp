@@ -116,10 +116,6 @@ Status check_combinations(const Arguments& arguments) {
     return fail(Code::kInvalid, "--exact needs --tests");
   if (arguments.has("tty") && arguments.operands().front() == kStandardInput)
     return fail(Code::kInvalid, "--tty needs standard input, which is the program here");
-  for (const std::string_view variable : arguments.values("env")) {
-    if (variable.find('=') == std::string_view::npos)
-      return fail(Code::kInvalid, "--env " + quote(variable) + " is not of the form NAME=VALUE");
-  }
   return {};
 }
 
@@ -145,8 +141,11 @@ Result<RunRequest> read_request(const Arguments& arguments, warden::Client& ward
   Submission& submission = request.submission;
   submission.language = arguments.value("language").value_or("");
   TRY_ASSIGN(submission.limits, read_limits(arguments));
-  for (const std::string_view variable : arguments.values("env"))
+  for (const std::string_view variable : arguments.values("env")) {
+    if (variable.find('=') == std::string_view::npos)
+      return fail(Code::kInvalid, "--env " + quote(variable) + " is not of the form NAME=VALUE");
     submission.env.emplace_back(variable);
+  }
   for (const std::string_view glob : arguments.values("artifact"))
     submission.artifacts.emplace_back(glob);
   const auto& operands = arguments.operands();

@@ -17,7 +17,7 @@ def options_of(command):
     return set(re.findall(r"^  (--[a-z-]+)", belljar("help", command).out.decode(), re.MULTILINE))
 
 
-COMMANDS = ("run", "languages", "policies", "doctor", "completion", "man", "help")
+COMMANDS = ("run", "bench", "languages", "policies", "doctor", "completion", "man", "help")
 
 
 def test_languages_say_where_they_are_or_what_brings_them(folder):
