@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <string>
 #include <vector>
 
@@ -51,7 +52,8 @@ Nanoseconds total(const Phases& phases) {
 
 double milliseconds(std::vector<Nanoseconds> times, double share) {
   std::ranges::sort(times);
-  const auto at = static_cast<std::size_t>(share * static_cast<double>(times.size() - 1) + 0.5);
+  const auto at =
+      static_cast<std::size_t>(std::lround(share * static_cast<double>(times.size() - 1)));
   return std::chrono::duration<double, std::milli>(times[at]).count();
 }
 
