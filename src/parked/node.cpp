@@ -13,6 +13,7 @@
 #include <string>
 #include <vector>
 
+#include "base/environment.h"
 #include "cell/handover.h"
 #include "cell/parked_protocol.h"
 #include "cell/steps.h"
@@ -84,6 +85,7 @@ napi_value execute(napi_env, napi_callback_info) {
 }  // namespace belljar::parked
 
 napi_value napi_register_module_v1(napi_env env, napi_value exports) {
+  belljar::forget_variable("NODE_OPTIONS");
   const auto offer = [env, exports](const char* name, napi_callback callback) {
     napi_value function = nullptr;
     napi_create_function(env, name, SIZE_MAX, callback, nullptr, &function);

@@ -55,8 +55,6 @@ forget();
 if (require('worker_threads').isMainThread) {
   // What the first lines of a program load, and do not change by it.
   for (const name of ['net', 'tty', 'stream', 'fs']) require(name);
-  // That of the wait.
-  delete process.env.NODE_OPTIONS;
   const side = { exports: {} };
   process.dlopen(side, '/etc/belljar/node.so');
   const run = side.exports.wait();

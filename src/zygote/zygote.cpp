@@ -20,6 +20,7 @@
 #include <cstring>
 #include <string>
 
+#include "base/environment.h"
 #include "base/sys.h"
 #include "cell/enter.h"
 #include "cell/plan.h"
@@ -139,8 +140,8 @@ Status make_cell(const cell::Host& host,
 [[gnu::constructor]] void take_environment() {
   const char* const names = ::getenv(cell::kZygotePreload);
   preload_names = new std::string(names == nullptr ? "" : names);
-  ::unsetenv(cell::kZygotePreload);
-  ::unsetenv("LD_PRELOAD");
+  forget_variable(cell::kZygotePreload);
+  forget_variable("LD_PRELOAD");
 }
 
 using Open = FILE* (*)(const char*, const char*);

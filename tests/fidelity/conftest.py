@@ -14,13 +14,16 @@ PYTHON = "/usr/bin/python3"
 NOBODY = 65534
 
 
+WARM = os.environ.get("BELLJAR_TEST_WARM") == "1"  # every run begins in an interpreter that waited
+
+
 def belljar():
     return os.environ.get("BELLJAR") or str(ROOT / "build/release/belljar")
 
 
 def in_cell(program, *arguments, limits=""):
     """The outcome of `belljar run --json`, parsed."""
-    command = [belljar(), "run", "--json", *(["--warm"] if os.environ.get("BELLJAR_TEST_WARM") else [])]
+    command = [belljar(), "run", "--json", *(["--warm"] if WARM else [])]
     if limits:
         command += ["--limit", limits]
     done = subprocess.run(

@@ -140,10 +140,11 @@ def pytest_sessionfinish(session):
         f"{len(summary['not_applicable'])} ids do not apply yet, each with its reason in "
         "tests/hostile/catalogue.toml"
     ]
+    name = "hostile_warm" if command.WARM else "hostile"
     report = {
-        "suite": "hostile",
+        "suite": name,
         "catalogue": shown,
         "notes": notes,
         "census": {"checked": TALLY.censuses, "left": TALLY.left},
     }
-    pathlib.Path(place, "hostile.json").write_text(json.dumps(report, indent=1))
+    pathlib.Path(place, f"{name}.json").write_text(json.dumps(report, indent=1))

@@ -94,6 +94,7 @@ CASE_KEYS = {
     "expect": dict,
     "control": dict,
     "marker": str,
+    "cold_only": str,  # why a run in an interpreter that waited does otherwise
 }
 CONTROL_KEYS = {
     **RUN_KEYS,
@@ -107,6 +108,7 @@ CONTROL_KEYS = {
     "expect": dict,
     "needs": list,
     "victim": str,
+    "cold_only": str,
 }
 
 
@@ -153,6 +155,7 @@ class Case:
     run: dict
     expect: dict
     control: dict
+    cold_only: str
     file: str
 
     def __str__(self):
@@ -194,6 +197,7 @@ def _case(file, row):
         template=row.get("template", False),
         run={key: row[key] for key in RUN_KEYS if key in row},
         expect=row.get("expect", {}),
+        cold_only=row.get("cold_only", ""),
         control=row["control"],
         file=pathlib.Path(file).stem,
     )

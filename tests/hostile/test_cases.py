@@ -16,7 +16,11 @@ def marked(cases):
     return [pytest.param(case, id=case.name, marks=pytest.mark.case(case.name)) for case in cases]
 
 
-def demand(problems, *shown):
+def demand(problems, *shown, cold_only=""):
+    """No problem; or, where a warm start does otherwise by design, that it still does."""
+    if command.WARM and cold_only:
+        assert problems, f"no longer so: {cold_only}"
+        return
     if problems:
         listed = "\n".join(f"* {problem}" for problem in problems)
         pytest.fail("\n".join([listed, *(thing.describe() for thing in shown)]), pytrace=False)
@@ -41,7 +45,7 @@ def test_case(case, bench, folder):
             if problems:
                 shown.append(run)
                 break
-    demand(problems, *shown)
+    demand(problems, *shown, cold_only=case.cold_only)
 
 
 @pytest.mark.parametrize("case", marked([c for c in CASES if "builtin" not in c.control]))
@@ -50,7 +54,7 @@ def test_control(case, bench, folder):
     control = case.control
     bench.features.require(*case.needs, *control.get("needs", []))
     if "scenario" in control:
-        demand(scenarios.play(control["scenario"], bench, folder))
+        demand(scenarios.play(control["scenario"], bench, folder), cold_only=control.get("cold_only"))
         return
     if not control.get("bare"):
         run = run_case(case, bench, folder, control)

@@ -16,6 +16,7 @@ TESTS = pathlib.Path(__file__).resolve().parent.parent
 ROOT = TESTS.parent
 VICTIMS = TESTS / "victims"
 HELPERS = {".c": "attempt.h", ".py": "attempt.py"}
+WARM = os.environ.get("BELLJAR_TEST_WARM") == "1"  # every run begins in a cell that waited
 MARK = "BELLJAR_TEST_MARK"  # stands in the environment of everything that a test starts
 
 
@@ -185,7 +186,7 @@ class Wanted:
         self.options = list(options)
 
     def argv(self, folder, json_wanted=True):
-        words = [binary(), "run", *(["--warm"] if os.environ.get("BELLJAR_TEST_WARM") else [])]
+        words = [binary(), "run", *(["--warm"] if WARM else [])]
         if json_wanted:
             words.append("--json")
         if self.language:
