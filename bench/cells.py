@@ -15,7 +15,7 @@ import sys
 import tempfile
 
 from shared.host import print_host
-from shared.peers import Spawner, bubblewrap, crun, hide_unified_cgroup, which
+from shared.peers import Spawner, bubblewrap, hide_unified_cgroup, oci_runtime, which
 
 PYTHON = "/usr/bin/python3"
 TRUE = "/bin/true"
@@ -70,7 +70,7 @@ def ways_of(scratch, belljar, program, spawner, crun_spawner):
         Way("bare", bare, spawner),
         Way("belljar, cold", [belljar, "run", *mine], spawner),
         Way("bubblewrap", bubblewrap(scratch, argv), spawner),
-        Way("crun", crun(scratch, program, argv), crun_spawner),
+        Way("crun", oci_runtime("crun", scratch, program, argv), crun_spawner),
     ]
 
 

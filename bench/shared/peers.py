@@ -21,11 +21,15 @@ def bubblewrap(scratch, argv):
     return command
 
 
-def crun(scratch, name, argv):
-    """crun on an OCI bundle of its own; a cgroup manager it does not need here is off."""
-    bundle = scratch / f"crun-{name}"
+# A cgroup manager that crun does not need here is off; runc cannot do without.
+OCI_OPTIONS = {"crun": ["--cgroup-manager=disabled"], "runc": []}
+
+
+def oci_runtime(tool, scratch, name, argv):
+    """crun or runc on an OCI bundle of its own."""
+    bundle = scratch / f"{tool}-{name}"
     (bundle / "rootfs").mkdir(parents=True)
-    subprocess.run(["crun", "spec"], cwd=bundle, check=True, stdin=subprocess.DEVNULL)
+    subprocess.run([tool, "spec"], cwd=bundle, check=True, stdin=subprocess.DEVNULL)
     config = json.loads((bundle / "config.json").read_text())
     for link in HOST_LINKS:
         (bundle / "rootfs" / link).symlink_to(f"usr/{link}")
@@ -34,6 +38,7 @@ def crun(scratch, name, argv):
     config["process"].update(terminal=False, args=argv, cwd="/box")
     for kind in ("bounding", "effective", "permitted"):
         config["process"]["capabilities"][kind] = []
+    config["process"]["capabilities"].pop("ambient", None)
     config["mounts"] = [
         mount for mount in config["mounts"] if mount["destination"] != "/sys/fs/cgroup"
     ]
@@ -43,8 +48,8 @@ def crun(scratch, name, argv):
             {"destination": target, "source": source, "type": "bind", "options": ["rbind", "ro"]}
         )
     (bundle / "config.json").write_text(json.dumps(config))
-    root = scratch / "crun-state"
-    prefix = ["crun", f"--root={root}", "--cgroup-manager=disabled", "run", f"--bundle={bundle}"]
+    root = scratch / f"{tool}-state"
+    prefix = [tool, f"--root={root}", *OCI_OPTIONS[tool], "run", f"--bundle={bundle}"]
     counter = iter(range(10**9))
     return lambda: [*prefix, f"bench-{os.getpid()}-{name}-{next(counter)}"]
 
@@ -108,7 +113,7 @@ def elapsed(argv, null):
 
 
 def hide_unified_cgroup():
-    """crun refuses a hybrid host before it reads its flags: show it the v1 tree alone."""
+    """crun refuses a hybrid host before it reads its flags: show OCI runtimes the v1 tree alone."""
     clone_newns = 0x00020000
     if ctypes.CDLL(None, use_errno=True).unshare(clone_newns) != 0:
         raise OSError(ctypes.get_errno(), "unshare")

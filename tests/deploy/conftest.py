@@ -11,10 +11,11 @@ from support.service import live_service  # noqa: E402
 
 # What makes a series of each kind appear: runs of both stages and several ends, a refused system
 # call, a request that is turned away.
-PTRACE = "import ctypes; ctypes.CDLL(None).ptrace(0, 0, 0, 0)"
+# Not one that a zygote denies itself, which nobody counts.
+MOUNT = "import ctypes; ctypes.CDLL(None).mount(0, 0, 0, 0, 0)"
 REQUESTS = (
     {"language": "python", "source": "print(1)"},
-    {"language": "python", "source": PTRACE},
+    {"language": "python", "source": MOUNT},
     {"language": "python", "source": "while True: pass", "limits": {"wall": "300ms"}},
     {"language": "c", "source": "int main(void) { return 3; }"},
 )
