@@ -73,6 +73,13 @@ def run_and_look(client, program):
     return mixture.trouble(program, answer.json)
 
 
+def compile_cache(service):
+    """Bytes that the gateway holds of what was compiled."""
+    page = service.call("GET", "/metrics").body.decode()
+    (line,) = (line for line in page.splitlines() if line.startswith("belljar_compile_cache_bytes "))
+    return int(line.split()[1])
+
+
 class Sizes:
     """Resident bytes and descriptors of gateway and warden, once they have nothing to do."""
 
@@ -83,6 +90,8 @@ class Sizes:
         # How many wait depends on how many kinds of runs came lately: the pool is shared out.
         self.cells = len(warden.children())
         self.resident = {name: each.resident() for name, each in self.processes.items()}
+        # A bounded store that grows with every program that was never seen before, and says how far.
+        self.resident["gateway"] -= compile_cache(service)
 
     def _settled(self, read):
         """Connections that were closed are forgotten by the other side a moment later."""
