@@ -1,5 +1,6 @@
 #include "app/options.h"
 
+#include <algorithm>
 #include <array>
 #include <limits>
 
@@ -39,55 +40,55 @@ constexpr OptionSpec kArtifact{"artifact", "GLOB",
                                "bring back files that match, such as '*.png' or 'out/**'",
                                Completes::kNothing, Repeat::kYes};
 
-constexpr std::array kRunOptions{
-    kLanguage,
-    kEntry,
-    kFile,
-    kEnv,
-    kRuntimes,
-    kLimit,
-    kPolicy,
-    kRequire,
-    kStdin,
-    OptionSpec{"tty", "", "give the program a terminal of its own, connected to this one"},
-    OptionSpec{"warm", "",
-               "first have a finished cell made, with the interpreter up in it where that can be, "
-               "and run in that one"},
-    OptionSpec{"raw", "", "write the program's bytes to a terminal as they are, escapes included"},
-    kArtifact,
-    OptionSpec{"artifacts-dir", "DIR", "where artifacts are written; ./artifacts by default",
-               Completes::kDirectory},
-    OptionSpec{"force", "", "let artifacts replace files that are already there"},
+constexpr std::array kProgramOptions{kLanguage, kEntry,  kFile,    kEnv,  kRuntimes,
+                                     kLimit,    kPolicy, kRequire, kStdin};
 
-    OptionSpec{"tests", "DIR", "run once per pair NAME.in and NAME.out in DIR and judge the output",
-               Completes::kDirectory, Repeat::kNo, "Tests"},
-    OptionSpec{"exact", "",
-               "with --tests: compare every byte; otherwise white space at the end of lines and "
-               "empty lines at the end of the output do not count"},
+template <std::size_t kFirst, std::size_t kMore>
+consteval auto joined(const std::array<OptionSpec, kFirst>& first,
+                      const std::array<OptionSpec, kMore>& more) {
+  std::array<OptionSpec, kFirst + kMore> all{};
+  std::ranges::copy(more, std::ranges::copy(first, all.begin()).out);
+  return all;
+}
 
-    OptionSpec{"json", "",
-               "print the whole outcome as one JSON object, and no output of the program",
-               Completes::kNothing, Repeat::kNo, "Reports"},
-    OptionSpec{"stats", "", "print time, memory, walls and refused system calls on standard error"},
-    OptionSpec{"quiet", "", "print nothing of Belljar's own about what the program did"},
-    kHelp,
-};
+constexpr std::array kRunOptions = joined(
+    kProgramOptions,
+    std::array{
+        OptionSpec{"tty", "", "give the program a terminal of its own, connected to this one"},
+        OptionSpec{
+            "warm", "",
+            "first have a finished cell made, with the interpreter up in it where that can be, "
+            "and run in that one"},
+        OptionSpec{"raw", "",
+                   "write the program's bytes to a terminal as they are, escapes included"},
+        kArtifact,
+        OptionSpec{"artifacts-dir", "DIR", "where artifacts are written; ./artifacts by default",
+                   Completes::kDirectory},
+        OptionSpec{"force", "", "let artifacts replace files that are already there"},
 
-constexpr std::array kBenchOptions{kLanguage,
-                                   kEntry,
-                                   kFile,
-                                   kEnv,
-                                   kRuntimes,
-                                   kLimit,
-                                   kPolicy,
-                                   kRequire,
-                                   kStdin,
-                                   kArtifact,
-                                   OptionSpec{"runs", "NUMBER", "how often each way, 20 by default",
-                                              Completes::kNothing, Repeat::kNo, "Reports"},
-                                   OptionSpec{"phases", "", "show the phases of each"},
-                                   kJson,
-                                   kHelp};
+        OptionSpec{"tests", "DIR",
+                   "run once per pair NAME.in and NAME.out in DIR and judge the output",
+                   Completes::kDirectory, Repeat::kNo, "Tests"},
+        OptionSpec{
+            "exact", "",
+            "with --tests: compare every byte; otherwise white space at the end of lines and "
+            "empty lines at the end of the output do not count"},
+
+        OptionSpec{"json", "",
+                   "print the whole outcome as one JSON object, and no output of the program",
+                   Completes::kNothing, Repeat::kNo, "Reports"},
+        OptionSpec{"stats", "",
+                   "print time, memory, walls and refused system calls on standard error"},
+        OptionSpec{"quiet", "", "print nothing of Belljar's own about what the program did"},
+        kHelp,
+    });
+
+constexpr std::array kBenchOptions =
+    joined(kProgramOptions,
+           std::array{kArtifact,
+                      OptionSpec{"runs", "NUMBER", "how often each way, 20 by default",
+                                 Completes::kNothing, Repeat::kNo, "Reports"},
+                      OptionSpec{"phases", "", "show the phases of each"}, kJson, kHelp});
 constexpr std::array kLanguagesOptions{kJson, kRuntimes, kHelp};
 constexpr std::array kPrepareOptions{
     OptionSpec{"headers", "DIR",

@@ -337,6 +337,14 @@ void empty_bounding_set() {
   }
 }
 
+// `number` is that of getresuid(2) or getresgid(2).
+void verify_ids(long number, unsigned real, unsigned effective, unsigned saved) {
+  unsigned got[3] = {};
+  done(EnterStep::kInitIdentity,
+       call(number, address(&got[0]), address(&got[1]), address(&got[2])));
+  done(EnterStep::kInitIdentity, matches(got[0] == real && got[1] == effective && got[2] == saved));
+}
+
 void change_ids(const Arguments& arguments) {
   const auto own = static_cast<long>(arguments.own);
   const auto user = static_cast<long>(arguments.user);
@@ -344,13 +352,7 @@ void change_ids(const Arguments& arguments) {
   done(EnterStep::kInitIdentity, call(SYS_setresgid, own, own, own));
   // The saved uid is what lets it act as the program's user without a capability.
   done(EnterStep::kInitIdentity, call(SYS_setresuid, own, own, user));
-  unsigned real = 0;
-  unsigned effective = 0;
-  unsigned saved = 0;
-  done(EnterStep::kInitIdentity,
-       call(SYS_getresgid, address(&real), address(&effective), address(&saved)));
-  done(EnterStep::kInitIdentity,
-       matches(real == arguments.own && effective == arguments.own && saved == arguments.own));
+  verify_ids(SYS_getresgid, arguments.own, arguments.own, arguments.own);
   done(EnterStep::kInitIdentity, matches(call(SYS_getgroups, 0, 0) == 0));
 }
 
@@ -379,13 +381,7 @@ void lock(const Arguments& arguments) {
     change_ids(arguments);
   }
   drop_capabilities();
-  unsigned real = 0;
-  unsigned effective = 0;
-  unsigned saved = 0;
-  done(EnterStep::kInitIdentity,
-       call(SYS_getresuid, address(&real), address(&effective), address(&saved)));
-  done(EnterStep::kInitIdentity,
-       matches(real == arguments.own && effective == arguments.own && saved == arguments.user));
+  verify_ids(SYS_getresuid, arguments.own, arguments.own, arguments.user);
 
   // The warden's death ends the cell; the control socket's end says the same a second way.
   int signal = 0;
