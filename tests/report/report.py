@@ -4,7 +4,8 @@ Reads the results folder only. Per suite NAME:
   NAME.status   "exit-code start end", written by ./dev
   NAME.xml      JUnit, written by pytest; or several, NAME/*.xml
   NAME/*.json   GoogleTest's own reports, one per test program
-and any *.json at the top, which a suite may write to be summed up here:
+  NAME.unsteady.json  what failed and passed when it was tried once more
+and any other *.json at the top, which a suite may write to be summed up here:
   {"suite": "hostile",
    "catalogue": {"applies": ["T001", ...], "covered": ["T001", ...], "uncovered": {"T002": "why"}},
    "faults_injected": 120,
@@ -19,6 +20,8 @@ import pathlib
 import sys
 import xml.etree.ElementTree as ElementTree
 
+UNSTEADY = ".unsteady.json"
+MOST_UNSTEADY = 3  # of one run: with more, something is wrong that trying again must not hide
 EXPECTED_SKIPS = pathlib.Path(__file__).resolve().parent.parent / "expected_skips.txt"
 
 
@@ -30,6 +33,7 @@ class Suite:
         self.passed = 0
         self.failed = []  # (test, first line of the message)
         self.skipped = []  # (test, reason)
+        self.unsteady = []  # (test, first line of the message)
         code, start, end = (results / f"{name}.status").read_text().split()
         self.code = int(code)
         self.seconds = float(end) - float(start)
@@ -38,6 +42,9 @@ class Suite:
                 self._read_junit(junit)
         for report in sorted((results / name).glob("*.json")):
             self._read_gtest(json.loads(report.read_text()))
+        tried_again = results / f"{name}{UNSTEADY}"
+        if tried_again.exists():
+            self.unsteady = json.loads(tried_again.read_text())
         if self.code != 0 and not self.failed:
             what = "ran out of time" if self.code in (124, 137) else f"exit code {self.code}"
             self.failed.append((name, f"{what}; see {name}.log"))
@@ -81,6 +88,7 @@ class Suite:
         return (
             f"{verdict:<4}  {self.name:<10} {self.passed:>5} passed {len(self.failed):>4} failed"
             f" {len(self.skipped):>4} skipped {self.seconds:>7.1f} s"
+            + (f" {len(self.unsteady):>4} UNSTEADY" if self.unsteady else "")
         )
 
 
@@ -105,6 +113,8 @@ def summary_lines(results):
     applies, covered, uncovered = set(), set(), {}
     faults, censuses, left, notes = 0, 0, [], []
     for path in sorted(results.glob("*.json")):
+        if path.name.endswith(UNSTEADY):
+            continue
         report = json.loads(path.read_text())
         catalogue = report.get("catalogue", {})
         applies.update(catalogue.get("applies", []))
@@ -160,13 +170,18 @@ def print_summary(results, names):
     for suite in suites:
         for test, message in suite.failed:
             print(f"failed: {suite.name} {test}: {message}")
+    unsteady = [(suite.name, *entry) for suite in suites for entry in suite.unsteady]
+    for suite, test, message in unsteady:
+        print(f"UNSTEADY, tried twice: {suite} {test}: {message}")
+    if len(unsteady) > MOST_UNSTEADY:
+        print(f"{len(unsteady)} tests were tried twice, more than {MOST_UNSTEADY}: that fails the run")
     if unexpected:
         print(f"{len(unexpected)} skips are not in tests/expected_skips.txt: that fails the run")
     print(f"time: {sum(suite.seconds for suite in suites):.0f} s in {len(suites)} suites")
     passed = sum(suite.passed for suite in suites)
     skipped = sum(len(suite.skipped) for suite in suites)
     print(f"{passed} passed, {failed + len(unexpected)} failed, {skipped - len(unexpected)} skipped")
-    return 1 if failed or unexpected else 0
+    return 1 if failed or unexpected or len(unsteady) > MOST_UNSTEADY else 0
 
 
 def main():

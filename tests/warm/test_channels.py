@@ -6,6 +6,7 @@ import pytest
 
 from one import HERE
 
+pytestmark = pytest.mark.flaky(reruns=0)  # about walls: nothing in it has a second try
 SOURCE = (HERE / "channels.py").read_text()
 WARMING = 30  # runs, at most, until a service's cells come with an interpreter
 
