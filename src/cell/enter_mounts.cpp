@@ -190,14 +190,28 @@ bool mount_system(const LaunchPlan& plan) {
   return true;
 }
 
+// A node of the host's, whose mount may have flags that must stay (mount_namespaces(7)).
+bool bind_device(const char* host_path, const char* path) {
+  constexpr unsigned long kFlags = MS_NOSUID | MS_NOEXEC;
+  struct statfs status{};
+  if (::mknod(path, S_IFREG | 0666, 0) != 0 ||
+      ::mount(host_path, path, nullptr, MS_BIND, nullptr) != 0 || ::statfs(path, &status) != 0) {
+    return false;
+  }
+  const unsigned long kept = (status.f_flags & ST_RDONLY) != 0 ? MS_RDONLY : 0UL;
+  if (::mount(nullptr, path, nullptr, MS_REMOUNT | MS_BIND | kFlags | kept, nullptr) != 0)
+    return false;
+  return ::statfs(path, &status) == 0 &&
+         ((status.f_flags & (ST_NOSUID | ST_NOEXEC)) == (ST_NOSUID | ST_NOEXEC) || mismatch());
+}
+
 bool make_device_nodes(const char* folder, bool private_nodes) {
   for (const Device& device : kDevices) {
     std::array<char, 64> path{};
     std::snprintf(path.data(), path.size(), "%s/%s", folder, device.name);
     if (private_nodes) {
       if (::mknod(path.data(), S_IFCHR | 0666, ::makedev(1, device.minor)) != 0) return false;
-    } else if (::mknod(path.data(), S_IFREG | 0666, 0) != 0 ||
-               ::mount(device.host_path, path.data(), nullptr, MS_BIND, nullptr) != 0) {
+    } else if (!bind_device(device.host_path, path.data())) {
       return false;
     }
   }

@@ -20,6 +20,7 @@ WHOLE = [
     ("root", "tests/faults/test_kill.py"),
     ("tester", "tests/faults/test_kill.py"),
     ("root", "tests/hostile"),
+    ("tester", "tests/hostile"),
     ("root", "tests/faults/test_setup.py"),
 ]
 

@@ -22,7 +22,7 @@ def _cell(folder, name="cell", victim="pause_for_ever.c"):
     """A started cell, with the host's pids of its init and of its program."""
     place = folder / name
     place.mkdir()
-    child = command.start(Wanted(victim, limits="wall=30s"), place)
+    child = command.start(Wanted(victim, limits="wall=300s"), place)
 
     def look():
         tree = census.processes(census.Roots())
@@ -124,7 +124,7 @@ def cells_do_not_see_each_other(bench, folder):
     """One cell signals every pid there is, by the host's numbers too, and another lives on."""
     child, init, program = _cell(folder)
     try:
-        run = run_in(folder, "attacker", Wanted("signal_everyone.c", limits="cpu=20s,wall=20s"))
+        run = run_in(folder, "attacker", Wanted("signal_everyone.c", limits="cpu=120s,wall=120s"))
         problems = [] if "attempt other processes: ESRCH" in run.text() else [run.describe()]
         alive = [pid for pid in (init, program) if os.path.exists(f"/proc/{pid}")]
         if len(alive) != 2:
