@@ -13,7 +13,6 @@ constexpr std::uint32_t kSpecMagic = 0x314c4c42;
 constexpr std::uint32_t kMaxTexts = 8192;
 constexpr std::size_t kMaxMounts = 32;
 constexpr std::size_t kMaxGlobs = 32;
-constexpr std::size_t kMaxPreload = 128;
 
 // Only what has no meaning of its own to a path: no "..", no ".", no "//", no control character.
 bool is_plain_absolute(std::string_view path) {

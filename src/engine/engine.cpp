@@ -84,7 +84,7 @@ cell::CellSpec spec_of(const runtime::StagePlan& plan, const Policy& policy) {
   if (plan.warm && policy.warm) {
     spec.interpreter = plan.warm_argv;
     spec.interpreter_kind = plan.warm->kind;
-    spec.preload = plan.warm->preload;
+    spec.preload = plan.preload;
     spec.interpreter_env = plan.warm_env;
   }
   spec.without = policy.without;

@@ -2,6 +2,7 @@
 // program comes.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 
 namespace belljar {
@@ -14,5 +15,7 @@ enum class InterpreterKind : std::uint8_t {
   kJavac,  // one that has compiled before
 };
 inline constexpr InterpreterKind kLastInterpreterKind = InterpreterKind::kJavac;
+
+inline constexpr std::size_t kMaxPreload = 128;  // modules that one interpreter imports ahead
 
 }  // namespace belljar

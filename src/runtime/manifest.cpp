@@ -261,7 +261,7 @@ Result<LimitOverrides> parse_limit_table(const Section& step) {
 Result<std::optional<Warm>> parse_warm(const Section& step) {
   if (step.table->get("warm") == nullptr) return std::nullopt;
   TRY_ASSIGN(const Section section, section_of(step, "warm"));
-  TRY(check_keys(section, {"kind", "preload"}));
+  TRY(check_keys(section, {"kind", "preload", "preload_when_named"}));
   constexpr std::array<std::pair<std::string_view, InterpreterKind>, 4> kKinds{
       {{"cpython", InterpreterKind::kCpython},
        {"node", InterpreterKind::kNode},
@@ -273,10 +273,18 @@ Result<std::optional<Warm>> parse_warm(const Section& step) {
   if (known == kKinds.end()) {
     return wrong(section.name("kind"), "must be one of cpython, node, java, javac");
   }
-  Warm warm{.kind = known->second, .preload = {}};
+  Warm warm{.kind = known->second, .preload = {}, .preload_when_named = {}};
   TRY_ASSIGN(warm.preload, list_of(section, "preload"));
-  if (warm.kind != InterpreterKind::kCpython && !warm.preload.empty()) {
-    return wrong(section.name("preload"), "is for cpython");
+  TRY_ASSIGN(warm.preload_when_named, list_of(section, "preload_when_named"));
+  for (const auto& [key, list] : {std::pair{"preload", &warm.preload},
+                                  std::pair{"preload_when_named", &warm.preload_when_named}}) {
+    if (warm.kind != InterpreterKind::kCpython && !list->empty()) {
+      return wrong(section.name(key), "is for cpython");
+    }
+  }
+  if (warm.preload.size() + warm.preload_when_named.size() > kMaxPreload) {
+    return wrong(section.name("preload"), "has over " + std::to_string(kMaxPreload) +
+                                              " modules, those of preload_when_named counted");
   }
   return warm;
 }

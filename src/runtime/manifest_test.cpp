@@ -35,7 +35,7 @@ limits = { memory = "2G" }
 [run]
 argv = ["/box/a.out", "{args}"]
 limits = { output = "2M" }
-warm = { kind = "cpython", preload = ["toys"] }
+warm = { kind = "cpython", preload = ["toys"], preload_when_named = ["large.toys"] }
 [hello]
 file = "hello.toy"
 source = "say Hello from Toy"
@@ -86,8 +86,15 @@ TEST(Manifest, IsReadWhole) {
   ASSERT_TRUE(manifest->run.warm.has_value());
   EXPECT_EQ(manifest->run.warm->kind, InterpreterKind::kCpython);
   EXPECT_THAT(manifest->run.warm->preload, ElementsAre("toys"));
+  EXPECT_THAT(manifest->run.warm->preload_when_named, ElementsAre("large.toys"));
   EXPECT_EQ(manifest->hello.file, "hello.toy");
   EXPECT_EQ(manifest->hello.source, "say Hello from Toy");
+}
+
+std::string list_of(std::size_t modules) {
+  std::string list = "[";
+  for (std::size_t i = 0; i < modules; ++i) list += "\"m\", ";
+  return list + "]";
 }
 
 struct Refusal {
@@ -152,9 +159,11 @@ TEST(Manifest, RefusalsNameTheKey) {
        "run.argv: must end"},
       {"cpython", "ruby", "run.warm.kind: must be one of cpython, node, java, javac"},
       {"cpython", "node", "run.warm.preload: is for cpython"},
+      {"cpython\", preload = [\"toys\"]", "node\"", "run.warm.preload_when_named: is for cpython"},
       {"preload", "imports", "run.warm.'imports': unknown key"},
-      {"warm = { kind = \"cpython\", preload = [\"toys\"] }", "warm = true",
-       "run.warm: must be a table"},
+      {"[\"large.toys\"]", "1", "run.warm.preload_when_named: must be a list of texts"},
+      {"[\"large.toys\"]", list_of(kMaxPreload), "run.warm.preload: has over 128 modules"},
+      {"warm = {", "warm = true #", "run.warm: must be a table"},
       {"\"hello.toy\"", "\"hello.txt\"", "hello.file: must be a plain name"},
       {"\"hello.toy\"", "\"a/hello.toy\"", "hello.file: must be a plain name"},
       {"source = \"say Hello from Toy\"", "", "hello.source: is missing"},

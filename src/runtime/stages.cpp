@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/text.h"
+#include "runtime/imports.h"
 #include "runtime/template.h"
 
 namespace belljar::runtime {
@@ -196,6 +197,7 @@ Result<StagePlan> plan_stage(StageKind kind, const Step& step, const Values& val
                  .warm = step.warm,
                  .warm_argv = {},
                  .warm_env = {},
+                 .preload = {},
                  .headers = {},
                  .limits = values.limits};
   add_environment(plan.env, step.env);
@@ -205,6 +207,27 @@ Result<StagePlan> plan_stage(StageKind kind, const Step& step, const Values& val
     plan.warm_env = plan.env;
   }
   return plan;
+}
+
+// What an interpreter imports ahead for this submission, whose entry may have any name.
+Strings preload_of(const std::optional<Warm>& warm,
+                   const Manifest& manifest,
+                   const Submission& submission,
+                   std::string_view entry) {
+  if (!warm) return {};
+  Strings preload = warm->preload;
+  std::vector<std::string_view> texts;
+  for (const File& file : submission.files) {
+    if (file.path == entry) {
+      texts.insert(texts.begin(), file.content);
+    } else if (belongs_to(manifest, file.path)) {
+      texts.emplace_back(file.content);
+    }
+  }
+  if (imports_any(texts, warm->preload_when_named)) {
+    preload.insert(preload.end(), warm->preload_when_named.begin(), warm->preload_when_named.end());
+  }
+  return preload;
 }
 
 // The environment is the compile stage's: a compiler may look at it.
@@ -266,9 +289,12 @@ Result<Stages> plan_stages(const Manifest& manifest,
   if (manifest.compile) {
     values.limits = apply(defaults, manifest.compile->limits);
     TRY_ASSIGN(stages.compile, plan_stage(StageKind::kCompile, *manifest.compile, values));
+    stages.compile->preload =
+        preload_of(manifest.compile->warm, manifest, submission, stages.entry);
   }
   values.limits = apply(apply(defaults, manifest.run.limits), submission.limits);
   TRY_ASSIGN(stages.run, plan_stage(StageKind::kRun, manifest.run, values));
+  stages.run.preload = preload_of(manifest.run.warm, manifest, submission, stages.entry);
   add_environment(stages.run.env, submission.env);
   return stages;
 }

@@ -23,8 +23,9 @@ struct StagePlan {
   // submission says.
   std::optional<Warm> warm;
   std::vector<std::string> warm_argv, warm_env;
-  std::string headers;  // of the host, precompiled: see cell::CellSpec
-  Limits limits;        // policy defaults < manifest < submission (run stage only)
+  std::vector<std::string> preload;  // what that interpreter imports ahead for this submission
+  std::string headers;               // of the host, precompiled: see cell::CellSpec
+  Limits limits;                     // policy defaults < manifest < submission (run stage only)
 };
 
 struct Stages {

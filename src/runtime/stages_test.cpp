@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "runtime/catalog.h"
+#include "runtime/imports.h"
 
 namespace belljar::runtime {
 namespace {
@@ -259,6 +260,43 @@ TEST(Stages, AnInterpreterWaitsWithTheWordsThatEveryRunHas) {
   const auto cpp = plan("cpp", submission_of({"x.cpp"}));
   ASSERT_TRUE(cpp.has_value());
   EXPECT_FALSE(cpp->compile->warm || cpp->run.warm);
+}
+
+TEST(Stages, WhatIsLargeIsImportedAheadForProgramsThatNameIt) {
+  const Warm warm = *built_in("python").run.warm;
+  Strings both = warm.preload;
+  both.insert(both.end(), warm.preload_when_named.begin(), warm.preload_when_named.end());
+  EXPECT_THAT(warm.preload, AllOf(Contains("json"), Not(Contains("numpy"))));
+  EXPECT_THAT(warm.preload_when_named, ElementsAre("numpy", "pandas", "matplotlib"));
+
+  struct Case {
+    std::vector<std::pair<std::string, std::string>> files;  // the first is the entry
+    const Strings& preload;
+  };
+  const Case cases[] = {
+      {{{"x.py", "import json\n"}}, warm.preload},
+      {{{"x.py", "import pandas as pd\n"}}, both},
+      {{{"x", "import numpy\n"}}, both},
+      {{{"x.py", "import helper\n"}, {"lib/helper.py", "from numpy import array\n"}}, both},
+      {{{"x.py", ""}, {"requirements.txt", "import numpy\n"}}, warm.preload},
+      {{{"x.py", std::string(kMostSearched, '#')}, {"y.py", "import numpy\n"}}, warm.preload},
+      // The entry's text is looked at first, wherever it stands.
+      {{{"x.py", "import numpy\n"}, {"a.py", std::string(kMostSearched, '#')}}, both},
+  };
+  for (const Case& c : cases) {
+    Submission submission;
+    for (const auto& [path, content] : c.files) {
+      submission.files.insert(submission.files.begin(),
+                              {.path = path, .content = content, .executable = false});
+    }
+    submission.entry = c.files.front().first;
+    const auto stages = plan("python", submission);
+    ASSERT_TRUE(stages.has_value()) << stages.error().message;
+    EXPECT_EQ(stages->run.preload, c.preload) << c.files.front().second.substr(0, 80);
+  }
+  const auto java = plan("java", submission_of({"Main.java"}));
+  ASSERT_TRUE(java.has_value());
+  EXPECT_THAT(java->run.preload, testing::IsEmpty());
 }
 
 TEST(Stages, LimitsGrowByLayers) {

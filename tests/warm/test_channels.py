@@ -15,10 +15,10 @@ def run(service, *args, source=SOURCE, **fields):
     return service.run(source, args=args, **fields)["outcome"]["stages"][-1]
 
 
-def warm(service):
+def warm(service, source=""):
     """Has runs until one began in an interpreter that waited."""
     for _ in range(WARMING):
-        if run(service, source="import time\ntime.sleep(0.05)\n")["start"] == "interpreter":
+        if run(service, source="import time\ntime.sleep(0.05)\n" + source)["start"] == "interpreter":
             return
     raise AssertionError(f"none of {WARMING} runs began in an interpreter")
 

@@ -1,5 +1,7 @@
-"""A hostile module that is imported ahead reaches nothing, and runs go on; interpreters side by side."""
+"""A hostile module that is imported ahead reaches nothing, and runs go on; who begins with what is
+large; interpreters side by side."""
 
+import contextlib
 import os
 import pathlib
 import shutil
@@ -10,7 +12,7 @@ import tempfile
 import pytest
 
 from one import HERE, outcome_of
-from support.command import ROOT, scratch_folder
+from support.command import ROOT, scratch_folder, wait_until
 from support.service import live_service
 from test_channels import run, warm
 
@@ -110,6 +112,74 @@ def test_runs_go_on_where_a_module_does_not_come_back(leaves_nothing, place, ven
             stage = run(service, source=COLD_PROGRAM)
             assert (stage["status"], stage["stdout"]["text"]) == ("ok", "went on\n")
             assert stage["start"] in ("cold", "cell")
+
+
+AHEAD = "import sys\nprint('belljar_heavy' in sys.modules)\n"
+NAMES_IT = AHEAD + "import belljar_heavy\nprint(belljar_heavy.__file__)\n"
+
+
+@pytest.fixture
+def heavy(place, venv):
+    """Manifests with a module that only programs that name it begin with, and where it lies."""
+    (folder,) = venv.glob("lib/python3*/site-packages")
+    module = folder / "belljar_heavy.py"
+    module.write_text("")
+    made = manifests(place, venv, ["json"])
+    file = made / "python.toml"
+    begin, _, rest = file.read_text().partition("preload_when_named = [")
+    file.write_text(begin + 'preload_when_named = ["belljar_heavy", "belljar_missing"' + rest[rest.index("]") :])
+    yield made, module
+    module.unlink()
+
+
+@pytest.mark.parametrize(
+    "source, files, ahead",
+    [
+        (AHEAD, {}, False),
+        (AHEAD, {"notes.txt": "import belljar_heavy\n"}, False),
+        (AHEAD, {"helper.py": "from belljar_heavy import nothing\n"}, True),
+        (AHEAD + "import json  # and not belljar_missing\n", {}, True),
+        (NAMES_IT, {}, True),
+    ],
+)
+def test_what_is_large_is_there_for_programs_that_name_it(heavy, source, files, ahead):
+    folder, module = heavy
+    stage = outcome_of({"source": source, "files": files}, "interpreter", "--runtimes", str(folder))["stages"][-1]
+    said = [str(ahead), *([str(module)] if source == NAMES_IT else [])]
+    assert (stage["start"], stage["stdout"]["text"].split()) == ("interpreter", said), stage
+
+
+def test_a_file_beside_the_program_comes_before_what_is_large(heavy):
+    folder, _ = heavy
+    program = {"source": NAMES_IT, "files": {"belljar_heavy.py": ""}}
+    outcomes = [outcome_of(program, way, "--runtimes", str(folder)) for way in ("cold", "interpreter")]
+    for outcome in outcomes:
+        assert outcome["stages"][-1]["stdout"]["text"] == "False\n/box/belljar_heavy.py\n", outcome
+
+
+def zygotes(service, venv):
+    """The interpreters that are children of the wardens themselves."""
+    word = f"{venv}/bin/python3".encode()
+    found = []
+    for warden in service.wardens:
+        for child in warden.children():
+            with contextlib.suppress(OSError):
+                if child.words()[0] == word:
+                    found.append(child)
+    return found
+
+
+def test_both_kinds_of_programs_keep_an_interpreter(leaves_nothing, heavy, venv):
+    folder, module = heavy
+    with live_service("--concurrent", "2", "--pool", "2", "--runtimes", str(folder)) as service:
+        warm(service)
+        # What nobody names is not imported for anybody. A cell that is being made looks like a zygote.
+        wait_until(lambda: len(zygotes(service, venv)) == 1, "one zygote")
+        warm(service, NAMES_IT)
+        for source, said in [(AHEAD, "False\n"), (NAMES_IT, f"True\n{module}\n")] * 10:
+            stage = run(service, source=source)
+            assert (stage["start"], stage["stdout"]["text"]) == ("interpreter", said), stage
+        wait_until(lambda: len(zygotes(service, venv)) == 2, "two zygotes")
 
 
 def test_two_interpreters_side_by_side(leaves_nothing, place, venv):
