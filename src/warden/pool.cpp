@@ -64,6 +64,10 @@ void Pool::expect(const cell::CellSpec& spec, bool surely) {
   }
   known->second.used = sys::now();
   known->second.wishes += surely ? Class::kWishes : 1;
+  if (Nest* const nest = nest_of(spec)) {
+    nest->used = known->second.used;
+    nest->stays = nest->stays || surely;
+  }
 }
 
 bool Pool::has_ready(const cell::CellSpec& spec) const {
@@ -197,18 +201,24 @@ std::vector<std::unique_ptr<CellRun>> Pool::sort_out(Nanoseconds now) {
     const auto newer = std::ranges::count_if(
         classes_, [&kind](const auto& entry) { return entry.second.used > kind.used; });
     const bool old =
-        scarce || now - kind.used > kClassLife || newer >= static_cast<std::ptrdiff_t>(kMaxClasses);
+        now - kind.used > kClassLife || newer >= static_cast<std::ptrdiff_t>(kMaxClasses);
     std::erase_if(kind.cells, [&](std::unique_ptr<CellRun>& cell) {
       const bool failed = cell->is_empty();
       if (failed) kind.retry = now + kRetry;
       const bool stale = cell->is_parked() && now - cell->parked_since() > kCellLife;
-      if (!failed && !stale && !old) return false;
+      if (!failed && !stale && !old && !scarce) return false;
       cell->discard();
       going.push_back(std::move(cell));
       return true;
     });
-    at = old && !scarce ? classes_.erase(at) : std::next(at);
+    at = old ? classes_.erase(at) : std::next(at);
   }
+  // What a zygote has imported is memory that is held for as long as it lives.
+  std::erase_if(nests_, [now](const auto& entry) {
+    const Nest& nest = entry.second;
+    const bool busy = nest.now != nullptr && nest.now->is_busy();
+    return !nest.stays && !busy && now - nest.used > kClassLife;
+  });
   return going;
 }
 

@@ -87,6 +87,8 @@ class Pool {
     std::unique_ptr<Zygote> now;   // ready
     std::unique_ptr<Zygote> next;  // takes its place when it is ready
     Nanoseconds retry{};           // not before: the last one failed
+    Nanoseconds used{};            // when a run came last
+    bool stays = false;            // somebody is sure that runs will come
   };
 
   // Where the zygote for runs of this class is, or will be; null where it has none.
