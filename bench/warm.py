@@ -419,6 +419,7 @@ class Bench:
             OverHttp("belljar, over HTTP, no pool", self.cold.live, imports),
         ]
         self.modules[2].every = 5
+        self.modules[1].wait_until("interpreter")
 
     def set_up_static(self):
         self.static = []
