@@ -7,7 +7,7 @@ namespace belljar::api {
 namespace {
 
 std::string_view help_of(std::string_view name) {
-  static constexpr std::array<std::pair<std::string_view, std::string_view>, 15> kHelp{{
+  static constexpr std::array<std::pair<std::string_view, std::string_view>, 19> kHelp{{
       {"belljar_http_requests_total", "Requests by route, method and status."},
       {"belljar_http_request_seconds", "Time from a request's last byte to its answer."},
       {"belljar_runs_total", "Runs that ended, by language and status."},
@@ -23,6 +23,10 @@ std::string_view help_of(std::string_view name) {
       {"belljar_webhooks_total", "Deliveries by result."},
       {"belljar_compile_cache_total", "Compile stages looked for in the cache, by result."},
       {"belljar_compile_cache_bytes", "Memory that the compile cache holds."},
+      {"belljar_sessions", "Sessions that have not ended."},
+      {"belljar_sessions_total", "Sessions that began, did not come up, or ended."},
+      {"belljar_session_executions_total", "Executions in sessions, by status."},
+      {"belljar_session_execution_seconds", "Time of an execution, its thaw and freeze included."},
       {"belljar_ready", "1 while the service takes runs."},
   }};
   for (const auto& [each, help] : kHelp) {

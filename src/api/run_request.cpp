@@ -43,29 +43,6 @@ Result<File> read_file_entry(const json::value& value, const std::string& path) 
   return file;
 }
 
-Result<std::vector<std::string>> read_environment(const json::value& value,
-                                                  const std::string& path) {
-  std::vector<std::string> list;
-  const json::object* const object = value.if_object();
-  if (object == nullptr) {
-    return fail(Code::kInvalid, path + ": must be an object of names and strings");
-  }
-  for (const auto& member : *object) {
-    const std::string name(member.key());
-    if (!member.value().is_string()) {
-      return fail(Code::kInvalid, path + "." + name + ": must be a string");
-    }
-    if (member.value().get_string().find('\0') != json::string::npos) {
-      return fail(Code::kInvalid, path + "." + name + ": must not have a NUL byte");
-    }
-    if (name.empty() || name.find('=') != std::string::npos) {
-      return fail(Code::kInvalid, path + ": a name must not be empty or hold '='");
-    }
-    list.push_back(name + "=" + std::string(member.value().get_string()));
-  }
-  return list;
-}
-
 // The text that set_limit reads, for a number in the field's unit.
 Result<std::string> limit_text(const LimitField& field,
                                const json::value& value,
@@ -91,6 +68,45 @@ Result<std::string> limit_text(const LimitField& field,
 }
 
 }  // namespace
+
+Result<std::vector<std::string>> read_environment(const json::value& value,
+                                                  const std::string& path) {
+  std::vector<std::string> list;
+  const json::object* const object = value.if_object();
+  if (object == nullptr) {
+    return fail(Code::kInvalid, path + ": must be an object of names and strings");
+  }
+  for (const auto& member : *object) {
+    const std::string name(member.key());
+    if (!member.value().is_string()) {
+      return fail(Code::kInvalid, path + "." + name + ": must be a string");
+    }
+    if (member.value().get_string().find('\0') != json::string::npos) {
+      return fail(Code::kInvalid, path + "." + name + ": must not have a NUL byte");
+    }
+    if (name.empty() || name.find('=') != std::string::npos) {
+      return fail(Code::kInvalid, path + ": a name must not be empty or hold '='");
+    }
+    list.push_back(name + "=" + std::string(member.value().get_string()));
+  }
+  return list;
+}
+
+Result<std::vector<File>> read_files(const json::value& value, const std::string& path) {
+  const json::array* const list = value.if_array();
+  if (list == nullptr || list->empty()) {
+    return fail(Code::kInvalid, path + ": must be an array of at least one file");
+  }
+  if (list->size() > kMaxFiles) {
+    return fail(Code::kInvalid, path + ": must be at most " + std::to_string(kMaxFiles) + " files");
+  }
+  std::vector<File> files;
+  for (const json::value& each : *list) {
+    TRY_ASSIGN(File file, read_file_entry(each, path + "[" + std::to_string(files.size()) + "]"));
+    files.push_back(std::move(file));
+  }
+  return files;
+}
 
 Result<LimitOverrides> read_limits(const json::value& value, const std::string& path) {
   TRY_ASSIGN(JsonReader reader, JsonReader::of(value, path));
@@ -151,18 +167,7 @@ Result<RunRequest> read_run_request(const json::value& value, const std::string&
     // Without a name yet: the language's manifest says what its program is called.
     submission.files.push_back({.path = submission.entry, .content = *source});
   } else {
-    if (!files->is_array() || files->get_array().empty()) {
-      return reader.wrong("files", "an array of at least one file");
-    }
-    if (files->get_array().size() > kMaxFiles) {
-      return reader.wrong("files", "at most " + std::to_string(kMaxFiles) + " files");
-    }
-    std::size_t index = 0;
-    for (const json::value& each : files->get_array()) {
-      TRY_ASSIGN(File file, read_file_entry(
-                                each, reader.where("files") + "[" + std::to_string(index++) + "]"));
-      submission.files.push_back(std::move(file));
-    }
+    TRY_ASSIGN(submission.files, read_files(*files, reader.where("files")));
   }
   if (const json::value* const input = reader.find("stdin")) {
     TRY_ASSIGN(request.input, read_content(*input, reader.where("stdin")));

@@ -36,6 +36,12 @@ std::string to_json(const RunRequest& request);
 // seconds, bytes, counts and processors; "wall_ms" and "memory_bytes" as an outcome writes them.
 Result<LimitOverrides> read_limits(const boost::json::value& value, const std::string& path);
 
+// [{"path", "content", "encoding", "executable"}]
+Result<std::vector<File>> read_files(const boost::json::value& value, const std::string& path);
+// {"NAME": "value"}, as "NAME=value".
+Result<std::vector<std::string>> read_environment(const boost::json::value& value,
+                                                  const std::string& path);
+
 // A text, or {"content", "encoding": "utf-8"|"base64"}.
 Result<std::string> read_content(const boost::json::value& value, const std::string& path);
 

@@ -6,6 +6,7 @@
 #include <thread>
 
 #include "api/json_reader.h"
+#include "api/request_fields.h"
 #include "api/webhook_url.h"
 #include "base/id.h"
 #include "base/sys.h"
@@ -92,19 +93,6 @@ const std::map<std::string, screen::RuleSet, std::less<>>& rule_sets() {
     return made;
   }();
   return sets;
-}
-
-// The fields of a request have other names than the command line's options.
-Error in_request_words(Error error) {
-  const std::string& text = error.message;
-  if (text.starts_with("limit ")) {
-    const std::size_t end = text.find_first_of(" :", 6);
-    error.message = "limits." + text.substr(6, end - 6) + ": " +
-                    text.substr(std::min(text.find_first_not_of(" :", end), text.size()));
-  } else if (text.starts_with("path ")) {
-    error.message = "files: " + text;
-  }
-  return error;
 }
 
 json::array to_value(const std::vector<screen::Finding>& findings) {

@@ -4,6 +4,7 @@
 #include "api/interactive_run.h"
 #include "api/json_reader.h"
 #include "api/problem.h"
+#include "api/request_fields.h"
 #include "api/run_stream.h"
 #include "api/service.h"
 #include "api/upload.h"
@@ -18,22 +19,6 @@ namespace json = boost::json;
 
 constexpr std::size_t kMostInBatch = 1000;
 constexpr std::size_t kMostBatchBytes = 16 * kMiB;
-
-bool asked(const Request& request, std::string_view name) {
-  const auto value = request.parameter(name);
-  return value && (*value == "1" || *value == "true" || value->empty());
-}
-
-// The number of the last event a client has, from the header or, as browsers cannot set it on the
-// first request, the query.
-Result<std::uint64_t> last_event(const Request& request) {
-  auto text = request.header("last-event-id");
-  if (!text) text = request.parameter("last_event_id");
-  if (!text || text->empty()) return std::uint64_t{0};
-  const auto number = parse_count(*text);
-  if (!number) return fail(Code::kInvalid, "last-event-id: must be the number of an event");
-  return *number;
-}
 
 Response accepted(const Submitted& submitted) {
   Response response{.status = 202};
@@ -95,11 +80,6 @@ Result<std::vector<RunService::BatchInput>> read_inputs(JsonReader& reader) {
     list.push_back(std::move(made));
   }
   return list;
-}
-
-Status check_media_type(const Request& request) {
-  if (request.media_type().value_or("application/json") == "application/json") return {};
-  return fail(Code::kInvalid, "content-type: must be application/json");
 }
 
 }  // namespace

@@ -12,6 +12,7 @@
 #include "api/http.h"
 #include "api/metrics.h"
 #include "api/run_service.h"
+#include "api/session_service.h"
 #include "api/settings.h"
 #include "engine/rate_window.h"
 
@@ -32,6 +33,7 @@ class Service {
           engine::Dispatcher& dispatcher,
           Metrics& metrics,
           RunService& runs,
+          SessionService& sessions,
           HostFacts host);
 
   // Answers one request: finds the route, the caller, and whether he may. Blocks for no longer than
@@ -97,6 +99,19 @@ class Service {
   void get_batch(const Context& context, const Reply& reply);
   void interact(const Context& context, const Reply& reply);
 
+  // api/session_handlers.cpp
+  void create_session(const Context& context, const Reply& reply);
+  void list_sessions(const Context& context, const Reply& reply);
+  void get_session(const Context& context, const Reply& reply);
+  void quit_session(const Context& context, const Reply& reply);
+  void create_execution(const Context& context, const Reply& reply);
+  void get_execution(const Context& context, const Reply& reply);
+  void execution_events(const Context& context, const Reply& reply);
+  void interrupt_session(const Context& context, const Reply& reply);
+  void create_context(const Context& context, const Reply& reply);
+  void restart_context(const Context& context, const Reply& reply);
+  void remove_context(const Context& context, const Reply& reply);
+
   // api/system_handlers.cpp
   void languages(const Context& context, const Reply& reply);
   void health(const Context& context, const Reply& reply);
@@ -123,6 +138,7 @@ class Service {
   engine::Dispatcher& dispatcher_;
   Metrics& metrics_;
   RunService& runs_;
+  SessionService& sessions_;
   const HostFacts host_;
   std::atomic<bool> closing_ = false;
 

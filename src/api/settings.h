@@ -47,6 +47,10 @@ struct Settings {
   Nanoseconds queue_wait = std::chrono::seconds(60);
   std::uint64_t rate = 0;  // requests a minute and caller; 0: no limit
   Nanoseconds drain = std::chrono::seconds(30);
+  std::uint64_t sessions = 100;  // at once
+  std::uint64_t sessions_per_caller = 20;
+  Nanoseconds session_ttl = std::chrono::hours(4);      // longest life of one
+  Nanoseconds session_idle = std::chrono::minutes(30);  // longest time without an execution
   std::string on_restart = "rerun";  // or "lost": what becomes of runs that a crash cut off
 
   // Recording.

@@ -38,6 +38,7 @@ void Service::languages(const Context& /*context*/, const Reply& reply) {
         {"aliases", json::array(manifest->aliases.begin(), manifest->aliases.end())},
         {"extensions", json::array(manifest->extensions.begin(), manifest->extensions.end())},
         {"compiled", manifest->compile.has_value()},
+        {"sessions", !manifest->session.empty()},
         {"available", toolchain.has_value()},
         {"package", manifest->package},
         {"hello", {{"file", manifest->hello.file}, {"source", manifest->hello.source}}}};
@@ -87,6 +88,7 @@ void Service::metrics_page(const Context& /*context*/, const Reply& reply) {
       metrics_.text({{"belljar_runs_waiting", static_cast<double>(state.waiting)},
                      {"belljar_runs_running", static_cast<double>(state.running)},
                      {"belljar_compile_cache_bytes", static_cast<double>(runs_.cached_bytes())},
+                     {"belljar_sessions", static_cast<double>(sessions_.count())},
                      {"belljar_ready", closing_ ? 0.0 : 1.0}});
   reply(std::move(response));
 }

@@ -208,7 +208,8 @@ Status serve(const api::Settings& settings, Sockets sockets) {
                         .tenant = {},
                         .headers = &headers});
   TRY(runs.recover());
-  api::Service service(settings, catalog, *store, *dispatcher, metrics, runs, host);
+  api::SessionService sessions(settings, catalog, *dispatcher, metrics, runs);
+  api::Service service(settings, catalog, *store, *dispatcher, metrics, runs, sessions, host);
   const std::vector<std::string_view> proxies = comma_list(settings.proxies);
   // Its threads screen what comes.
   TRY(screen::give_threads_parser_stack(api::ServerSettings().handler_threads));
@@ -263,6 +264,7 @@ Status serve(const api::Settings& settings, Sockets sockets) {
     log_event("stopped", {{"unfinished", dispatcher->state().running}});
     ::_exit(0);
   }
+  sessions.close();
   // Before what its jobs use goes away.
   dispatcher.reset();
   return {};

@@ -81,6 +81,11 @@ class CgroupSlot {
   [[nodiscard]] Result<CgroupUsage> usage() const;
   // Processor time so far; cheap, for polling. Absent where there is no counter.
   [[nodiscard]] std::optional<Nanoseconds> cpu_time() const;
+  // Stops the program's processes where they stand, or lets them go on; only with a v2 tree (kernel
+  // 5.2), and then also on hybrid hosts. What is stopped can still be killed. It takes a moment,
+  // and is to be asked for: the kernel tells of it up to 10 ms late (cgroup_file_notify()).
+  [[nodiscard]] Status freeze(bool stop) const;
+  [[nodiscard]] Result<bool> is_frozen() const;
   // Lifts the processor share so that killed processes die at once.
   void lift_cpu_limit() const;
   // SIGKILL to every process in the slot, by cgroup.kill where there is a v2 tree.
@@ -120,6 +125,8 @@ class CgroupHost {
   static CgroupHost detect();
 
   [[nodiscard]] std::string_view mode() const;  // "v2", "hybrid", "v1", "none"
+  // Whether its slots can be frozen.
+  [[nodiscard]] bool can_freeze() const { return unified_ >= 0; }
   // Walls that slots of this host can put up.
   [[nodiscard]] WallSet walls() const;
   // Why a controller is missing, for `belljar doctor`; empty when all are there.

@@ -221,6 +221,19 @@ Result<CgroupUsage> CgroupSlot::usage() const {
   return usage;
 }
 
+Status CgroupSlot::freeze(bool stop) const {
+  if (unified_user_ < 0)
+    return fail(Code::kUnavailable, "cgroup: there is no v2 tree to freeze in");
+  const int user = directories_[static_cast<std::size_t>(unified_user_)].fd.get();
+  return write_cgroup(user, "cgroup.freeze", stop ? "1" : "0");
+}
+
+Result<bool> CgroupSlot::is_frozen() const {
+  const int user = directories_[static_cast<std::size_t>(unified_user_)].fd.get();
+  TRY_ASSIGN(const std::string events, read_cgroup(user, "cgroup.events"));
+  return value_of(events, "frozen") == 1U;
+}
+
 void CgroupSlot::lift_cpu_limit() const {
   const Directory* const cpu = directory(Controller::kCpu);
   if (cpu == nullptr || !walls_.has(Wall::kCpuLimit)) return;

@@ -2,6 +2,7 @@
 
 #include "base/bundle.h"
 #include "base/sys.h"
+#include "engine/cell_request.h"
 #include "engine/plan.h"
 #include "engine/stage_io.h"
 #include "engine/toolchain_version.h"
@@ -10,16 +11,6 @@
 
 namespace belljar::engine {
 namespace {
-
-std::string bundle_of(const std::vector<File>& files) {
-  std::string bundle;
-  for (const File& file : files) {
-    append_file(bundle,
-                {.path = file.path, .content = file.content, .executable = file.executable});
-  }
-  append_end(bundle, false);
-  return bundle;
-}
 
 // What a stage brought back; it came out of a cell, so its paths are checked like a client's. What
 // is compiled goes into the next cell, by the rules for what goes into one.
@@ -67,29 +58,6 @@ void tell(const StageOutcome& stage, Observer& observer) {
   observer.on_stage(stage.kind);
   if (!stage.out.data.empty()) observer.on_output(stage.kind, OutputStream::kOut, stage.out.data);
   if (!stage.err.data.empty()) observer.on_output(stage.kind, OutputStream::kErr, stage.err.data);
-}
-
-cell::CellSpec spec_of(const runtime::StagePlan& plan, const Policy& policy) {
-  cell::CellSpec spec;
-  spec.argv = plan.argv;
-  spec.env = plan.env;
-  spec.mounts = plan.mounts;
-  spec.headers = plan.headers;
-  spec.artifacts = plan.keep;
-  spec.limits = plan.limits;
-  // A compiler always needs room for its results.
-  spec.writable_box = policy.writable_box || plan.kind == StageKind::kCompile;
-  spec.writable_tmp = policy.writable_tmp || plan.kind == StageKind::kCompile;
-  spec.loopback = policy.network == Network::kLoopback;
-  if (plan.warm && policy.warm) {
-    spec.interpreter = plan.warm_argv;
-    spec.interpreter_kind = plan.warm->kind;
-    spec.preload = plan.preload;
-    spec.interpreter_env = plan.warm_env;
-  }
-  spec.without = policy.without;
-  spec.require = policy.require;
-  return spec;
 }
 
 }  // namespace

@@ -1,9 +1,9 @@
-#include <boost/json.hpp>
+#include "model/outcome_json.h"
+
 #include <cmath>
 
 #include "base/text.h"
 #include "model/json_text.h"
-#include "model/outcome.h"
 
 namespace belljar {
 namespace {
@@ -19,12 +19,15 @@ json::string text(std::string_view bytes) {
   return json::string(repair_utf8(bytes));
 }
 
-template <typename Names>
-json::array name_list(const Names& names) {
-  json::array list;
-  for (const auto& name : names) list.emplace_back(text(name));
-  return list;
+// The limit's name with its unit.
+std::string key_of(const LimitField& field) {
+  std::string key(field.name);
+  if (field.kind == LimitField::Kind::kDuration) key += "_ms";
+  if (field.kind == LimitField::Kind::kBytes) key += "_bytes";
+  return key;
 }
+
+}  // namespace
 
 json::object to_value(const Stream& stream, Base64 base64) {
   const std::string_view whole =
@@ -64,22 +67,6 @@ json::array to_value(const std::vector<DeniedSyscall>& denied) {
   return list;
 }
 
-json::object to_value(const Phases& phases) {
-  return {{"queue_ms", ms(phases.queue)},
-          {"build_ms", ms(phases.build)},
-          {"run_ms", ms(phases.run)},
-          {"collect_ms", ms(phases.collect)},
-          {"teardown_ms", ms(phases.teardown)}};
-}
-
-// The limit's name with its unit.
-std::string key_of(const LimitField& field) {
-  std::string key(field.name);
-  if (field.kind == LimitField::Kind::kDuration) key += "_ms";
-  if (field.kind == LimitField::Kind::kBytes) key += "_bytes";
-  return key;
-}
-
 json::object to_value(const Limits& limits) {
   json::object object;
   for (const LimitField& field : limit_fields()) {
@@ -93,6 +80,22 @@ json::object to_value(const Limits& limits) {
     }
   }
   return object;
+}
+
+json::array to_value(WallSet walls) {
+  json::array list;
+  for (const auto& name : walls.names()) list.emplace_back(text(name));
+  return list;
+}
+
+namespace {
+
+json::object to_value(const Phases& phases) {
+  return {{"queue_ms", ms(phases.queue)},
+          {"build_ms", ms(phases.build)},
+          {"run_ms", ms(phases.run)},
+          {"collect_ms", ms(phases.collect)},
+          {"teardown_ms", ms(phases.teardown)}};
 }
 
 json::object to_value(const StageOutcome& stage, Base64 base64) {
@@ -115,8 +118,8 @@ json::object to_value(const StageOutcome& stage, Base64 base64) {
   object["denied_more"] = stage.denied_more;
   object["phases"] = to_value(stage.phases);
   object["limits"] = to_value(stage.limits);
-  object["walls"] = name_list(stage.walls.names());
-  object["missing_walls"] = name_list(WallSet::full().minus(stage.walls).names());
+  object["walls"] = to_value(stage.walls);
+  object["missing_walls"] = to_value(WallSet::full().minus(stage.walls));
   return object;
 }
 

@@ -412,7 +412,7 @@ Result<Manifest> parse_manifest(std::string_view toml) {
   TRY_ASSIGN(const toml::table file, parse_toml(toml));
   const Section top{.table = &file, .prefix = ""};
   TRY(check_keys(top, {"name", "title", "aliases", "extensions", "entries", "package", "version",
-                       "mounts", "programs", "compile", "precompile", "run", "hello"}));
+                       "mounts", "programs", "compile", "precompile", "run", "session", "hello"}));
   Manifest manifest;
   TRY(parse_names(top, manifest));
   TRY_ASSIGN(manifest.package, text_of(top, "package"));
@@ -429,6 +429,11 @@ Result<Manifest> parse_manifest(std::string_view toml) {
     TRY_ASSIGN(manifest.precompile, parse_precompile(top, manifest.programs));
   }
   TRY_ASSIGN(manifest.run, parse_run(top, manifest.programs));
+  if (top.table->get("session") != nullptr) {
+    TRY_ASSIGN(manifest.session, text_of(top, "session"));
+    if (!is_word(manifest.session)) return wrong("session", "must be the name of a session driver");
+    if (manifest.compile) return wrong("session", "is for a runtime that does not compile");
+  }
   TRY_ASSIGN(manifest.hello, parse_hello(top, manifest.extensions));
   return manifest;
 }

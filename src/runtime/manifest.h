@@ -85,6 +85,9 @@ struct Manifest {
   std::optional<Step> compile;
   std::optional<Precompile> precompile;
   Step run;
+  // Which of Belljar's session drivers the interpreter can run, see engine/session_driver.h; empty:
+  // there are no sessions of this language.
+  std::string session;
   Hello hello;
 };
 

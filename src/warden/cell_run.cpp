@@ -29,6 +29,11 @@ namespace {
 
 constexpr Nanoseconds kSetupPatience = std::chrono::seconds(10);
 constexpr Nanoseconds kKillPatience = std::chrono::seconds(1);
+// From the SIGINT that tells a session's program of a limit to its end.
+constexpr Nanoseconds kOverrunPatience = std::chrono::seconds(1);
+constexpr Nanoseconds kPausePatience = std::chrono::seconds(5);
+constexpr Nanoseconds kShortestPauseLook = std::chrono::microseconds(50);
+constexpr Nanoseconds kLongestPauseLook = std::chrono::milliseconds(5);
 constexpr Nanoseconds kCollectPatience = std::chrono::seconds(30);
 constexpr Nanoseconds kForever = std::chrono::hours(24);
 constexpr Nanoseconds kShortestLook = std::chrono::milliseconds(2);
@@ -224,10 +229,17 @@ std::vector<int> CellRun::waits() const {
     fds.push_back(pidfd_.get());
     return fds;
   }
+  if (phase_ == Phase::kPaused) {
+    for (const Fd* fd : {&control_, &pidfd_}) {
+      if (fd->valid()) fds.push_back(fd->get());
+    }
+    return fds;
+  }
   for (const Fd* fd : {&report_, &control_, &pidfd_, &listener_}) {
     if (fd->valid()) fds.push_back(fd->get());
   }
-  const bool watch_memory = phase_ == Phase::kRunning && resources_.cgroup.memory_event() >= 0;
+  const bool watch_memory = (phase_ == Phase::kRunning || phase_ == Phase::kPausing) &&
+                            resources_.cgroup.memory_event() >= 0;
   if (watch_memory) fds.push_back(resources_.cgroup.memory_event());
   return fds;
 }
@@ -425,7 +437,10 @@ void CellRun::end(EndReason reason) {
 }
 
 void CellRun::kill_program(Cause cause) {
-  if (phase_ != Phase::kRunning && phase_ != Phase::kBuilding) return;
+  if (phase_ != Phase::kRunning && phase_ != Phase::kBuilding && phase_ != Phase::kPausing &&
+      phase_ != Phase::kPaused) {
+    return;
+  }
   if (!has_cause_) {
     has_cause_ = true;
     result_.cause = cause;
@@ -446,6 +461,52 @@ void CellRun::signal_program(int signal) {
     command(cell::signal_command(signal));
 }
 
+Status CellRun::pause() {
+  // Both executions are over before the program can say anything.
+  while (session_ && phase_ == Phase::kBuilding && report_.valid()) on_report();
+  if (!session_ || phase_ != Phase::kRunning) {
+    return fail(Code::kInvalid, "pause: this cell has no session that runs");
+  }
+  TRY(resources_.cgroup.freeze(true));
+  phase_ = Phase::kPausing;
+  kill_deadline_ = sys::now() + kPausePatience;
+  pause_look_ = kShortestPauseLook;
+  look_whether_paused();
+  schedule();
+  return {};
+}
+
+void CellRun::look_whether_paused() {
+  if (!resources_.cgroup.is_frozen().value_or(false)) return;
+  result_.wall_ns = result_.run_ns = (sys::now() - run_since_).count();
+  phase_ = Phase::kPaused;
+  has_news_ = true;
+}
+
+std::optional<Result<CellReport>> CellRun::take_pause() {
+  if (!std::exchange(has_news_, false)) return std::nullopt;
+  Result<CellReport> bill = report();
+  if (bill) bill->cause = overrun_;
+  return bill;
+}
+
+Status CellRun::resume(Nanoseconds wall, Nanoseconds cpu) {
+  if (phase_ != Phase::kPaused) return fail(Code::kInvalid, "resume: this cell is not paused");
+  TRY_ASSIGN(before_, resources_.cgroup.usage());
+  limits_.wall = wall;
+  limits_.cpu = cpu;
+  overrun_ = Cause::kProgram;
+  result_.denied_count = 0;
+  result_.denied_more = 0;
+  denials_ = 0;
+  result_.build_ns = 0;
+  run_since_ = sys::now();
+  TRY(resources_.cgroup.freeze(false));
+  phase_ = Phase::kRunning;
+  schedule();
+  return {};
+}
+
 void CellRun::discard() {
   discarded_ = true;
   if (pidfd_.valid()) ::syscall(SYS_pidfd_send_signal, pidfd_.get(), SIGKILL, nullptr, 0);
@@ -464,15 +525,30 @@ std::optional<Nanoseconds> CellRun::cpu_time() const {
   return std::max(*all - before_.cpu.value_or(Nanoseconds{}), Nanoseconds{});
 }
 
+Cause CellRun::passed_limit(Nanoseconds now) const {
+  const std::optional<Nanoseconds> cpu = cpu_time();
+  if (cpu && *cpu >= limits_.cpu) return Cause::kCpuTime;
+  return now - run_since_ >= limits_.wall ? Cause::kWallTime : Cause::kProgram;
+}
+
 void CellRun::tick() {
   const Nanoseconds now = sys::now();
-  if (phase_ == Phase::kRunning) {
-    const std::optional<Nanoseconds> cpu = cpu_time();
-    if (cpu && *cpu >= limits_.cpu) {
-      kill_program(Cause::kCpuTime);
-    } else if (now - run_since_ >= limits_.wall) {
-      kill_program(Cause::kWallTime);
+  if (phase_ == Phase::kRunning && overrun_ != Cause::kProgram) {
+    if (now >= overrun_deadline_) kill_program(overrun_);
+  } else if (phase_ == Phase::kRunning) {
+    const Cause passed = passed_limit(now);
+    if (passed != Cause::kProgram && session_) {
+      overrun_ = passed;
+      overrun_deadline_ = now + kOverrunPatience;
+      signal_program(SIGINT);
+    } else if (passed != Cause::kProgram) {
+      kill_program(passed);
     }
+  } else if (phase_ == Phase::kPausing && now < kill_deadline_) {
+    pause_look_ = std::min(2 * pause_look_, kLongestPauseLook);
+    look_whether_paused();
+  } else if (phase_ == Phase::kPausing) {
+    kill_program(overrun_ != Cause::kProgram ? overrun_ : Cause::kWallTime);
   } else if (now >= kill_deadline_ && birth_ != 0) {
     stillborn();
   } else if (now >= kill_deadline_ && pidfd_.valid()) {
@@ -493,10 +569,14 @@ void CellRun::tick() {
 // use, the processor clock cannot run out before that.
 void CellRun::schedule() {
   const Nanoseconds now = sys::now();
-  if (phase_ == Phase::kOver || phase_ == Phase::kParked) {
+  if (phase_ == Phase::kOver || phase_ == Phase::kParked || phase_ == Phase::kPaused) {
     next_look_ = now + kForever;
+  } else if (phase_ == Phase::kPausing) {
+    next_look_ = std::min(kill_deadline_, now + pause_look_);
   } else if (phase_ != Phase::kRunning) {
     next_look_ = kill_deadline_;
+  } else if (overrun_ != Cause::kProgram) {
+    next_look_ = overrun_deadline_;
   } else {
     next_look_ = run_since_ + limits_.wall;
     if (const std::optional<Nanoseconds> cpu = cpu_time()) {

@@ -30,6 +30,7 @@ struct RunDescriptors {
 // What a run is made of, as it came.
 struct GivenRun {
   Fd memory{};  // the checked spec and the files
+  bool session = false;
   RunDescriptors descriptors{};
   Nanoseconds since{};
 };
@@ -85,6 +86,16 @@ class CellRun {
   void tick();
   // Ends the program on the client's word.
   void end(EndReason reason);
+  // The run is a session: see Request::session.
+  void make_session() { session_ = true; }
+  // Stops the program's processes; take_pause() tells when they have stopped.
+  Status pause();
+  // Lets them go on, with limits and a bill of their own.
+  Status resume(Nanoseconds wall, Nanoseconds cpu);
+  // Once for each pause that has come to rest: the bill since the cell was resumed.
+  std::optional<Result<CellReport>> take_pause();
+  [[nodiscard]] bool is_paused() const { return phase_ == Phase::kPaused; }
+
   // Sends a signal to the program, not to its children. One that cannot be sent is left out.
   void signal_program(int signal);
 
@@ -107,6 +118,8 @@ class CellRun {
     kBuilding,
     kParked,
     kRunning,
+    kPausing,
+    kPaused,
     kEnding,
     kCollecting,
     kLeaving,
@@ -132,6 +145,9 @@ class CellRun {
   void on_control();
   void on_listener();
   void on_memory_event();
+  void look_whether_paused();
+  // The limit that the program is past, or kProgram.
+  [[nodiscard]] Cause passed_limit(Nanoseconds now) const;
   void on_init_gone();
   void kill_program(Cause cause);
   void command(cell::InitCommand command, int descriptor = -1);
@@ -158,6 +174,12 @@ class CellRun {
   cell::CgroupUsage before_;  // what the cell had used when it was parked
   Nanoseconds next_look_{}, kill_deadline_{};
   std::uint64_t denials_ = 0;
+
+  bool session_ = false;
+  bool has_news_ = false;            // of a pause
+  Nanoseconds pause_look_{};         // how long to wait for the next look
+  Cause overrun_ = Cause::kProgram;  // the limit for which the program was interrupted, or kProgram
+  Nanoseconds overrun_deadline_{};
 };
 
 }  // namespace belljar::warden

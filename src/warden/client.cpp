@@ -84,6 +84,7 @@ Status Client::run(std::uint64_t id,
   Request request{.kind = RequestKind::kRun, .id = id};
   request.with_artifacts = fds.artifacts >= 0 ? 1 : 0;
   request.with_program = fds.program >= 0 ? 1 : 0;
+  request.session = fds.session ? 1 : 0;
   std::vector<int> list{memory.get(), fds.in, fds.out, fds.err};
   if (fds.artifacts >= 0) list.push_back(fds.artifacts);
   if (fds.program >= 0) list.push_back(fds.program);
@@ -92,6 +93,15 @@ Status Client::run(std::uint64_t id,
 
 Status Client::signal(std::uint64_t id, int number) {
   return send({.kind = RequestKind::kSignal, .id = id, .signal = number}, {});
+}
+
+Status Client::pause(std::uint64_t id) {
+  return send({.kind = RequestKind::kPause, .id = id}, {});
+}
+
+Status Client::resume(std::uint64_t id, Nanoseconds wall, Nanoseconds cpu) {
+  return send(
+      {.kind = RequestKind::kResume, .id = id, .wall_ns = wall.count(), .cpu_ns = cpu.count()}, {});
 }
 
 Status Client::keep(std::uint32_t cells) {

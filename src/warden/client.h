@@ -21,8 +21,9 @@ namespace belljar::warden {
 // What goes into a cell besides the spec; borrowed for the call of run().
 struct CellFds {
   int in = -1, out = -1, err = -1;
-  int artifacts = -1;  // write end of a pipe; must be there exactly when the spec wants artifacts
-  int program = -1;    // for CellSpec::program_by_descriptor
+  int artifacts = -1;    // write end of a pipe; must be there exactly when the spec wants artifacts
+  int program = -1;      // for CellSpec::program_by_descriptor
+  bool session = false;  // see Request::session
 };
 
 class Client {
@@ -49,9 +50,14 @@ class Client {
              const cell::CellSpec& spec,
              std::string_view bundle,
              const CellFds& fds);
+  // This and signal() may be called from any thread, also while another is in a call: they are one
+  // message and touch nothing else.
   Status end(std::uint64_t id, EndReason reason);
   // Sends a signal to the program of a running cell.
   Status signal(std::uint64_t id, int number);
+  // Of a session's cell: stops it, answered by kPaused; lets it go on for so long at most.
+  Status pause(std::uint64_t id);
+  Status resume(std::uint64_t id, Nanoseconds wall, Nanoseconds cpu);
   // Keeps up to `cells` finished cells waiting; only on the connection that the warden began with.
   // From then on an answer comes before what is left of the cell, without a process of the program,
   // is taken down.

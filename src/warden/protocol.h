@@ -21,6 +21,8 @@ enum class RequestKind : std::uint32_t {
   kPrepare,  // a run like this one will come: descriptor: sealed memfd of the spec. Answered once
              // a cell for it waits, or when there will be none
   kConnect,  // one more connection: the descriptor is its SOCK_SEQPACKET socket
+  kPause,    // of a session's cell: its processes stop where they stand; answered by kPaused
+  kResume,   // they go on, for at most `wall_ns` and `cpu_ns`; from here a new bill begins
 };
 
 // Why a client ends a cell.
@@ -36,8 +38,12 @@ struct Request {
   std::int32_t signal = 0;
   std::uint8_t with_artifacts = 0;
   std::uint8_t with_program = 0;
-  std::array<std::uint8_t, 2> reserved{};
+  // A session's cell: past a limit its program gets SIGINT, and is ended only where that does not
+  // help; then it can be paused and resumed.
+  std::uint8_t session = 0;
+  std::uint8_t reserved = 0;
   std::uint32_t cells = 0;
+  std::int64_t wall_ns = 0, cpu_ns = 0;
 };
 
 enum class ReplyKind : std::uint32_t {
@@ -46,6 +52,8 @@ enum class ReplyKind : std::uint32_t {
                // cell, its init and its mounts, goes after this answer, else before it
   kRefused,    // nothing was started
   kPrepared,
+  kPaused,  // no process of the program runs; `report` is the bill since it was resumed, and its
+            // cause the limit that it went past, or kProgram
 };
 
 // What ended a cell, in the order of precedence of the verdict.

@@ -81,7 +81,7 @@ Status Server::serve() {
       waits.push_back({.fd = zygote.fd(), .events = POLLIN, .revents = 0});
       zygotes.push_back(&zygote);
     });
-    const bool wants_quiet = cells_.empty() && pool_.wants_more();
+    const bool wants_quiet = is_quiet() && pool_.wants_more();
     if (wants_quiet) deadline = std::min(deadline, sys::now() + kQuiet);
     if (pool_.size() > 0) deadline = std::min(deadline, sort_pool_at_);
     for (const Preparation& wish : preparations_) deadline = std::min(deadline, wish.deadline);
@@ -111,6 +111,10 @@ Status Server::serve() {
     announce(sys::now());
   }
   return {};
+}
+
+bool Server::is_quiet() const {
+  return std::ranges::all_of(cells_, [](const auto& cell) { return cell.second->is_paused(); });
 }
 
 template <typename Visit>
@@ -197,6 +201,16 @@ void Server::handle_request(std::uint64_t connection) {
     case RequestKind::kSignal:
       if (cell != cells_.end()) cell->second->signal_program(request.signal);
       return;
+    case RequestKind::kPause:
+    case RequestKind::kResume: {
+      if (cell == cells_.end()) return;
+      CellRun& session = *cell->second;
+      const Status done =
+          request.kind == RequestKind::kPause ? session.pause() : resume(session, request);
+      // One that cannot be stopped, or started again, is of no use to anybody.
+      if (!done) session.end(EndReason::kCancelled);
+      return;
+    }
     case RequestKind::kPool:
       // Only whoever answers for this warden says what it may keep.
       if (connection == kFirst) pool_.resize(std::min(request.cells, kMaxWaiting));
@@ -213,6 +227,16 @@ void Server::handle_request(std::uint64_t connection) {
     }
   }
   refuse(name, {.code = Code::kInvalid, .message = "request: unknown kind"});
+}
+
+Status Server::resume(CellRun& cell, const Request& request) {
+  const Limits highest = highest_limits();
+  const auto fits = [](std::int64_t wanted, Nanoseconds most) {
+    return wanted > 0 && Nanoseconds(wanted) <= most;
+  };
+  if (!fits(request.wall_ns, highest.wall)) return fail(Code::kDenied, "wall: out of range");
+  if (!fits(request.cpu_ns, highest.cpu)) return fail(Code::kDenied, "cpu: out of range");
+  return cell.resume(Nanoseconds(request.wall_ns), Nanoseconds(request.cpu_ns));
 }
 
 Status Server::connect(std::vector<Fd> fds) {
@@ -244,8 +268,12 @@ Status Server::start(CellName name, const Request& request, std::vector<Fd> fds)
 
   GivenRun run{
       .memory = std::move(fds[0]),
+      .session = request.session != 0,
       .descriptors = {.in = std::move(fds[1]), .out = std::move(fds[2]), .err = std::move(fds[3])},
       .since = since};
+  if (run.session && !cgroups_.can_freeze()) {
+    return fail(Code::kUnavailable, "sessions are paused in a cgroup v2 tree, which is not here");
+  }
   RunDescriptors& descriptors = run.descriptors;
   if (request.with_artifacts != 0) descriptors.artifacts = std::move(fds[4]);
   if (request.with_program != 0) descriptors.program = std::move(fds.back());
@@ -257,6 +285,7 @@ Status Server::start(CellName name, const Request& request, std::vector<Fd> fds)
     pool_.expect(decoded.spec, false);
     if (std::unique_ptr<CellRun> cell = pool_.take(decoded.spec)) {
       if (cell->hand_over(decoded.spec, run)) {
+        if (request.session != 0) cell->make_session();
         cells_.emplace(name, std::move(cell));
         return {};
       }
@@ -284,8 +313,10 @@ Status Server::start_cold(CellName name,
   }
   CellResources resources = *std::move(ahead_);
   ahead_.reset();
+  const bool session = run.session;
   TRY_ASSIGN(auto cell, CellRun::start(host_, spec, files, std::move(resources),
                                        std::move(run.descriptors), run.since));
+  if (session) cell->make_session();
   cells_.emplace(name, std::move(cell));
   return {};
 }
@@ -314,6 +345,14 @@ void Server::settle() {
   for (auto at = cells_.begin(); at != cells_.end();) {
     CellRun& cell = *at->second;
     if (!cell.is_over() && cell.deadline() <= now) cell.tick();
+    if (const auto bill = cell.take_pause()) {
+      if (*bill) {
+        send(at->first.connection,
+             {.kind = ReplyKind::kPaused, .id = at->first.id, .report = **bill});
+      } else {
+        cell.end(EndReason::kCancelled);
+      }
+    }
     if (!cell.is_over() && !(early && cell.is_empty())) {
       ++at;
       continue;

@@ -50,6 +50,9 @@ class Server {
   void each_cell(Visit visit);
   void hear(Zygote& zygote);
   void settle();
+  Status resume(CellRun& cell, const Request& request);
+  // No cell needs a processor now.
+  [[nodiscard]] bool is_quiet() const;
   void conclude(CellName name, CellRun& cell);
   Status prepare(CellName name, const Request& request, std::vector<Fd> fds);
   void announce(Nanoseconds now);

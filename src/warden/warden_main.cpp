@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/mount.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -39,6 +40,14 @@ Result<std::string> lease_file(const Person& person) {
   return base + "/leases";
 }
 
+// Each cell that waits or is paused keeps a dozen descriptors; cells have limits of their own.
+void take_all_descriptors() {
+  rlimit files{};
+  if (::getrlimit(RLIMIT_NOFILE, &files) != 0) return;
+  files.rlim_cur = files.rlim_max;
+  ::setrlimit(RLIMIT_NOFILE, &files);
+}
+
 Status run(Fd client) {
   TRY_ASSIGN(const Person person, find_person());
   TRY_ASSIGN(std::string leases, lease_file(person));
@@ -59,6 +68,7 @@ int warden_main() {
   ::signal(SIGPIPE, SIG_IGN);
   ::signal(SIGINT, SIG_IGN);  // the terminal's Ctrl-C is the client's to answer
   ::umask(022);
+  take_all_descriptors();
   // A copy, because the server owns its socket while a failure must still be told on it.
   Fd client = Fd::adopt(::fcntl(kClientFd, F_DUPFD_CLOEXEC, kClientFd + 1));
   // It came through an execution; no cell may get it through another.

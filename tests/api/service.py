@@ -39,7 +39,8 @@ class Events:
     def __init__(self, client, response):
         self.client = client
         self.response = response
-        self.id = response.headers["X-Run-Id"]
+        self.id = response.headers["X-Run-Id"] or response.headers["X-Execution-Id"]
+        self.schema = "Event" if "X-Run-Id" in response.headers else "ExecutionEvent"
 
     def __enter__(self):
         return self
@@ -59,7 +60,7 @@ class Events:
                 fields[name] = value
                 continue
             event = Event(int(fields["id"]), fields["event"], json.loads(fields["data"]))
-            CONTRACT.check_schema("Event", {"type": event.name, "data": event.data})
+            CONTRACT.check_schema(self.schema, {"type": event.name, "data": event.data})
             yield event
             fields = {}
         assert not fields, f"the stream ended within an event: {fields}"
@@ -140,6 +141,54 @@ class Conversation:
         return self.run
 
 
+class Session:
+    """A session of a live service; `with` quits it."""
+
+    def __init__(self, service, *, key=None, **fields):
+        self.service = service
+        self.key = key
+        CONTRACT.check_schema("SessionRequest", fields)
+        answer = service.post("/v1/sessions", fields, key=key)
+        assert answer.status == 201, answer
+        self.id = answer.json["id"]
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.quit()
+
+    @property
+    def path(self):
+        return f"/v1/sessions/{self.id}"
+
+    def look(self):
+        answer = self.service.get(self.path, key=self.key)
+        assert answer.status == 200, answer
+        return answer.json
+
+    def quit(self):
+        answer = self.service.call("DELETE", self.path, key=self.key)
+        assert answer.status == 200 and answer.json["state"] == "ended", answer
+        return answer.json
+
+    def ask(self, code, *, query="?wait", **fields):
+        return self.service.post(self.path + "/executions" + query, {"code": code, **fields}, key=self.key)
+
+    def execute(self, code, **fields):
+        """Executes it to its end; answers with the execution."""
+        answer = self.ask(code, **fields)
+        assert answer.status == 200, answer
+        return answer.json
+
+    def value(self, code, **fields):
+        """What the last expression of the code is, as text."""
+        made = self.execute(code, **fields)
+        assert made["status"] == "ok", made
+        (result,) = [each for each in made["results"] if each["main"]]
+        return result["data"]["text/plain"]
+
+
 class Service(LiveService):
     def call(self, method, target, body=None, headers=None, **named):
         answer = super().call(method, target, body, headers, **named)
@@ -171,6 +220,9 @@ class Service(LiveService):
         assert response.status == 200, response.read()
         assert response.headers["Content-Type"] == "text/event-stream"
         return Events(client, response)
+
+    def session(self, **fields):
+        return Session(self, **fields)
 
     def converse(self, **options):
         host, port = self.address

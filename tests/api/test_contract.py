@@ -10,6 +10,7 @@ import pytest
 import yaml
 
 from contract import CONTRACT, FILE, ROOT, METHODS, Contract, close_objects, walk
+from service import READY
 from support.service import out_of
 
 TABLE = ROOT / "src" / "api" / "routes.cpp"
@@ -19,7 +20,7 @@ SECURED = [{"key": []}, {}]
 
 def routes():
     """(method, path, scope) of the service's own table."""
-    rows = re.findall(r'Route\{"(\w+)", "([^"]+)", &Service::\w+, "(\w*)"\}', TABLE.read_text())
+    rows = re.findall(r'Route\{"(\w+)", "([^"]+)",\s+&Service::\w+,\s+"(\w*)"\}', TABLE.read_text())
     return [(method, path.replace("+}", "}"), scope) for method, path, scope in rows]
 
 
@@ -86,7 +87,8 @@ def test_every_reference_leads_somewhere_and_every_component_is_used():
         if isinstance(value, dict) and isinstance(value.get("$ref"), str):
             assert CONTRACT.resolve(value["$ref"]) is not None, place
             used.add(value["$ref"])
-    used.add("#/components/schemas/Event")  # what EventStream, which is no JSON, is made of
+    # What EventStream, which is no JSON, is made of.
+    used |= {"#/components/schemas/Event", "#/components/schemas/ExecutionEvent"}
     for kind, components in CONTRACT.document["components"].items():
         if kind != "securitySchemes":
             for name in components:
@@ -174,6 +176,11 @@ SUCCESSES = {
     ("GET", "/v1/runs/{id}/events", 200), ("GET", "/v1/runs/{id}/artifacts", 200),
     ("GET", "/v1/runs/{id}/artifacts/{path}", 200), ("POST", "/v1/batches", 202),
     ("GET", "/v1/batches/{id}", 200), ("GET", "/v1/runs/interactive", 426),
+    ("POST", "/v1/sessions", 201), ("GET", "/v1/sessions", 200), ("GET", "/v1/sessions/{id}", 200),
+    ("DELETE", "/v1/sessions/{id}", 200), ("POST", "/v1/sessions/{id}/executions", 200),
+    ("GET", "/v1/sessions/{id}/executions/{execution}", 200), ("POST", "/v1/sessions/{id}/interrupt", 202),
+    ("GET", "/v1/sessions/{id}/executions/{execution}/events", 200), ("POST", "/v1/sessions/{id}/contexts", 201),
+    ("POST", "/v1/sessions/{id}/contexts/{name}/restart", 200), ("DELETE", "/v1/sessions/{id}/contexts/{name}", 200),
     ("GET", "/v1/languages", 200), ("GET", "/v1/system", 200), ("GET", "/healthz", 200),
     ("GET", "/readyz", 200), ("GET", "/metrics", 200), ("GET", "/openapi.yaml", 200),
     ("GET", "/v1/runs/{id}/request", 200), ("GET", "/v1/policies", 200), ("GET", "/v1/walls", 200),
@@ -198,6 +205,19 @@ def test_every_route_answers_as_the_contract_says(service):
     service.look(slept, wait=True)
     batch = service.post("/v1/batches", {"runs": [{"language": "bash", "source": ""}, {"language": "bash", "source": ""}]})
     service.get(f"/v1/batches/{batch.json['id']}")
+    with service.session() as session:
+        made = session.execute("1")
+        slow = session.ask(READY + "import time; time.sleep(600)", query="").json["id"]
+        with service.events(f"{session.path}/executions/{slow}/events") as events:
+            events.take(lambda event: event.name == "stdout")
+        service.get("/v1/sessions")
+        session.look()
+        service.get(f"{session.path}/executions/{made['id']}")
+        service.get(f"{session.path}/executions/{made['id']}/events")
+        service.post(f"{session.path}/interrupt")
+        service.post(f"{session.path}/contexts", {"name": "c"})
+        service.post(f"{session.path}/contexts/c/restart")
+        service.call("DELETE", f"{session.path}/contexts/c")
     for path in ("/v1/runs/interactive", "/v1/languages", "/v1/system", "/healthz", "/readyz", "/metrics", "/openapi.yaml", "/docs", "/docs/viewer.js",
                  "/v1/policies", "/v1/walls", "/", f"/r/{run}", "/tests", "/tests/batch_1", "/history", "/compare", "/status"):
         service.get(path)

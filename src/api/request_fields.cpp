@@ -1,0 +1,40 @@
+#include "api/request_fields.h"
+
+#include <algorithm>
+
+#include "base/units.h"
+
+namespace belljar::api {
+
+bool asked(const Request& request, std::string_view name) {
+  const auto value = request.parameter(name);
+  return value && (*value == "1" || *value == "true" || value->empty());
+}
+
+Result<std::uint64_t> last_event(const Request& request) {
+  auto text = request.header("last-event-id");
+  if (!text) text = request.parameter("last_event_id");
+  if (!text || text->empty()) return std::uint64_t{0};
+  const auto number = parse_count(*text);
+  if (!number) return fail(Code::kInvalid, "last-event-id: must be the number of an event");
+  return *number;
+}
+
+Status check_media_type(const Request& request) {
+  if (request.media_type().value_or("application/json") == "application/json") return {};
+  return fail(Code::kInvalid, "content-type: must be application/json");
+}
+
+Error in_request_words(Error error) {
+  const std::string& text = error.message;
+  if (text.starts_with("limit ")) {
+    const std::size_t end = text.find_first_of(" :", 6);
+    error.message = "limits." + text.substr(6, end - 6) + ": " +
+                    text.substr(std::min(text.find_first_not_of(" :", end), text.size()));
+  } else if (text.starts_with("path ")) {
+    error.message = "files: " + text;
+  }
+  return error;
+}
+
+}  // namespace belljar::api

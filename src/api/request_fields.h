@@ -1,0 +1,23 @@
+// What several handlers read of a request besides its body.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+#include "api/http.h"
+#include "base/result.h"
+
+namespace belljar::api {
+
+// Whether a parameter of the query is set: "", "1" or "true".
+bool asked(const Request& request, std::string_view name);
+// The number of the last event a client has, from the header or, as browsers cannot set it on the
+// first request, the query; 0 where neither is there.
+Result<std::uint64_t> last_event(const Request& request);
+// kInvalid for another one than JSON; none is taken for JSON.
+Status check_media_type(const Request& request);
+
+// The fields of a request have other names than the command line's options.
+Error in_request_words(Error error);
+
+}  // namespace belljar::api

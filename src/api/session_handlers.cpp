@@ -1,0 +1,147 @@
+// Sessions over HTTP, as api/openapi.yaml describes them.
+#include <boost/json.hpp>
+
+#include "api/json_reader.h"
+#include "api/problem.h"
+#include "api/request_fields.h"
+#include "api/run_stream.h"
+#include "api/service.h"
+#include "model/json_text.h"
+
+namespace belljar::api {
+namespace {
+
+namespace json = boost::json;
+
+// A session that has ended, or is not in the state for it, is a conflict, not a matter of rights.
+Response refusal(const Error& error) {
+  if (error.code == Code::kDenied &&
+      (error.message.starts_with("the session has ended") || error.message.starts_with("name: ") ||
+       error.message.starts_with("nothing is executed"))) {
+    return problem(409, "Conflict", error.message);
+  }
+  if (error.code == Code::kExhausted) {
+    return retry_later(429, error.message, std::chrono::seconds(1));
+  }
+  return problem(error);
+}
+
+// An empty body is an object without members.
+Result<json::value> body_of(const Request& request) {
+  TRY(check_media_type(request));
+  return parse_json(request.body.empty() ? "{}" : std::string_view(request.body));
+}
+
+SessionService::Answer answer_with(unsigned status, const Reply& reply) {
+  return [status, reply](const Result<std::string>& text) {
+    if (!text) return reply(refusal(text.error()));
+    reply({.status = status, .body = *text});
+  };
+}
+
+Response stream_of(std::shared_ptr<LiveRun> execution, std::uint64_t after) {
+  Response response{.type = "text/event-stream"};
+  response.headers.emplace_back("X-Execution-Id", execution->id());
+  response.events = std::make_shared<RunStream>(std::move(execution), after);
+  return response;
+}
+
+void answer_at_end(const std::shared_ptr<LiveRun>& execution, const Reply& reply) {
+  execution->on_end([execution, reply] {
+    if (const auto error = execution->error()) return reply(refusal(*error));
+    reply({.body = execution->run_json()});
+  });
+}
+
+}  // namespace
+
+void Service::create_session(const Context& context, const Reply& reply) {
+  if (closing_) return reply(problem(503, "Not available now", "the service is shutting down"));
+  auto request = [&]() -> Result<SessionRequest> {
+    TRY_ASSIGN(const json::value value, body_of(context.request));
+    return read_session_request(value);
+  }();
+  if (!request) return reply(problem(request.error()));
+  sessions_.create(context.caller, *std::move(request), answer_with(201, reply));
+}
+
+void Service::list_sessions(const Context& context, const Reply& reply) {
+  reply({.body = sessions_.list_json(context.caller)});
+}
+
+void Service::get_session(const Context& context, const Reply& reply) {
+  answer_with(200, reply)(sessions_.session_json(context.caller, context.path.at("id")));
+}
+
+void Service::quit_session(const Context& context, const Reply& reply) {
+  sessions_.quit(context.caller, context.path.at("id"), answer_with(200, reply));
+}
+
+void Service::create_execution(const Context& context, const Reply& reply) {
+  if (closing_) return reply(problem(503, "Not available now", "the service is shutting down"));
+  const std::string& id = context.path.at("id");
+  const auto execution = [&]() -> Result<std::shared_ptr<LiveRun>> {
+    TRY_ASSIGN(const json::value value, body_of(context.request));
+    TRY_ASSIGN(ExecutionRequest request, read_execution_request(value));
+    return sessions_.execute(context.caller, id, std::move(request));
+  }();
+  if (!execution) return reply(refusal(execution.error()));
+  if (asked(context.request, "stream")) return reply(stream_of(*execution, 0));
+  if (asked(context.request, "wait")) return answer_at_end(*execution, reply);
+  Response response{.status = 202,
+                    .body = json_text(json::object{
+                        {"id", (*execution)->id()}, {"session", id}, {"state", "queued"}})};
+  response.headers.emplace_back("Location",
+                                "/v1/sessions/" + id + "/executions/" + (*execution)->id());
+  reply(std::move(response));
+}
+
+void Service::get_execution(const Context& context, const Reply& reply) {
+  const std::string& id = context.path.at("id");
+  const auto execution = sessions_.execution(context.caller, id, context.path.at("execution"));
+  if (!execution) return reply(refusal(execution.error()));
+  if ((*execution)->is_over()) return reply({.body = (*execution)->run_json()});
+  if (asked(context.request, "wait")) return answer_at_end(*execution, reply);
+  reply({.body = json_text(
+             json::object{{"id", (*execution)->id()}, {"session", id}, {"state", "running"}})});
+}
+
+void Service::execution_events(const Context& context, const Reply& reply) {
+  const auto after = last_event(context.request);
+  if (!after) return reply(problem(after.error()));
+  const auto execution =
+      sessions_.execution(context.caller, context.path.at("id"), context.path.at("execution"));
+  if (!execution) return reply(refusal(execution.error()));
+  reply(stream_of(*execution, *after));
+}
+
+void Service::interrupt_session(const Context& context, const Reply& reply) {
+  const std::string& id = context.path.at("id");
+  const Status done = sessions_.interrupt(context.caller, id);
+  if (!done) return reply(refusal(done.error()));
+  reply({.status = 202, .body = json_text(json::object{{"id", id}, {"state", "interrupting"}})});
+}
+
+void Service::create_context(const Context& context, const Reply& reply) {
+  const auto name = [&]() -> Result<std::string> {
+    TRY_ASSIGN(const json::value value, body_of(context.request));
+    return read_context_request(value);
+  }();
+  if (!name) return reply(problem(name.error()));
+  sessions_.change_context(context.caller, context.path.at("id"),
+                           SessionService::ContextChange::kCreate, *name, answer_with(201, reply));
+}
+
+void Service::restart_context(const Context& context, const Reply& reply) {
+  sessions_.change_context(context.caller, context.path.at("id"),
+                           SessionService::ContextChange::kRestart, context.path.at("name"),
+                           answer_with(200, reply));
+}
+
+void Service::remove_context(const Context& context, const Reply& reply) {
+  sessions_.change_context(context.caller, context.path.at("id"),
+                           SessionService::ContextChange::kRemove, context.path.at("name"),
+                           answer_with(200, reply));
+}
+
+}  // namespace belljar::api

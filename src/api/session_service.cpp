@@ -1,0 +1,610 @@
+#include "api/session_service.h"
+
+#include <algorithm>
+#include <boost/json.hpp>
+#include <deque>
+#include <set>
+#include <utility>
+
+#include "api/request_fields.h"
+#include "base/id.h"
+#include "base/sys.h"
+#include "base/text.h"
+#include "engine/plan.h"
+#include "engine/session_driver.h"
+#include "model/json_text.h"
+#include "model/outcome_json.h"
+
+namespace belljar::api {
+namespace {
+
+namespace json = boost::json;
+
+constexpr std::size_t kMostWaiting = 32;  // executions of one session
+constexpr std::size_t kMostKept = 100;    // ended executions of one session
+constexpr std::size_t kMostKeptBytes = 8 * kMiB;
+constexpr std::size_t kMostContexts = 16;
+constexpr std::string_view kDefaultContext = "default";
+// So long an ended session is still shown, with what ended it.
+constexpr Nanoseconds kShownAfterEnd = std::chrono::minutes(10);
+
+Error ended(const std::string& reason) {
+  return {.code = Code::kDenied, .message = "the session has ended: " + reason};
+}
+
+double milliseconds(Nanoseconds value) {
+  return static_cast<double>(value.count()) / 1e6;
+}
+
+std::string_view driver_op(SessionService::ContextChange change) {
+  switch (change) {
+    case SessionService::ContextChange::kCreate:
+      return "create_context";
+    case SessionService::ContextChange::kRestart:
+      return "restart_context";
+    case SessionService::ContextChange::kRemove:
+      break;
+  }
+  return "remove_context";
+}
+
+// What comes out of an interpreter is text that a program made: parsed once more, never pasted.
+json::value parsed(const std::string& text) {
+  return text.empty() ? json::value(nullptr) : json::parse(text);
+}
+
+json::object to_value(const engine::Execution& made) {
+  json::array results;
+  for (const std::string& each : made.results) results.push_back(parsed(each));
+  json::array files;
+  for (const engine::SessionFile& file : made.files) {
+    files.push_back({{"path", repair_utf8(file.path)},
+                     {"bytes", file.bytes},
+                     {"mime", repair_utf8(file.mime)}});
+  }
+  json::object object{{"status", engine::to_string(made.status)},
+                      {"reason", repair_utf8(made.reason)}};
+  if (made.clock) object["clock"] = to_string(*made.clock);
+  if (made.exit_code) object["exit_code"] = *made.exit_code;
+  if (!made.signal.empty()) object["signal"] = repair_utf8(made.signal);
+  if (made.session_end) object["ended_by"] = to_string(made.session_end->status);
+  object["count"] = made.count;
+  object["stdout"] = belljar::to_value(made.out, Base64::kWhereNeeded);
+  object["stderr"] = belljar::to_value(made.err, Base64::kWhereNeeded);
+  object["results"] = std::move(results);
+  object["results_truncated"] = made.results_truncated;
+  object["error"] = parsed(made.error);
+  object["files"] = std::move(files);
+  object["usage"] = belljar::to_value(made.usage);
+  object["events"] = belljar::to_value(made.events);
+  object["denied_syscalls"] = belljar::to_value(made.denied);
+  object["denied_more"] = made.denied_more;
+  object["limits"] = belljar::to_value(made.limits);
+  return object;
+}
+
+// What an interpreter shows and says, onto the execution's list of events.
+class Recorder : public engine::SessionObserver {
+ public:
+  explicit Recorder(LiveRun& live) : live_(live) {}
+  void on_output(engine::OutputStream stream, std::string_view bytes) override {
+    live_.add_output(stream, bytes);
+  }
+  void on_result(const std::string& text) override {
+    live_.add("result", escape_json_for_terminal(text));
+  }
+
+ private:
+  LiveRun& live_;
+};
+
+}  // namespace
+
+struct SessionService::LiveSession {
+  struct Item {
+    std::function<void(engine::WardenAccess&)> work;
+    std::function<void(const Error&)> give_up;
+  };
+
+  // Before anybody else sees it, and never changed.
+  std::string id;
+  Caller caller;
+  std::string policy;
+  std::int64_t created_ms = 0;
+  Nanoseconds ttl{}, idle{};
+  Nanoseconds deadline{};  // CLOCK_MONOTONIC
+  engine::Plan plan;
+  const Policy* rules = nullptr;
+
+  std::mutex mutex;  // over what follows
+  std::deque<Item> items;
+  bool busy = false;       // a worker has it, or will
+  bool executing = false;  // for a client, not for itself
+  bool ended = false;
+  std::string reason;
+  Nanoseconds used{};  // or ended
+  std::uint64_t executions = 0;
+  std::set<std::string, std::less<>> contexts{std::string(kDefaultContext)};
+  std::unique_ptr<engine::Session> session;
+  std::deque<std::shared_ptr<LiveRun>> shown;  // executions, oldest first
+  std::vector<std::function<void()>> gone;     // told when nothing of it is left
+
+  void forget_old_locked() {
+    std::size_t bytes = 0;
+    for (const auto& each : shown) bytes += each->bytes();
+    while (shown.size() > 1 && shown.front()->is_over() &&
+           (shown.size() > kMostKept || bytes > kMostKeptBytes)) {
+      bytes -= shown.front()->bytes();
+      shown.pop_front();
+    }
+  }
+
+  std::string json_locked() const {
+    json::object object{{"id", id},
+                        {"state", ended                         ? "ended"
+                                  : session == nullptr          ? "starting"
+                                  : executing || !items.empty() ? "running"
+                                                                : "paused"},
+                        {"language", plan.manifest.name},
+                        {"policy", policy},
+                        {"created_at", format_time(created_ms)},
+                        {"ttl_ms", milliseconds(ttl)},
+                        {"idle_ms", milliseconds(idle)},
+                        {"executions", executions},
+                        {"contexts", json::array(contexts.begin(), contexts.end())},
+                        {"limits", belljar::to_value(plan.stages.run.limits)}};
+    if (session != nullptr) {
+      object["version"] = repair_utf8(session->version());
+      object["start"] = to_string(session->start());
+      object["walls"] = belljar::to_value(session->walls());
+      object["missing_walls"] = belljar::to_value(WallSet::full().minus(session->walls()));
+    }
+    if (ended) object["reason"] = repair_utf8(reason);
+    return escape_json_for_terminal(json_text(object));
+  }
+};
+
+SessionService::SessionService(const Settings& settings,
+                               const runtime::Catalog& catalog,
+                               engine::Dispatcher& dispatcher,
+                               Metrics& metrics,
+                               const RunService& runs)
+    : settings_(settings),
+      catalog_(catalog),
+      dispatcher_(dispatcher),
+      metrics_(metrics),
+      runs_(runs),
+      watcher_([this](const std::stop_token& stop) { watch(stop); }) {}
+
+SessionService::~SessionService() = default;
+
+void SessionService::close() {
+  watcher_.request_stop();
+  if (watcher_.joinable()) watcher_.join();
+}
+
+std::size_t SessionService::count() {
+  const std::lock_guard lock(mutex_);
+  return static_cast<std::size_t>(std::ranges::count_if(sessions_, [](const auto& each) {
+    const std::lock_guard inner(each.second->mutex);
+    return !each.second->ended;
+  }));
+}
+
+Result<SessionService::Shared> SessionService::find(const Caller& caller, const std::string& id) {
+  const std::lock_guard lock(mutex_);
+  const auto known = sessions_.find(id);
+  if (known == sessions_.end() || known->second->caller.id != caller.id) {
+    return fail(Code::kNotFound, "there is no session of this id");
+  }
+  return known->second;
+}
+
+// Room is counted and taken at once.
+Status SessionService::add(const Shared& live) {
+  const std::lock_guard lock(mutex_);
+  std::size_t all = 0;
+  std::size_t own = 0;
+  for (const auto& [id, other] : sessions_) {
+    const std::lock_guard inner(other->mutex);
+    if (other->ended) continue;
+    ++all;
+    if (other->caller.id == live->caller.id) ++own;
+  }
+  if (own >= settings_.sessions_per_caller) {
+    return fail(Code::kExhausted, "you have " + std::to_string(own) +
+                                      " sessions, as many as one caller may: quit one");
+  }
+  if (all >= settings_.sessions) {
+    return fail(Code::kExhausted,
+                "there are " + std::to_string(all) + " sessions, as many as this service keeps");
+  }
+  sessions_.emplace(live->id, live);
+  return {};
+}
+
+void SessionService::create(const Caller& caller, SessionRequest request, const Answer& answer) {
+  const auto live = std::make_shared<LiveSession>();
+  const auto prepared = [&]() -> Status {
+    if (request.ttl.value_or(settings_.session_ttl) > settings_.session_ttl) {
+      return fail(Code::kDenied, "ttl: must be at most " + format_duration(settings_.session_ttl));
+    }
+    if (request.idle.value_or(settings_.session_idle) > settings_.session_idle) {
+      return fail(Code::kDenied,
+                  "idle: must be at most " + format_duration(settings_.session_idle));
+    }
+    TRY_ASSIGN(live->rules, runs_.policy(request.policy));
+    TRY_ASSIGN(const runtime::Manifest manifest, catalog_.by_name(request.submission.language));
+    if (manifest.session.empty()) {
+      return fail(Code::kInvalid, "language: there are no sessions of " + manifest.title);
+    }
+    TRY_ASSIGN(const std::string_view driver, engine::session_driver(manifest.session));
+    request.submission.entry = engine::kSessionDriverPath;
+    request.submission.files.push_back({.path = std::string(engine::kSessionDriverPath),
+                                        .content = std::string(driver),
+                                        .executable = false});
+    TRY_ASSIGN(live->plan, engine::plan_submission(catalog_, *live->rules, request.submission));
+    live->id = make_id("ses");
+    live->caller = caller;
+    live->policy = live->rules->name;
+    live->created_ms = unix_ms();
+    live->ttl = request.ttl.value_or(settings_.session_ttl);
+    live->idle = request.idle.value_or(settings_.session_idle);
+    live->used = sys::now();
+    live->deadline = live->used + live->ttl;
+    return add(live);
+  }();
+  if (!prepared) return answer(std::unexpected(in_request_words(prepared.error())));
+  put(
+      live,
+      [this, live, request = std::move(request), answer](engine::WardenAccess& access) {
+        begin(*live, request, access);
+        const std::lock_guard lock(live->mutex);
+        if (live->session == nullptr) {
+          answer(fail(Code::kUnavailable, std::string(live->reason)));
+        } else {
+          answer(live->json_locked());
+        }
+      },
+      [answer](const Error& error) { answer(std::unexpected(error)); });
+}
+
+void SessionService::begin(LiveSession& live,
+                           const SessionRequest& request,
+                           engine::WardenAccess& access) {
+  auto made = [&]() -> Result<std::unique_ptr<engine::Session>> {
+    TRY_ASSIGN(warden::Client* const shared, access.client());
+    Result<warden::Client> own = shared->connect();
+    if (!own) {
+      access.drop();
+      return std::unexpected(own.error());
+    }
+    return engine::Session::create(*std::move(own), live.plan, *live.rules, request.submission);
+  }();
+  metrics_.count("belljar_sessions_total", made ? "result=\"created\"" : "result=\"failed\"");
+  const std::lock_guard lock(live.mutex);
+  live.used = sys::now();
+  if (made) {
+    live.session = *std::move(made);
+  } else {
+    live.ended = true;
+    live.reason = made.error().message;
+  }
+}
+
+Result<std::string> SessionService::session_json(const Caller& caller, const std::string& id) {
+  TRY_ASSIGN(const Shared live, find(caller, id));
+  const std::lock_guard lock(live->mutex);
+  return live->json_locked();
+}
+
+std::string SessionService::list_json(const Caller& caller) {
+  const std::lock_guard lock(mutex_);
+  std::string text = "{\"sessions\":[";
+  for (const auto& [id, live] : sessions_) {
+    if (live->caller.id != caller.id) continue;
+    const std::lock_guard inner(live->mutex);
+    if (text.back() != '[') text += ',';
+    text += live->json_locked();
+  }
+  return text + "]}";
+}
+
+void SessionService::put(const Shared& live,
+                         std::function<void(engine::WardenAccess&)> work,
+                         std::function<void(const Error&)> give_up) {
+  std::optional<Error> refused;
+  {
+    const std::lock_guard lock(live->mutex);
+    if (live->ended) {
+      refused = ended(live->reason);
+    } else if (live->items.size() >= kMostWaiting) {
+      refused = Error{.code = Code::kExhausted,
+                      .message = "more than " + std::to_string(kMostWaiting) +
+                                 " executions of this session wait"};
+    } else {
+      live->items.push_back({.work = std::move(work), .give_up = give_up});
+    }
+  }
+  if (refused) return give_up(*refused);
+  pump(live);
+}
+
+// Has a worker take the first item, if there is one and none is being worked on.
+void SessionService::pump(const Shared& live) {
+  for (;;) {
+    {
+      const std::lock_guard lock(live->mutex);
+      if (live->busy || live->items.empty()) return;
+      live->busy = true;
+    }
+    const auto give_up = [this, live](const Error& error) {
+      give_up_first(*live, error);
+      pump(live);
+    };
+    const std::uint64_t own =
+        live->caller.key ? static_cast<std::uint64_t>(live->caller.key->limits.concurrent) : 0;
+    const Status taken = dispatcher_.submit(
+        {.caller = live->caller.id,
+         .memory = live->plan.stages.run.limits.memory,
+         .cpus_milli = live->plan.stages.run.limits.cpus_milli,
+         .concurrent = own > 0 ? own : settings_.concurrent_per_caller,
+         .deadline = sys::now() + settings_.queue_wait,
+         .run = [this, live](engine::WardenAccess& access) { work_off(live, access); },
+         .give_up = give_up});
+    if (taken) return;
+    give_up_first(*live, taken.error());
+  }
+}
+
+void SessionService::give_up_first(LiveSession& live, const Error& error) {
+  LiveSession::Item item;
+  {
+    const std::lock_guard lock(live.mutex);
+    if (!live.items.empty()) {
+      item = std::move(live.items.front());
+      live.items.pop_front();
+    }
+  }
+  if (item.give_up) item.give_up(error);
+  release(live);
+}
+
+void SessionService::work_off(const Shared& live, engine::WardenAccess& access) {
+  LiveSession::Item item;
+  {
+    const std::lock_guard lock(live->mutex);
+    if (!live->items.empty()) {
+      item = std::move(live->items.front());
+      live->items.pop_front();
+    }
+  }
+  if (item.work) item.work(access);
+  release(*live);
+  pump(live);
+}
+
+// Nobody works on it any more. Whoever sees that it has ended takes it down.
+void SessionService::release(LiveSession& live) {
+  std::unique_ptr<engine::Session> session;
+  std::deque<LiveSession::Item> given_up;
+  std::vector<std::function<void()>> gone;
+  {
+    const std::lock_guard lock(live.mutex);
+    live.busy = false;
+    if (live.session != nullptr && live.session->is_over()) live.ended = true;
+    if (!live.ended) return;
+    if (live.reason.empty()) live.reason = "its cell has ended";
+    live.used = sys::now();
+    session = std::move(live.session);
+    given_up.swap(live.items);
+    gone.swap(live.gone);
+  }
+  for (const LiveSession::Item& item : given_up) item.give_up(ended(live.reason));
+  if (session != nullptr) metrics_.count("belljar_sessions_total", "result=\"ended\"");
+  session.reset();
+  for (const auto& each : gone) each();
+}
+
+Result<std::shared_ptr<LiveRun>> SessionService::execute(const Caller& caller,
+                                                         const std::string& id,
+                                                         ExecutionRequest request) {
+  TRY_ASSIGN(const Shared live, find(caller, id));
+  const auto execution = std::make_shared<LiveRun>(make_id("exe"), caller.id);
+  {
+    const std::lock_guard lock(live->mutex);
+    if (live->ended) return std::unexpected(ended(live->reason));
+    if (!live->contexts.contains(request.context)) {
+      return fail(Code::kNotFound,
+                  "context: there is no " + quote(request.context) + " in this session");
+    }
+    const Limits wanted = apply(live->plan.stages.run.limits, request.limits);
+    if (const Status within = check_within(wanted, live->rules->maximum); !within) {
+      return std::unexpected(in_request_words(within.error()));
+    }
+    live->shown.push_back(execution);
+    live->forget_old_locked();
+  }
+  put(
+      live,
+      [this, live, request = std::move(request), execution](engine::WardenAccess& /*access*/) {
+        perform(*live, request, *execution);
+      },
+      [live, execution](const Error& error) {
+        const json::object object{{"id", execution->id()},
+                                  {"session", live->id},
+                                  {"state", "failed"},
+                                  {"reason", repair_utf8(error.message)}};
+        execution->end(escape_json_for_terminal(json_text(object)), error);
+      });
+  return execution;
+}
+
+void SessionService::perform(LiveSession& live,
+                             const ExecutionRequest& request,
+                             LiveRun& execution) {
+  const Limits limits = apply(live.plan.stages.run.limits, request.limits);
+  {
+    const std::lock_guard lock(live.mutex);
+    live.executing = true;
+    if (live.ended) live.session->stop();
+  }
+  execution.add("status", R"({"state":"running"})");
+  const std::int64_t started = unix_ms();
+  const Nanoseconds since = sys::now();
+  Recorder recorder(execution);
+  // Only a worker changes the pointer, and this is the worker.
+  const auto made = live.session->execute(request.context, request.code, limits, recorder);
+  metrics_.observe("belljar_session_execution_seconds", "", sys::now() - since);
+  json::object object{{"id", execution.id()},
+                      {"session", live.id},
+                      {"context", request.context},
+                      {"state", made ? "done" : "failed"},
+                      {"started_at", format_time(started)},
+                      {"ended_at", format_time(unix_ms())}};
+  if (made) {
+    for (auto& member : to_value(*made)) object[member.key()] = std::move(member.value());
+  } else {
+    object["reason"] = repair_utf8(made.error().message);
+  }
+  {
+    const std::lock_guard lock(live.mutex);
+    live.executing = false;
+    live.used = sys::now();
+    ++live.executions;
+    if (!made && live.reason.empty()) live.reason = made.error().message;
+    if (made && made->status == engine::ExecutionStatus::kEnded && live.reason.empty()) {
+      live.reason = made->reason;
+    }
+  }
+  metrics_.count(
+      "belljar_session_executions_total",
+      "status=\"" + std::string(made ? engine::to_string(made->status) : "failed") + "\"");
+  execution.end(escape_json_for_terminal(json_text(object)),
+                made ? std::nullopt : std::optional(made.error()));
+}
+
+Result<std::shared_ptr<LiveRun>> SessionService::execution(const Caller& caller,
+                                                           const std::string& id,
+                                                           const std::string& execution) {
+  TRY_ASSIGN(const Shared live, find(caller, id));
+  const std::lock_guard lock(live->mutex);
+  const auto known =
+      std::ranges::find_if(live->shown, [&](const auto& each) { return each->id() == execution; });
+  if (known == live->shown.end()) {
+    return fail(Code::kNotFound, "there is no execution of this id, or not any more");
+  }
+  return *known;
+}
+
+Status SessionService::interrupt(const Caller& caller, const std::string& id) {
+  TRY_ASSIGN(const Shared live, find(caller, id));
+  const std::lock_guard lock(live->mutex);
+  if (live->ended) return std::unexpected(ended(live->reason));
+  if (!live->executing) return fail(Code::kDenied, "nothing is executed in this session now");
+  live->session->interrupt();
+  return {};
+}
+
+void SessionService::change_context(const Caller& caller,
+                                    const std::string& id,
+                                    ContextChange change,
+                                    const std::string& context,
+                                    const Answer& answer) {
+  const Result<Shared> found = find(caller, id);
+  if (!found) return answer(std::unexpected(found.error()));
+  const Shared& live = *found;
+  const auto refused = [&]() -> Status {
+    const std::lock_guard lock(live->mutex);
+    const bool known = live->contexts.contains(context);
+    if (change == ContextChange::kCreate && known) {
+      return fail(Code::kDenied, "name: there is a context " + quote(context) + " already");
+    }
+    if (change == ContextChange::kCreate && live->contexts.size() >= kMostContexts) {
+      return fail(Code::kExhausted,
+                  "a session has at most " + std::to_string(kMostContexts) + " contexts");
+    }
+    if (change != ContextChange::kCreate && !known) {
+      return fail(Code::kNotFound, "there is no context " + quote(context) + " in this session");
+    }
+    if (change == ContextChange::kRemove && context == kDefaultContext) {
+      return fail(Code::kInvalid, "name: the default context can be restarted, not removed");
+    }
+    return {};
+  }();
+  if (!refused) return answer(std::unexpected(refused.error()));
+  put(
+      live,
+      [live, change, context, answer](engine::WardenAccess& /*access*/) {
+        const auto done = live->session->change_context(driver_op(change), context);
+        const std::lock_guard lock(live->mutex);
+        live->used = sys::now();
+        if (!done) return answer(std::unexpected(done.error()));
+        if (done->status != engine::ExecutionStatus::kOk) {
+          return answer(fail(Code::kUnavailable, "the interpreter did not do it: " + done->reason));
+        }
+        if (change == ContextChange::kCreate) live->contexts.insert(context);
+        if (change == ContextChange::kRemove) live->contexts.erase(context);
+        answer(live->json_locked());
+      },
+      [answer](const Error& error) { answer(std::unexpected(error)); });
+}
+
+void SessionService::quit(const Caller& caller, const std::string& id, const Answer& answer) {
+  const Result<Shared> found = find(caller, id);
+  if (!found) return answer(std::unexpected(found.error()));
+  end(**found, "quit", [live = *found, answer] {
+    std::string text;
+    {
+      const std::lock_guard lock(live->mutex);
+      text = live->json_locked();
+    }
+    answer(std::move(text));
+  });
+}
+
+// What waits is given up, what is executed is ended with its cell; `gone` is called when nothing of
+// it is left.
+void SessionService::end(LiveSession& live, std::string reason, std::function<void()> gone) {
+  {
+    const std::lock_guard lock(live.mutex);
+    if (live.reason.empty()) live.reason = std::move(reason);
+    live.ended = true;
+    if (gone) live.gone.push_back(std::move(gone));
+    if (live.executing) live.session->stop();
+    if (live.busy) return;
+    live.busy = true;
+  }
+  release(live);
+}
+
+void SessionService::watch(const std::stop_token& stop) {
+  std::mutex mutex;
+  std::condition_variable_any woken;
+  std::unique_lock waiting(mutex);
+  while (!stop.stop_requested()) {
+    const Nanoseconds now = sys::now();
+    std::vector<std::pair<Shared, std::string>> due;
+    {
+      const std::lock_guard lock(mutex_);
+      for (auto at = sessions_.begin(); at != sessions_.end();) {
+        const Shared& live = at->second;
+        const std::lock_guard inner(live->mutex);
+        if (live->ended && now - live->used > kShownAfterEnd) {
+          at = sessions_.erase(at);
+          continue;
+        }
+        if (!live->ended && now >= live->deadline) {
+          due.emplace_back(live, "its time to live of " + format_duration(live->ttl) + " is over");
+        } else if (!live->ended && !live->busy && now - live->used >= live->idle) {
+          due.emplace_back(live, "nothing was executed for " + format_duration(live->idle));
+        }
+        ++at;
+      }
+    }
+    for (auto& [live, reason] : due) end(*live, std::move(reason), {});
+    woken.wait_for(waiting, stop, std::chrono::milliseconds(500), [] { return false; });
+  }
+}
+
+}  // namespace belljar::api

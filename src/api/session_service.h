@@ -1,0 +1,102 @@
+// SessionService: the sessions of this service: who has which, what is executed in them and when
+// they end. A session belongs to the caller who made it; nobody else is told that it exists.
+//
+// Sessions live as long as the service: a gateway that ends takes its own with it.
+//
+// Every member may be called from any thread; what is executed in a session comes one after the
+// other, in the order it was asked for.
+#pragma once
+
+#include <condition_variable>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "api/caller.h"
+#include "api/live_run.h"
+#include "api/metrics.h"
+#include "api/run_service.h"
+#include "api/session_request.h"
+#include "api/settings.h"
+#include "engine/dispatcher.h"
+#include "engine/session.h"
+
+namespace belljar::api {
+
+class SessionService {
+ public:
+  // All borrowed; they outlive it.
+  SessionService(const Settings& settings,
+                 const runtime::Catalog& catalog,
+                 engine::Dispatcher& dispatcher,
+                 Metrics& metrics,
+                 const RunService& runs);
+  ~SessionService();
+  SessionService(const SessionService&) = delete;
+  SessionService& operator=(const SessionService&) = delete;
+
+  // No session ends by itself from here on; before the dispatcher goes away.
+  void close();
+
+  // Called once, from any thread, with the session as JSON.
+  using Answer = std::function<void(Result<std::string>)>;
+  void create(const Caller& caller, SessionRequest request, const Answer& answer);
+  // kNotFound also for somebody else's.
+  Result<std::string> session_json(const Caller& caller, const std::string& id);
+  std::string list_json(const Caller& caller);
+  // Ends it; answers when no process of it is left.
+  void quit(const Caller& caller, const std::string& id, const Answer& answer);
+
+  // kDenied when the session has ended.
+  Result<std::shared_ptr<LiveRun>> execute(const Caller& caller,
+                                           const std::string& id,
+                                           ExecutionRequest request);
+  Result<std::shared_ptr<LiveRun>> execution(const Caller& caller,
+                                             const std::string& id,
+                                             const std::string& execution);
+  // What is executed now gets SIGINT. kDenied when nothing is.
+  Status interrupt(const Caller& caller, const std::string& id);
+
+  enum class ContextChange : std::uint8_t { kCreate, kRestart, kRemove };
+  void change_context(const Caller& caller,
+                      const std::string& id,
+                      ContextChange change,
+                      const std::string& context,
+                      const Answer& answer);
+
+  [[nodiscard]] std::size_t count();
+
+ private:
+  struct LiveSession;
+  using Shared = std::shared_ptr<LiveSession>;
+
+  Result<Shared> find(const Caller& caller, const std::string& id);
+  Status add(const Shared& live);
+  void begin(LiveSession& live, const SessionRequest& request, engine::WardenAccess& access);
+  void put(const Shared& live,
+           std::function<void(engine::WardenAccess&)> work,
+           std::function<void(const Error&)> give_up);
+  void pump(const Shared& live);
+  void work_off(const Shared& live, engine::WardenAccess& access);
+  void give_up_first(LiveSession& live, const Error& error);
+  void release(LiveSession& live);
+  void perform(LiveSession& live, const ExecutionRequest& request, LiveRun& execution);
+  void end(LiveSession& live, std::string reason, std::function<void()> gone);
+  void watch(const std::stop_token& stop);
+
+  const Settings& settings_;
+  const runtime::Catalog& catalog_;
+  engine::Dispatcher& dispatcher_;
+  Metrics& metrics_;
+  const RunService& runs_;
+
+  std::mutex mutex_;
+  std::map<std::string, Shared> sessions_;
+  std::jthread watcher_;  // last: it uses what stands above
+};
+
+}  // namespace belljar::api

@@ -1,0 +1,361 @@
+#include "engine/session.h"
+
+#include <poll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <array>
+#include <csignal>
+#include <utility>
+
+#include "base/sys.h"
+#include "base/text.h"
+#include "engine/cell_request.h"
+#include "engine/session_driver.h"
+#include "engine/stage_io.h"
+#include "engine/verdict.h"
+
+namespace belljar::engine {
+namespace {
+
+constexpr std::size_t kChunk = 64 * kKiB;
+constexpr std::size_t kMostResultBytes = 32 * kMiB;
+constexpr std::size_t kMostResults = 1000;
+
+class Silent : public SessionObserver {
+ public:
+  void on_output(OutputStream /*stream*/, std::string_view /*bytes*/) override {}
+  void on_result(const std::string& /*json*/) override {}
+};
+
+// RLIMIT_CPU counts a process's whole life, which here is many executions: they are held to their
+// limit by the warden's clock, and the kernel's bounds the session.
+Limits cell_limits(const Limits& wanted) {
+  Limits limits = wanted;
+  limits.cpu = highest_limits().cpu;
+  return limits;
+}
+
+ExecutionStatus status_of(std::string_view said) {
+  if (said == "ok") return ExecutionStatus::kOk;
+  if (said == "interrupted") return ExecutionStatus::kInterrupted;
+  if (said == "exited") return ExecutionStatus::kExited;
+  if (said == "died") return ExecutionStatus::kDied;
+  return ExecutionStatus::kError;
+}
+
+std::string used_of(Nanoseconds used, Nanoseconds limit, std::string_view clock) {
+  return "used " + format_duration(used) + " of " + format_duration(limit) + " " +
+         std::string(clock);
+}
+
+}  // namespace
+
+std::string_view to_string(ExecutionStatus status) {
+  switch (status) {
+    case ExecutionStatus::kOk:
+      return "ok";
+    case ExecutionStatus::kError:
+      return "error";
+    case ExecutionStatus::kInterrupted:
+      return "interrupted";
+    case ExecutionStatus::kTimeout:
+      return "timeout";
+    case ExecutionStatus::kOutputLimit:
+      return "output_limit";
+    case ExecutionStatus::kExited:
+      return "exited";
+    case ExecutionStatus::kDied:
+      return "died";
+    case ExecutionStatus::kEnded:
+      break;
+  }
+  return "ended";
+}
+
+Result<std::unique_ptr<Session>> Session::create(warden::Client client,
+                                                 const Plan& plan,
+                                                 const Policy& policy,
+                                                 const Submission& submission) {
+  std::unique_ptr<Session> session(
+      new Session(std::move(client), plan.stages.run.limits, policy.on_output_limit));
+  TRY(session->open(plan, policy, submission));
+  return session;
+}
+
+Status Session::open(const Plan& plan, const Policy& policy, const Submission& submission) {
+  std::array<int, 2> raw{-1, -1};
+  if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, raw.data()) != 0) {
+    return fail_errno("socketpair");
+  }
+  driver_ = Fd::adopt(raw[0]);
+  const Fd theirs = Fd::adopt(raw[1]);
+  TRY_ASSIGN(sys::Pipe out, sys::make_pipe());
+  TRY_ASSIGN(sys::Pipe err, sys::make_pipe());
+  out_ = std::move(out.read);
+  err_ = std::move(err.read);
+  for (const Fd* fd : {&driver_, &out_, &err_}) TRY(sys::set_nonblocking(fd->get()));
+  cell::CellSpec spec = spec_of(plan.stages.run, policy);
+  spec.limits = cell_limits(limits_);
+  TRY(client_.run(
+      id_, spec, bundle_of(submission.files),
+      {.in = theirs.get(), .out = out.write.get(), .err = err.write.get(), .session = true}));
+  Execution made;
+  Silent nobody;
+  made_ = &made;
+  observer_ = &nobody;
+  execution_limits_ = limits_;
+  const Status begun = loop(Wait::kReady);
+  made_ = nullptr;
+  TRY(begun);
+  if (ready_ && !over_) {
+    TRY(client_.pause(id_));
+    TRY(loop(Wait::kPaused));
+  }
+  if (!over_) {
+    start_ = paused_->start;
+    walls_ = WallSet::from_bits(paused_->walls);
+    return {};
+  }
+  finish(made);
+  std::string said = made.session_end->reason;
+  if (!made.err.data.empty()) said += "; " + quote(made.err.data);
+  return fail(Code::kUnavailable, "the session's interpreter did not come up: " + said);
+}
+
+Session::~Session() {
+  if (over_ || !client_.end(id_, warden::EndReason::kCancelled)) return;
+  while (!over_ && hear_warden()) continue;
+}
+
+Result<Execution> Session::execute(std::string_view context,
+                                   std::string_view code,
+                                   const Limits& limits,
+                                   SessionObserver& observer) {
+  const std::string frame = execute_frame(++last_request_, context, code);
+  if (frame.size() > kMaxFrameToDriver) {
+    return fail(Code::kInvalid, "code: is longer than " + format_bytes(kMaxFrameToDriver));
+  }
+  return perform(frame, limits, observer);
+}
+
+Result<Execution> Session::change_context(std::string_view op, std::string_view context) {
+  Silent nobody;
+  return perform(context_frame(++last_request_, op, context), limits_, nobody);
+}
+
+Result<Execution> Session::perform(const std::string& frame,
+                                   const Limits& limits,
+                                   SessionObserver& observer) {
+  if (over_) return fail(Code::kDenied, "the session has ended");
+  Execution made;
+  made.limits = limits;
+  made_ = &made;
+  observer_ = &observer;
+  execution_limits_ = limits;
+  result_bytes_ = 0;
+  done_.reset();
+  paused_.reset();
+  pending_ = frame;
+  executing_ = true;
+  const auto performed = [&]() -> Status {
+    TRY(client_.resume(id_, limits.wall, limits.cpu));
+    TRY(loop(Wait::kDone));
+    executing_ = false;
+    if (!over_) {
+      TRY(client_.pause(id_));
+      TRY(loop(Wait::kPaused));
+    }
+    return {};
+  }();
+  executing_ = false;
+  // No process of the cell runs: what is in the pipes is all that it wrote.
+  while (read_stream(out_, made.out, OutputStream::kOut)) continue;
+  while (read_stream(err_, made.err, OutputStream::kErr)) continue;
+  made_ = nullptr;
+  if (!performed) {
+    // Where the cell stands is not known any more.
+    if (!over_) over_ = warden::CellReport{};
+    return std::unexpected(performed.error());
+  }
+  finish(made);
+  return made;
+}
+
+void Session::interrupt() {
+  if (executing_) (void)client_.signal(id_, SIGINT).has_value();
+}
+
+void Session::stop() {
+  (void)client_.end(id_, warden::EndReason::kCancelled).has_value();
+}
+
+bool Session::has_come(Wait wait) const {
+  if (over_) return true;
+  switch (wait) {
+    case Wait::kReady:
+      return ready_;
+    case Wait::kDone:
+      return done_.has_value();
+    case Wait::kPaused:
+      return paused_.has_value();
+  }
+  return true;
+}
+
+// The warden ends what goes past its limits, so that this comes to an end whatever the cell does.
+Status Session::loop(Wait wait) {
+  while (!has_come(wait)) {
+    std::array<pollfd, 4> waits{};
+    waits[0] = {.fd = client_.fd(), .events = POLLIN, .revents = 0};
+    const short writing = pending_.empty() ? 0 : POLLOUT;
+    waits[1] = {.fd = driver_.get(), .events = static_cast<short>(POLLIN | writing), .revents = 0};
+    waits[2] = {.fd = out_.get(), .events = POLLIN, .revents = 0};
+    waits[3] = {.fd = err_.get(), .events = POLLIN, .revents = 0};
+    if (::poll(waits.data(), waits.size(), -1) < 0 && errno != EINTR) return fail_errno("poll");
+    if (waits[2].revents != 0) read_stream(out_, made_->out, OutputStream::kOut);
+    if (waits[3].revents != 0) read_stream(err_, made_->err, OutputStream::kErr);
+    if ((waits[1].revents & POLLOUT) != 0) flush_pending();
+    if ((waits[1].revents & ~POLLOUT) != 0) hear_driver();
+    if (waits[0].revents != 0) TRY(hear_warden());
+  }
+  return {};
+}
+
+Status Session::hear_warden() {
+  TRY_ASSIGN(const warden::Reply reply, client_.receive());
+  if (reply.id != id_) return {};
+  if (reply.kind == warden::ReplyKind::kRefused) {
+    over_ = warden::CellReport{};
+    return fail(static_cast<Code>(reply.error_code), reply.text.data());
+  }
+  if (reply.kind == warden::ReplyKind::kPaused) paused_ = reply.report;
+  if (reply.kind == warden::ReplyKind::kEnded) over_ = reply.report;
+  return {};
+}
+
+void Session::hear_driver() {
+  std::array<char, kChunk> chunk;  // NOLINT(cppcoreguidelines-pro-type-member-init): read fills it
+  const ssize_t got = ::read(driver_.get(), chunk.data(), chunk.size());
+  if (got < 0 && (errno == EINTR || errno == EAGAIN)) return;
+  // Its end is the cell's, which the warden tells; and one that only closed this has until its
+  // limit.
+  if (got <= 0) return driver_.reset();
+  frames_.put({chunk.data(), static_cast<std::size_t>(got)});
+  while (driver_.valid()) {
+    const auto json = frames_.next();
+    if (!json) return give_up_on_driver(json.error().message);
+    if (!*json) return;
+    take_frame(**json);
+  }
+}
+
+void Session::take_frame(std::string_view json) {
+  Result<DriverFrame> frame = read_driver_frame(json);
+  if (!frame) return give_up_on_driver(frame.error().message);
+  if (frame->kind == DriverFrame::Kind::kReady) {
+    ready_ = true;
+    version_ = std::move(frame->version);
+    return;
+  }
+  // What comes late, or of nothing that was asked for, is dropped.
+  if (!executing_ || frame->id != last_request_ || done_) return;
+  switch (frame->kind) {
+    case DriverFrame::Kind::kReady:
+      return;
+    case DriverFrame::Kind::kDone:
+      done_ = std::move(*frame);
+      return;
+    case DriverFrame::Kind::kError:
+      made_->error = std::move(frame->json);
+      return;
+    case DriverFrame::Kind::kResult:
+      result_bytes_ += frame->json.size();
+      if (result_bytes_ > kMostResultBytes || made_->results.size() >= kMostResults) {
+        made_->results_truncated = true;
+        return;
+      }
+      observer_->on_result(frame->json);
+      made_->results.push_back(std::move(frame->json));
+      return;
+  }
+}
+
+// A cell whose driver does not keep to the protocol is of no use any more.
+void Session::give_up_on_driver(std::string reason) {
+  driver_.reset();
+  pending_.clear();
+  trouble_ = std::move(reason);
+  stop();
+}
+
+void Session::flush_pending() {
+  const ssize_t done = ::send(driver_.get(), pending_.data(), pending_.size(), MSG_NOSIGNAL);
+  if (done < 0 && (errno == EINTR || errno == EAGAIN)) return;
+  if (done < 0) {
+    pending_.clear();
+    return driver_.reset();
+  }
+  pending_.erase(0, static_cast<std::size_t>(done));
+}
+
+bool Session::read_stream(Fd& fd, Stream& stream, OutputStream which) {
+  if (!fd.valid()) return false;
+  std::array<char, kChunk> chunk;  // NOLINT(cppcoreguidelines-pro-type-member-init): read fills it
+  const ssize_t got = ::read(fd.get(), chunk.data(), chunk.size());
+  if (got < 0 && errno == EINTR) return true;
+  if (got < 0 && errno == EAGAIN) return false;
+  if (got <= 0) {
+    fd.reset();
+    return false;
+  }
+  const auto size = static_cast<std::size_t>(got);
+  stream.total_bytes += size;
+  const std::size_t room = execution_limits_.output -
+                           std::min<std::size_t>(execution_limits_.output, stream.data.size());
+  const std::string_view kept(chunk.data(), std::min(size, room));
+  if (!kept.empty()) {
+    stream.data.append(kept);
+    observer_->on_output(which, kept);
+  }
+  if (kept.size() == size || stream.truncated) return true;
+  stream.truncated = true;
+  if (on_limit_ == OnOutputLimit::kKill) interrupt();
+  return true;
+}
+
+void Session::finish(Execution& made) {
+  const warden::CellReport& report = over_ ? *over_ : *paused_;
+  StageResult result{.report = report, .out = {}, .err = {}, .artifacts = {}};
+  const StageOutcome stage = judge(StageKind::kRun, result, made.limits);
+  made.usage = stage.usage;
+  made.events = stage.events;
+  made.denied = stage.denied;
+  made.denied_more = stage.denied_more;
+  if (over_) {
+    made.status = ExecutionStatus::kEnded;
+    made.session_end = stage;
+    made.reason = trouble_.empty() ? stage.reason : trouble_;
+    return;
+  }
+  made.status = status_of(done_->status);
+  made.reason = done_->reason;
+  made.exit_code = done_->exit_code;
+  made.signal = done_->signal;
+  made.count = done_->count;
+  made.files = std::move(done_->files);
+  if (report.cause == warden::Cause::kCpuTime) {
+    made.status = ExecutionStatus::kTimeout;
+    made.clock = Clock::kCpu;
+    made.reason = used_of(made.usage.cpu, made.limits.cpu, "processor time");
+  } else if (report.cause == warden::Cause::kWallTime) {
+    made.status = ExecutionStatus::kTimeout;
+    made.clock = Clock::kWall;
+    made.reason = used_of(made.usage.wall, made.limits.wall, "wall time");
+  } else if (on_limit_ == OnOutputLimit::kKill && (made.out.truncated || made.err.truncated)) {
+    made.status = ExecutionStatus::kOutputLimit;
+    made.reason = "wrote over " + format_bytes(made.limits.output) + " to one stream";
+  }
+}
+
+}  // namespace belljar::engine

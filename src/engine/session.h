@@ -1,0 +1,150 @@
+// Session: an interpreter in a cell of its own that keeps its state from one execution to the next.
+// Each execution has limits and a bill of its own; between them every process of the cell is
+// stopped, so that none of them can use a processor.
+//
+// What ran, how long and at what cost comes from the warden and with it from the kernel. Values,
+// errors and whether the code ended well are what the interpreter says of itself, as in any
+// notebook: hostile code can make them up, for its own session.
+//
+// Runs in: gateway. One thread at a time, but for interrupt() and stop().
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/fd.h"
+#include "base/result.h"
+#include "engine/engine.h"
+#include "engine/plan.h"
+#include "engine/session_protocol.h"
+#include "model/outcome.h"
+#include "warden/client.h"
+
+namespace belljar::engine {
+
+enum class ExecutionStatus : std::uint8_t {
+  kOk,
+  kError,        // the code raised an error
+  kInterrupted,  // on the client's word
+  kTimeout,      // past a limit; `clock` says which. The state is kept where SIGINT sufficed
+  kOutputLimit,  // over limits.output; interrupted
+  kExited,       // the code ended its interpreter: the next execution has a new one
+  kDied,         // a signal ended the interpreter: likewise
+  kEnded,        // the cell has ended, and with it the session; `session_end` says how
+};
+std::string_view to_string(ExecutionStatus status);  // "ok", "error", …
+
+struct Execution {
+  ExecutionStatus status = ExecutionStatus::kEnded;
+  std::string reason;  // one line for people
+  std::optional<Clock> clock;
+  std::optional<int> exit_code;  // kExited
+  std::string signal;            // kDied, as the interpreter's parent names it
+  std::uint64_t count = 0;       // executions of this context so far
+  Stream out, err;
+  std::vector<std::string> results;  // JSON objects, see DriverFrame
+  bool results_truncated = false;
+  std::string error;               // a JSON object, or empty
+  std::vector<SessionFile> files;  // new or changed ones, as the driver says
+  // Of this execution; peaks are the session's so far.
+  Usage usage;
+  Events events;
+  std::vector<DeniedSyscall> denied;
+  bool denied_more = false;
+  Limits limits;
+  std::optional<StageOutcome> session_end;
+};
+
+// Told of things as they happen, on the thread that called.
+class SessionObserver {
+ public:
+  virtual ~SessionObserver() = default;
+  // Raw and hostile bytes; nothing beyond limits.output.
+  virtual void on_output(OutputStream stream, std::string_view bytes) = 0;
+  // A JSON object, see DriverFrame.
+  virtual void on_result(const std::string& json) = 0;
+};
+
+class Session {
+ public:
+  // Makes the cell and waits until its interpreter is up and paused. `client` is a connection of
+  // the session's own; the cell ends with it. An Error when Belljar or the host could not do it, or
+  // the interpreter did not come up.
+  static Result<std::unique_ptr<Session>> create(warden::Client client,
+                                                 const Plan& plan,
+                                                 const Policy& policy,
+                                                 const Submission& submission);
+  // Ends the cell, and waits for its end.
+  ~Session();
+  Session(const Session&) = delete;
+  Session& operator=(const Session&) = delete;
+
+  // Wanted limits `wall`, `cpu` and `output` hold for this execution; the others are the cell's.
+  Result<Execution> execute(std::string_view context,
+                            std::string_view code,
+                            const Limits& limits,
+                            SessionObserver& observer);
+  // `op` as for context_frame().
+  Result<Execution> change_context(std::string_view op, std::string_view context);
+  // From any thread: what is executed now gets SIGINT. Nothing when nothing is executed.
+  void interrupt();
+  // From any thread: the cell is ended. What is executed now ends with it.
+  void stop();
+
+  // No further execution is possible.
+  [[nodiscard]] bool is_over() const { return over_.has_value(); }
+  [[nodiscard]] const std::string& version() const { return version_; }
+  [[nodiscard]] const Limits& limits() const { return limits_; }
+  [[nodiscard]] Start start() const { return start_; }
+  [[nodiscard]] WallSet walls() const { return walls_; }
+
+ private:
+  Session(warden::Client client, const Limits& limits, OnOutputLimit on_limit)
+      : client_(std::move(client)), limits_(limits), on_limit_(on_limit) {}
+
+  Status open(const Plan& plan, const Policy& policy, const Submission& submission);
+  Result<Execution> perform(const std::string& frame,
+                            const Limits& limits,
+                            SessionObserver& observer);
+  // What is waited for: `until_` says it has come.
+  enum class Wait : std::uint8_t { kReady, kDone, kPaused };
+  Status loop(Wait wait);
+  [[nodiscard]] bool has_come(Wait wait) const;
+  Status hear_warden();
+  void hear_driver();
+  void take_frame(std::string_view json);
+  bool read_stream(Fd& fd, Stream& stream, OutputStream which);
+  void flush_pending();
+  void give_up_on_driver(std::string reason);
+  void finish(Execution& made);
+
+  warden::Client client_;
+  const std::uint64_t id_ = 1;  // of the cell; the connection has no other
+  Limits limits_;               // the cell's
+  const OnOutputLimit on_limit_;
+  std::string version_;
+  Start start_ = Start::kCold;
+  WallSet walls_;
+
+  Fd driver_, out_, err_;
+  std::string pending_;  // bytes for the driver that its socket did not take yet
+  std::uint64_t last_request_ = 0;
+  std::atomic<bool> executing_ = false;
+  FrameReader frames_;
+  bool ready_ = false;
+  std::optional<DriverFrame> done_;
+  std::optional<warden::CellReport> paused_;
+  std::optional<warden::CellReport> over_;
+  std::string trouble_;  // why the driver was given up on
+
+  Execution* made_ = nullptr;  // while one is performed
+  SessionObserver* observer_ = nullptr;
+  Limits execution_limits_;
+  std::size_t result_bytes_ = 0;
+};
+
+}  // namespace belljar::engine
