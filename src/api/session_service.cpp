@@ -6,7 +6,9 @@
 #include <set>
 #include <utility>
 
+#include "api/json_reader.h"
 #include "api/request_fields.h"
+#include "api/run_request.h"
 #include "base/id.h"
 #include "base/sys.h"
 #include "base/text.h"
@@ -137,6 +139,25 @@ struct SessionService::LiveSession {
       bytes -= shown.front()->bytes();
       shown.pop_front();
     }
+  }
+
+  // For the gateway after this one, should this one be killed.
+  void note_locked() const {
+    if (session == nullptr || session->is_over()) return;
+    const json::object object{{"id", id},
+                              {"caller", caller.id},
+                              {"address", caller.address},
+                              {"policy", policy},
+                              {"created_ms", created_ms},
+                              {"ttl_ns", ttl.count()},
+                              {"idle_ns", idle.count()},
+                              {"deadline_ns", deadline.count()},
+                              {"language", plan.manifest.name},
+                              {"limits", belljar::to_value(plan.stages.run.limits)},
+                              {"executions", executions},
+                              {"contexts", json::array(contexts.begin(), contexts.end())}};
+    // A warden that is gone is told by the next execution.
+    (void)session->keep(json_text(object)).has_value();
   }
 
   std::string json_locked() const {
@@ -286,9 +307,64 @@ void SessionService::begin(LiveSession& live,
   live.used = sys::now();
   if (made) {
     live.session = *std::move(made);
+    live.note_locked();
   } else {
     live.ended = true;
     live.reason = made.error().message;
+  }
+}
+
+Status SessionService::read_note(LiveSession& live, const std::string& note) const {
+  TRY_ASSIGN(const json::value value, parse_json(note));
+  TRY_ASSIGN(JsonReader reader, JsonReader::of(value, "note"));
+  const auto duration = [&reader](std::string_view name) -> Result<Nanoseconds> {
+    TRY_ASSIGN(const auto count, reader.count(name));
+    return Nanoseconds(static_cast<std::int64_t>(count.value_or(0)));
+  };
+  TRY_ASSIGN(live.id, reader.text_or("id", ""));
+  TRY_ASSIGN(live.caller.id, reader.text_or("caller", ""));
+  TRY_ASSIGN(live.caller.address, reader.text_or("address", ""));
+  TRY_ASSIGN(live.policy, reader.text_or("policy", ""));
+  TRY_ASSIGN(const auto created, reader.count("created_ms"));
+  live.created_ms = static_cast<std::int64_t>(created.value_or(0));
+  TRY_ASSIGN(live.ttl, duration("ttl_ns"));
+  TRY_ASSIGN(live.idle, duration("idle_ns"));
+  TRY_ASSIGN(live.deadline, duration("deadline_ns"));
+  TRY_ASSIGN(const std::string language, reader.text_or("language", ""));
+  TRY_ASSIGN(live.plan.manifest, catalog_.by_name(language));
+  TRY_ASSIGN(live.rules, runs_.policy(live.policy));
+  const json::value* const limits = reader.find("limits");
+  if (limits == nullptr) return reader.wrong("limits", "an object");
+  TRY_ASSIGN(const LimitOverrides noted, read_limits(*limits, reader.where("limits")));
+  live.plan.stages.run.limits = belljar::apply({}, noted);
+  TRY_ASSIGN(const auto executions, reader.count("executions"));
+  live.executions = executions.value_or(0);
+  TRY_ASSIGN(const std::vector<std::string> contexts, reader.texts("contexts"));
+  live.contexts.insert(contexts.begin(), contexts.end());
+  live.used = sys::now();
+  return reader.finish();
+}
+
+void SessionService::adopt(const engine::WardenAccess::Connect& connect) {
+  constexpr int kMostTries = 10'000;
+  for (int i = 0; i < kMostTries; ++i) {
+    auto client = connect();
+    if (!client) return;
+    const auto live = std::make_shared<LiveSession>();
+    auto kept = engine::Session::adopt(
+        *std::move(client),
+        [&](const std::string& note) -> Result<std::pair<Limits, OnOutputLimit>> {
+          TRY(read_note(*live, note));
+          return std::pair(live->plan.stages.run.limits, live->rules->on_output_limit);
+        });
+    if (kept && !*kept) return;
+    metrics_.count("belljar_sessions_total", kept ? "result=\"adopted\"" : "result=\"lost\"");
+    if (!kept) continue;
+    live->session = std::move((*kept)->session);
+    const std::lock_guard lock(mutex_);
+    sessions_.emplace(live->id, live);
+    const std::lock_guard inner(live->mutex);
+    live->note_locked();
   }
 }
 
@@ -482,6 +558,8 @@ void SessionService::perform(LiveSession& live,
       "status=\"" + std::string(made ? engine::to_string(made->status) : "failed") + "\"");
   execution.end(escape_json_for_terminal(json_text(object)),
                 made ? std::nullopt : std::optional(made.error()));
+  const std::lock_guard lock(live.mutex);
+  live.note_locked();
 }
 
 Result<std::shared_ptr<LiveRun>> SessionService::execution(const Caller& caller,
@@ -545,6 +623,7 @@ void SessionService::change_context(const Caller& caller,
         }
         if (change == ContextChange::kCreate) live->contexts.insert(context);
         if (change == ContextChange::kRemove) live->contexts.erase(context);
+        live->note_locked();
         answer(live->json_locked());
       },
       [answer](const Error& error) { answer(std::unexpected(error)); });

@@ -1,7 +1,8 @@
 // SessionService: the sessions of this service: who has which, what is executed in them and when
 // they end. A session belongs to the caller who made it; nobody else is told that it exists.
 //
-// Sessions live as long as the service: a gateway that ends takes its own with it.
+// Sessions outlive a gateway that is killed: the warden keeps them for the next one. They end with
+// the warden, and with a service that is stopped.
 //
 // Every member may be called from any thread; what is executed in a session comes one after the
 // other, in the order it was asked for.
@@ -42,6 +43,9 @@ class SessionService {
   // No session ends by itself from here on; before the dispatcher goes away.
   void close();
 
+  // What an earlier gateway of this service has left, before requests are taken.
+  void adopt(const engine::WardenAccess::Connect& connect);
+
   // Called once, from any thread, with the session as JSON.
   using Answer = std::function<void(Result<std::string>)>;
   void create(const Caller& caller, SessionRequest request, const Answer& answer);
@@ -76,6 +80,7 @@ class SessionService {
 
   Result<Shared> find(const Caller& caller, const std::string& id);
   Status add(const Shared& live);
+  Status read_note(LiveSession& live, const std::string& note) const;
   void begin(LiveSession& live, const SessionRequest& request, engine::WardenAccess& access);
   void put(const Shared& live,
            std::function<void(engine::WardenAccess&)> work,

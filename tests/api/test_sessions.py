@@ -330,6 +330,38 @@ def test_a_session_that_kills_its_driver_ends_alone(service, session):
         assert other.value("x") == "1"
 
 
+def test_a_gateway_that_is_killed_loses_no_session(serve):
+    service = serve("--pool", "0")
+    sessions = [service.session(limits={"memory": "96M"}) for _ in range(3)]
+    for number, each in enumerate(sessions):
+        each.execute(f"x = {number}; open('kept', 'w').write(str(x))")
+    service.post(sessions[0].path + "/contexts", {"name": "second"})
+    sessions[0].execute("y = 'there'", context="second")
+    running = sessions[1].ask(READY + "import time; time.sleep(600)", query="")
+    path = running.headers["Location"] + "/events"
+    with service.events(path) as events:
+        events.take(lambda event: event.name == "stdout")
+    before = [each.look() for each in sessions]
+    warden = service.wardens[0].pid
+    service.kill("gateway")
+    wait_until(lambda: len(service.logged("ready")) == 2, "the next gateway", PATIENCE)
+    assert [each.pid for each in service.wardens] == [warden]
+    after = [each.look() for each in sessions]
+    assert [each["state"] for each in after] == ["paused"] * 3
+    for was, now in zip(before, after):
+        for same in ("id", "created_at", "ttl_ms", "limits", "contexts", "walls", "policy", "language"):
+            assert now[same] == was[same], same
+    for number, each in enumerate(sessions):
+        assert each.value("x, open('kept').read()") == f"({number}, '{number}')"
+    assert sessions[0].value("y", context="second") == "'there'"
+    service.kill("gateway")  # and once more
+    wait_until(lambda: len(service.logged("ready")) == 3, "the next gateway", PATIENCE)
+    assert [each.value("x") for each in sessions] == ["0", "1", "2"]
+    for each in sessions:
+        each.quit()
+    wait_until(lambda: inside(service) == [], "their processes to go", PATIENCE)
+
+
 def test_without_its_warden_a_session_has_ended(serve):
     service = serve()
     session = service.session()
