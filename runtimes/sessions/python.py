@@ -1,0 +1,1165 @@
+"""The session driver for Python: it executes code again and again, like a notebook's kernel.
+
+Two kinds of process run this file. The *driver* speaks to the gateway over the socket that was its
+fd 0 and never runs anybody's code. For each *context* it forks a child, where the code runs and
+the state lives. What a child says is taken for a claim: its code can forge any of it.
+
+Frames, on every socket: four bytes of length (little-endian), then one JSON object in UTF-8.
+"""
+
+import sys
+
+if not (sys.flags.isolated or getattr(sys.flags, "safe_path", False)):
+    del sys.path[0]  # the user's folder: no json.py of theirs is to be imported here
+
+import builtins
+
+# What the user does to builtins does not reach the functions of this file: they look here.
+globals()["__builtins__"] = dict(vars(builtins))
+
+import _ast
+import _thread
+import fcntl
+import gc
+import json.decoder
+import json.encoder
+import linecache
+import os
+import traceback
+import types
+from _socket import socket, socketpair
+from binascii import b2a_base64
+from io import BytesIO
+from itertools import islice
+from select import POLLIN, POLLOUT, poll
+import signal as signals
+
+# Names of our own for what the code of a context may replace in its module.
+from os import _exit, close, dup2, environ, fork, fstat, getpid, kill, killpg, lstat, scandir, waitpid
+from signal import SIG_BLOCK, SIG_DFL, SIG_IGN, SIG_SETMASK, SIGCHLD, SIGINT, SIGKILL
+from signal import getsignal, pthread_sigmask, signal
+from time import time_ns
+from sys import getrecursionlimit, gettrace, getprofile, setprofile, setrecursionlimit, settrace
+
+HERE = (lambda: None).__code__.co_filename
+HIDDEN = ".belljar-session.py"
+LARGEST_IN = 16 << 20  # a frame of the gateway
+LARGEST_OUT = 8 << 20  # a frame to the gateway, or of a child
+LARGEST_TEXT = 1 << 20  # characters of a text/plain
+LARGEST_ERROR = 1 << 18  # characters of an error's value, and of its traceback
+CHUNK = 1 << 18
+MOST_TYPES = 100  # of a result
+DEEPEST = 24  # levels of a JSON result; parsers stop at 32, and the frame around it has some
+MOST_FILES, DEEPEST_FILE, MOST_ENTRIES = 200, 8, 20000
+SOURCES_KEPT = 16 << 20  # characters of former cells, for their tracebacks
+LEAST_RECURSION = 1000
+ALL_SIGNALS = signals.valid_signals()
+SHIELDED = ("SIGHUP", "SIGQUIT", "SIGUSR1", "SIGUSR2", "SIGALRM", "SIGTERM", "SIGVTALRM", "SIGPROF")
+
+MIME_TYPES = {
+    "avif": "image/avif", "bin": "application/octet-stream", "bmp": "image/bmp", "bz2": "application/x-bzip2",
+    "c": "text/x-c", "cpp": "text/x-c++", "css": "text/css", "csv": "text/csv",
+    "docx": "application/vnd.openxmlformats-officedocument.wordprocessingml.document", "gif": "image/gif",
+    "gz": "application/gzip", "htm": "text/html", "html": "text/html", "ico": "image/vnd.microsoft.icon",
+    "ipynb": "application/x-ipynb+json", "jpeg": "image/jpeg", "jpg": "image/jpeg", "js": "text/javascript",
+    "json": "application/json", "jsonl": "application/jsonl", "log": "text/plain", "md": "text/markdown",
+    "mjs": "text/javascript", "mp3": "audio/mpeg", "mp4": "video/mp4", "npy": "application/x-npy",
+    "npz": "application/x-npz", "ogg": "audio/ogg", "parquet": "application/vnd.apache.parquet",
+    "pdf": "application/pdf", "pickle": "application/x-pickle", "pkl": "application/x-pickle",
+    "png": "image/png", "pptx": "application/vnd.openxmlformats-officedocument.presentationml.presentation",
+    "py": "text/x-python", "pyc": "application/x-python-code", "sh": "application/x-sh", "sql": "application/sql",
+    "sqlite": "application/vnd.sqlite3", "svg": "image/svg+xml", "tar": "application/x-tar",
+    "tex": "application/x-tex", "tif": "image/tiff", "tiff": "image/tiff", "toml": "application/toml",
+    "tsv": "text/tab-separated-values", "txt": "text/plain", "wasm": "application/wasm", "wav": "audio/wav",
+    "webm": "video/webm", "webp": "image/webp", "xls": "application/vnd.ms-excel",
+    "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet", "xml": "application/xml",
+    "xz": "application/x-xz", "yaml": "application/yaml", "yml": "application/yaml", "zip": "application/zip",
+}  # fmt: skip
+
+
+# ---- Frames ------------------------------------------------------------------------------------
+
+
+class Broken(Exception):
+    """What came is no frame."""
+
+
+def refuse(value):
+    raise ValueError(f"{type(value).__name__} is not JSON")
+
+
+def number(digits):
+    """Nobody's parser is kept busy by an integer of a million digits."""
+    return int(digits) if len(digits) <= 20 else float(digits)
+
+
+# The C halves of the json module: whatever is done to the module, these stay as they are.
+chunks_of = json.encoder.c_make_encoder(
+    None, refuse, json.encoder.encode_basestring, None, ":", ",", False, False, False
+)
+scan = json.decoder.JSONDecoder(parse_int=number, parse_constant=refuse).scan_once
+
+
+def encoded(value):
+    return "".join(chunks_of(value, 0)).encode("utf-8", "replace")
+
+
+def decoded(body):
+    """The object in a frame."""
+    try:
+        text = str(body, "utf-8").strip()
+        value, end = scan(text, 0)
+    except (ValueError, StopIteration, RecursionError, MemoryError) as error:
+        raise Broken from error
+    if end != len(text) or type(value) is not dict:
+        raise Broken
+    return value
+
+
+def packed(frame):
+    """The frame's bytes; a result that is too large goes without its large entries."""
+    body = encoded(frame)
+    if len(body) > LARGEST_OUT and "data" in frame:
+        frame = {**frame, "data": dict(frame["data"]), "omitted": list(frame.get("omitted", ()))}
+        if len(encoded(frame["metadata"])) > LARGEST_OUT // 2:
+            frame["metadata"] = {}
+        excess = len(encoded(frame)) - LARGEST_OUT + CHUNK  # some room for what `omitted` takes
+        sizes = {mime: len(encoded(value)) for mime, value in frame["data"].items()}
+        for mime in sorted(sizes, key=sizes.get, reverse=True):
+            if excess <= 0:
+                break
+            excess -= sizes[mime]
+            del frame["data"][mime]
+            frame["omitted"].append(mime)
+        body = encoded(frame)
+    return len(body).to_bytes(4, "little") + body
+
+
+def is_shallow(value, levels=DEEPEST):
+    if isinstance(value, dict):
+        value = value.values()
+    elif not isinstance(value, list):
+        return True
+    return levels > 0 and all(is_shallow(item, levels - 1) for item in value)
+
+
+def is_json(mime):
+    return mime == "application/json" or mime.endswith("+json")
+
+
+class Channel:
+    """The driver's end of a stream of frames. It never waits."""
+
+    def __init__(self, sock, largest):
+        sock.setblocking(False)
+        self.sock, self.largest = sock, largest
+        self.incoming, self.outgoing = bytearray(), bytearray()
+
+    def pull(self):
+        """Takes some of what is there; false at the end of the stream."""
+        try:
+            data = self.sock.recv(CHUNK)
+        except BlockingIOError:
+            return True
+        except OSError:
+            return False
+        self.incoming += data
+        return bool(data)
+
+    def frames(self):
+        while len(self.incoming) >= 4:
+            size = int.from_bytes(self.incoming[:4], "little")
+            if size > self.largest:
+                raise Broken
+            if len(self.incoming) < 4 + size:
+                return
+            body = bytes(self.incoming[4 : 4 + size])
+            del self.incoming[: 4 + size]
+            yield body
+
+    def push(self, data=b""):
+        """Sends what goes without waiting and keeps the rest; false when nobody is there to read."""
+        self.outgoing += data
+        try:
+            while self.outgoing:
+                del self.outgoing[: self.sock.send(self.outgoing[:CHUNK])]
+        except BlockingIOError:
+            pass
+        except OSError:
+            return False
+        return True
+
+
+# ---- The driver --------------------------------------------------------------------------------
+
+
+class Forked(BaseException):
+    """This process is a context's, from here on: unwinds to the end of this file."""
+
+
+class Child:
+    """What the driver knows of a context's process."""
+
+    def __init__(self, pid, channel):
+        self.pid, self.channel = pid, channel
+        self.count = 0  # executions that are part of the history
+        self.asides = 0  # others since the last of those
+        self.deaf = False  # it has closed its socket, or what it sent was no frame
+        self.trouble = None  # why it was killed
+
+
+class Driver:
+    def __init__(self, control):
+        self.gateway = Channel(control, LARGEST_IN)
+        self.contexts = {}  # by name: a Child, or None while there is no process
+        self.op = None  # the execution in flight
+        self.begun = self.to_interrupt = False
+        self.files, self.since = {}, 0  # as they were when the execution began
+        self.root = os.open(".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        # Signals write to it, so that they end the wait of poll().
+        self.wake, self.waker = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        signals.set_wakeup_fd(self.waker, warn_on_full_buffer=False)
+        signal(SIGCHLD, lambda *_: None)
+        signal(SIGINT, self.on_interrupt)
+        for name in SHIELDED:
+            signal(getattr(signals, name), SIG_IGN)
+
+    def run(self):
+        self.contexts["default"] = self.start()
+        self.say({"type": "ready", "version": ".".join(map(str, sys.version_info[:3]))})
+        while True:
+            for fd, events in self.wait():
+                if fd == self.wake:
+                    try:
+                        os.read(self.wake, CHUNK)
+                    except BlockingIOError:
+                        pass
+                elif fd == self.gateway.sock.fileno():
+                    self.hear(events)
+                else:
+                    self.listen(fd, events)
+            self.reap()
+            self.interrupt()
+
+    def wait(self):
+        poller = poll()
+        poller.register(self.wake, POLLIN)
+        poller.register(self.gateway.sock, POLLIN | (POLLOUT if self.gateway.outgoing else 0))
+        crowded = len(self.gateway.outgoing) > LARGEST_OUT
+        for child in filter(None, self.contexts.values()):
+            events = (0 if crowded else POLLIN) | (POLLOUT if child.channel.outgoing else 0)
+            if events and not child.deaf:
+                poller.register(child.channel.sock, events)
+        return poller.poll()
+
+    # -- the gateway
+
+    def say(self, frame):
+        if not self.gateway.push(packed(frame)):
+            self.end()
+
+    def done(self, op, status, reason=None, exit_code=None, signal_name=None, count=0, files=()):
+        frame = {"type": "done", "id": op.get("id"), "status": status, "exit_code": exit_code}
+        frame.update(signal=signal_name, count=count, files=list(files))
+        self.say({**frame, "reason": reason} if reason else frame)
+
+    def hear(self, events):
+        if events & POLLOUT and not self.gateway.push():
+            self.end()
+        if events & ~POLLOUT:
+            alive = self.gateway.pull()
+            try:
+                for body in self.gateway.frames():
+                    self.obey(decoded(body))
+            except Broken:
+                self.end(1)  # the gateway and this driver do not understand each other
+            if not alive:
+                self.end()
+
+    def obey(self, op):
+        what, name = op.get("op"), op.get("context")
+        if what == "exit":
+            self.end()
+        elif what == "interrupt":
+            if self.op and op.get("id") == self.op["id"]:
+                self.to_interrupt = True
+        elif what not in self.ANSWERED or type(op.get("id")) is not int:
+            self.done(op, "error", f"there is no op {what!r} of that form")
+        # A context that does not listen to an interrupt can be ended all the same.
+        elif self.op and not (what in ("restart_context", "remove_context") and name == self.op["context"]):
+            self.done(op, "error", f"{self.op['id']} is still in flight")
+        elif type(name) is not str or (name in self.contexts) == (what == "create_context"):
+            self.done(op, "error", f"context {name!r} {'exists' if name in self.contexts else 'does not exist'}")
+        else:
+            try:
+                self.ANSWERED[what](self, op, name)
+            except OSError as error:
+                self.done(op, "error", f"no process for it: {error.strerror}")
+
+    def execute(self, op, name):
+        if type(op.get("code")) is not str:
+            return self.done(op, "error", "code is not text")
+        self.reap()
+        if self.contexts[name] and self.contexts[name].deaf:
+            self.stop(name)
+        child = self.contexts[name]
+        if child is None:
+            child = self.contexts[name] = self.start()
+        store = bool(op.get("store_history", True))
+        if store:
+            child.count, child.asides = child.count + 1, 0
+        else:
+            child.asides += 1
+        title = f"<cell {child.count}{'' if store else f'+{child.asides}'}>"
+        self.op, self.begun, self.to_interrupt = op, False, False
+        self.since = time_ns()
+        self.files, whole = self.look()
+        self.since = 0 if whole else self.since
+        body = {"id": op["id"], "code": op["code"], "title": title, "store": store}
+        body = encoded(body)
+        if not child.channel.push(len(body).to_bytes(4, "little") + body):
+            self.give_up(child)
+
+    def create(self, op, name):
+        self.contexts[name] = self.start()
+        self.done(op, "ok")
+
+    def restart(self, op, name):
+        self.stop(name)
+        self.contexts[name] = self.start()
+        self.done(op, "ok")
+
+    def remove(self, op, name):
+        self.stop(name)
+        del self.contexts[name]
+        self.done(op, "ok")
+
+    ANSWERED = {
+        "execute": execute, "create_context": create, "restart_context": restart, "remove_context": remove
+    }  # fmt: skip
+
+    def end(self, code=0):
+        for child in filter(None, self.contexts.values()):
+            self.kill(child)
+        _exit(code)
+
+    # -- the children
+
+    def start(self):
+        ours, theirs = socketpair()
+        gc.freeze()  # so that the child's collector leaves the shared pages as they are
+        try:
+            pid = fork()
+        except OSError:
+            ours.close()
+            theirs.close()
+            raise
+        if pid:
+            theirs.close()
+            return Child(pid, Channel(ours, LARGEST_OUT))
+        signals.set_wakeup_fd(-1)
+        for name in ("SIGCHLD", *SHIELDED):
+            signal(getattr(signals, name), SIG_DFL)
+        signal(SIGINT, SIG_IGN)
+        os.setsid()  # so that it is told of interrupts together with what it starts
+        for channel in (self.gateway, *(child.channel for child in self.contexts.values() if child)):
+            channel.sock.close()
+        ours.close()
+        for fd in (self.wake, self.waker, self.root):
+            close(fd)
+        raise Forked(theirs)
+
+    def kill(self, child):
+        for send in (killpg, kill):
+            try:
+                send(child.pid, SIGKILL)
+            except OSError:
+                pass
+
+    def give_up(self, child):
+        child.deaf = True
+        child.channel.incoming.clear()
+        self.kill(child)
+
+    def stop(self, name):
+        child = self.contexts[name]
+        if child:
+            self.kill(child)
+            self.bury(name, child, waitpid(child.pid, 0)[1])
+
+    def reap(self):
+        """Sees to the children that have ended, whoever may still hold their sockets."""
+        for name, child in list(self.contexts.items()):
+            if child:
+                pid, status = waitpid(child.pid, os.WNOHANG)
+                if pid:
+                    self.bury(name, child, status)
+
+    def bury(self, name, child, status):
+        # What it said before its end; of what goes on talking in its place only so much.
+        for _ in range(2 * LARGEST_OUT // CHUNK):
+            before = len(child.channel.incoming)
+            if child.deaf or not child.channel.pull() or len(child.channel.incoming) == before:
+                break
+        self.understand(name, child)
+        child.channel.sock.close()
+        self.contexts[name] = None
+        if self.op and self.op["context"] == name:
+            if os.WIFSIGNALED(status):
+                how = {"signal_name": signal_name(os.WTERMSIG(status))}
+                self.finish(child, "died", reason=child.trouble, **how)
+            else:
+                self.finish(child, "exited", exit_code=os.WEXITSTATUS(status))
+
+    def listen(self, fd, events):
+        for name, child in self.contexts.items():
+            if child and child.channel.sock.fileno() == fd:
+                break
+        else:
+            return  # it ended while its neighbours were heard
+        if events & POLLOUT and not child.channel.push():
+            child.deaf = True
+        if events & ~POLLOUT and not child.channel.pull():
+            child.deaf = True
+        self.understand(name, child)
+        # One that has closed its socket while its code runs may run on, and end by itself.
+        if child.deaf and not (self.op and self.op["context"] == name):
+            self.kill(child)
+
+    def understand(self, name, child):
+        """Passes on what is a claim about the execution in flight in this very context."""
+        try:
+            for body in child.channel.frames():
+                if self.op and self.op["context"] == name:
+                    self.relay(child, decoded(body))
+        except (Broken, ValueError, RecursionError, MemoryError):
+            self.give_up(child)
+            child.trouble = "what the context's process sent was no answer"
+
+    def relay(self, child, frame):
+        kind = frame.get("type")
+        if frame.get("id") != self.op["id"] or type(frame["id"]) is not int:
+            return  # of a thread that displays something late
+        if kind == "begun":
+            self.begun = True
+        elif kind == "result":
+            self.say(checked_result(frame))
+        elif kind == "error":
+            texts = [frame.get(key) for key in ("name", "value", "traceback")]
+            if not all(type(text) is str for text in texts):
+                raise Broken
+            name, value, trace = (text[:LARGEST_ERROR] for text in texts)
+            self.say({"type": "error", "id": frame["id"], "name": name, "value": value, "traceback": trace})
+        elif kind == "done" and frame.get("status") in ("ok", "error", "interrupted"):
+            if child.channel.outgoing:
+                raise Broken  # an answer to what it has not read
+            self.finish(child, frame["status"])
+        else:
+            raise Broken
+
+    def finish(self, child, status, **how):
+        op, self.op = self.op, None
+        self.done(op, status, count=child.count, files=self.changed(), **how)
+
+    def on_interrupt(self, *_):
+        self.to_interrupt = True
+
+    def interrupt(self):
+        """Passes an interrupt on, once the child can tell it from one between executions."""
+        child = self.op and self.contexts[self.op["context"]]
+        if self.to_interrupt and child and not self.begun:
+            return
+        if self.to_interrupt and child:
+            try:
+                killpg(child.pid, SIGINT)
+            except OSError:
+                pass
+        self.to_interrupt = False
+
+    # -- the files
+
+    def look(self):
+        """The regular files below the working directory, by path; and whether that is all of them."""
+        found, left = {}, MOST_ENTRIES
+        pending = [((), 0)]
+        for folder, depth in pending:
+            fds = [self.root]
+            try:
+                for name in folder:  # link by link, as any of them may become a symbolic link
+                    flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+                    fds.append(os.open(name, flags, dir_fd=fds[-1]))
+                with scandir(fds[-1]) as entries:
+                    for entry in islice(entries, left):
+                        left -= 1
+                        path = (*folder, entry.name)
+                        if entry.name.encode("utf-8", "replace") != os.fsencode(entry.name):
+                            continue  # no client could ask for it by this name
+                        if entry.is_dir(follow_symlinks=False) and depth + 1 < DEEPEST_FILE:
+                            pending.append((path, depth + 1))
+                        elif entry.is_file(follow_symlinks=False) and path != (HIDDEN,):
+                            state = entry.stat(follow_symlinks=False)
+                            found["/".join(path)] = (state.st_size, state.st_mtime_ns, state.st_ino)
+            except OSError:
+                pass  # removed meanwhile, or not ours to read
+            finally:
+                for fd in fds[1:]:
+                    close(fd)
+        return found, left > 0
+
+    def changed(self):
+        files, _ = self.look()
+        new = (path for path in sorted(files) if files[path] != self.files.get(path))
+        # Where not all could be looked at before, the clock has to tell what is new.
+        new = (path for path in new if files[path][1] >= self.since)
+        for path in islice(new, MOST_FILES):
+            _, dot, suffix = path.rpartition("/")[2].rpartition(".")
+            mime = MIME_TYPES.get(suffix.lower() if dot else "", "application/octet-stream")
+            yield {"path": path, "bytes": files[path][0], "mime": mime}
+
+
+def signal_name(number):
+    try:
+        return signals.Signals(number).name
+    except ValueError:
+        return f"SIG{number}"
+
+
+def checked_result(frame):
+    """A result frame made of nothing but what belongs in one."""
+    data, metadata, omitted = (frame.get(key) for key in ("data", "metadata", "omitted"))
+    if type(data) is not dict or type(metadata) is not dict or type(frame.get("main")) is not bool:
+        raise Broken
+    kept, left_out = {}, omitted if type(omitted) is list else []
+    for mime, value in islice(data.items(), MOST_TYPES):
+        if is_shallow(value) if is_json(mime) else type(value) is str:
+            kept[mime[:256]] = value
+        else:
+            left_out.append(mime)
+    left_out = [mime[:256] for mime in left_out if type(mime) is str][:MOST_TYPES]
+    checked = {"type": "result", "id": frame["id"], "main": frame["main"], "data": kept}
+    checked["metadata"] = metadata if is_shallow(metadata) else {}
+    if left_out:
+        checked["omitted"] = left_out
+    return checked
+
+
+# ---- A context's process: what values look like ------------------------------------------------
+
+RICH = {
+    "text/html": "_repr_html_", "image/png": "_repr_png_", "image/jpeg": "_repr_jpeg_",
+    "image/svg+xml": "_repr_svg_", "application/json": "_repr_json_", "text/latex": "_repr_latex_",
+    "text/markdown": "_repr_markdown_", "application/javascript": "_repr_javascript_",
+    "application/pdf": "_repr_pdf_",
+}  # fmt: skip
+TracebackException = traceback.TracebackException
+name_of_type = type.__dict__["__name__"].__get__  # no metaclass has a say in it
+
+
+def is_a(value, kind):
+    """isinstance() believes what a value's __class__ says; this does not."""
+    return issubclass(type(value), kind)
+
+
+def plain(text):
+    """A str that is no subclass, and that UTF-8 can write."""
+    return str(str.encode(text, "utf-8", "backslashreplace"), "utf-8")
+
+
+def cut(text, largest=LARGEST_TEXT):
+    return text if len(text) <= largest else f"{text[:largest]}\n... ({len(text) - largest} more characters)"
+
+
+def said(function, value):
+    """What repr or str say of a value, whatever they do."""
+    try:
+        return plain(function(value))
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
+        what = f"{name_of_type(type(value))} object: its {function.__name__}() raised {name_of_type(type(error))}"
+        return f"<{what}>"
+
+
+def trace_of(error):
+    """An exception's traceback as text, without the frames of this file."""
+    try:
+        whole = TracebackException(type(error), error, error.__traceback__)
+        pending = [whole]
+        for one in pending:
+            if one.stack:
+                frames = [frame for frame in one.stack if frame.filename != HERE]
+                if one.stack[0].filename == HERE:  # then an event loop's may be next
+                    cells = [i for i, frame in enumerate(frames) if frame.filename.startswith("<cell ")]
+                    del frames[: cells[0] if cells else 0]
+                one.stack[:] = frames
+            inner = (one.__cause__, one.__context__, *(getattr(one, "exceptions", None) or ()))
+            pending += (each for each in inner if each is not None)
+        return plain("".join(whole.format()))
+    except KeyboardInterrupt:
+        raise
+    except BaseException:  # the user has been at the module
+        return f"{name_of_type(type(error))}: {said(str, error)}\n"
+
+
+def complain(error):
+    try:
+        sys.stderr.write(trace_of(error))
+    except Exception:
+        pass
+
+
+def clean(value):
+    """The same JSON value, of plain types."""
+    return scan(str(encoded(value), "utf-8"), 0)[0]
+
+
+def entry(mime, item):
+    """What a result's data holds under a MIME type."""
+    if is_json(mime):
+        return clean(item)
+    if is_a(item, (bytes, bytearray, memoryview)):
+        if mime.startswith("text/") or mime in ("image/svg+xml", "application/javascript"):
+            return str(item, "utf-8", "backslashreplace")
+        return str(b2a_base64(item, newline=False), "ascii")
+    if not is_a(item, str):
+        raise TypeError(f"{mime} is text or bytes, not {name_of_type(type(item))}")
+    return cut(plain(item)) if mime == "text/plain" else plain(item)
+
+
+def add(data, metadata, made, mime=None):
+    """Adds what a method of a value has made: of one type, or a bundle of several."""
+    about = {}
+    if is_a(made, tuple) and tuple.__len__(made) == 2:
+        made, about = tuple.__iter__(made)
+    if made is None or made is NotImplemented:
+        return
+    if mime is None:
+        for mime, item in dict.items(made):
+            if item is not None:
+                data[plain(mime)] = entry(plain(mime), item)
+        metadata.update(clean(about or {}))
+    else:
+        data[mime] = entry(mime, made)
+        if about:
+            metadata[mime] = clean(about)
+
+
+def draw(figure, kind):
+    target = BytesIO()
+    figure.savefig(target, format=kind, bbox_inches="tight")
+    return target.getvalue()
+
+
+def instance_of(value, module, name):
+    """Whether it is of a class of a module, if anybody has imported that."""
+    kind = getattr(sys.modules.get(module), name, None)
+    return is_a(kind, type) and is_a(value, kind)
+
+
+def makers_of(value):
+    """Pairs of a MIME type and what makes that of the value; None: makes a bundle."""
+
+    def method(name):
+        try:
+            return getattr(value, name, None)
+        except Exception:
+            return None
+
+    # Neither a class nor what has an answer to any name means what these names mean.
+    if is_a(value, type) or method("_belljar_no_such_method_") is not None:
+        return
+    bundle = method("_repr_mimebundle_")
+    if bundle is not None:
+        yield None, lambda: bundle(include=None, exclude=None)
+    if instance_of(value, "matplotlib.figure", "Figure"):
+        yield "image/png", lambda: draw(value, "png")
+        yield "image/svg+xml", lambda: draw(value, "svg")
+    for mime, name in RICH.items():
+        found = method(name)
+        if found is not None:
+            yield mime, found
+    if instance_of(value, "pandas", "Series"):  # which has no _repr_html_ of its own
+        yield "text/html", lambda: value.to_frame()._repr_html_()
+
+
+def bundle_of(value):
+    """All that a value is, by MIME type, and what there is to say about it."""
+    data, metadata = {}, {}
+    for mime, make in makers_of(value):
+        try:
+            if mime not in data:
+                add(data, metadata, make(), mime)
+        except (KeyboardInterrupt, NotImplementedError) as error:
+            if is_a(error, KeyboardInterrupt):
+                raise
+        except BaseException as error:
+            complain(error)
+    if "text/plain" not in data:
+        data["text/plain"] = cut(said(repr, value))
+    return data, metadata
+
+
+class Shown:
+    """Data that displays as one MIME type."""
+
+    mime = "text/plain"
+
+    def __init__(self, data=None, filename=None, metadata=None):
+        if filename is not None:
+            with open(filename, "rb") as file:
+                data = file.read()
+        self.data, self.metadata = data, metadata
+
+    def _repr_mimebundle_(self, include=None, exclude=None):
+        data = self.data
+        if is_a(data, bytes) and not self.mime.startswith("image/"):
+            data = str(data, "utf-8")
+        return {self.mime: data}, {self.mime: self.metadata} if self.metadata else {}
+
+    def __repr__(self):
+        return f"<{name_of_type(type(self))} object>"
+
+
+class JSON(Shown):
+    mime = "application/json"
+
+    def _repr_mimebundle_(self, include=None, exclude=None):
+        data = self.data
+        if is_a(data, (str, bytes)):  # a text in JSON
+            data = decoded(b'{"data":%b}' % (data.encode() if is_a(data, str) else data))["data"]
+        return {self.mime: data}, {self.mime: self.metadata} if self.metadata else {}
+
+
+class Image(Shown):
+    """An image, of bytes or of a file."""
+
+    MAGIC = {b"\x89PNG": "png", b"\xff\xd8\xff": "jpeg", b"GIF8": "gif", b"RIFF": "webp", b"BM": "bmp"}
+
+    def __init__(self, data=None, filename=None, format=None, width=None, height=None):
+        if is_a(data, str) or hasattr(data, "__fspath__"):
+            data, filename = None, data
+        size = {key: value for key, value in (("width", width), ("height", height)) if value is not None}
+        super().__init__(data, filename, size)
+        kinds = (kind for magic, kind in self.MAGIC.items() if bytes(self.data or b"").startswith(magic))
+        self.mime = f"image/{(format or next(kinds, 'png')).lower().replace('jpg', 'jpeg')}"
+
+
+def shown_as(name, mime):
+    return type(name, (Shown,), {"mime": mime})
+
+
+DISPLAY_CLASSES = [
+    JSON, Image, shown_as("HTML", "text/html"), shown_as("Latex", "text/latex"), shown_as("Markdown", "text/markdown"),
+    shown_as("SVG", "image/svg+xml"), shown_as("Javascript", "application/javascript"),
+]  # fmt: skip
+
+
+class PyplotFinder:
+    """Finds matplotlib.pyplot as the others do, and has its show() send the figures."""
+
+    def __init__(self, show):
+        self.show = show
+
+    def find_spec(self, name, path=None, target=None):
+        if name != "matplotlib.pyplot":
+            return None
+        for finder in sys.meta_path:
+            spec = None if finder is self else finder.find_spec(name, path, target)
+            if spec is not None:
+                load = spec.loader.exec_module
+
+                def exec_module(module):
+                    load(module)
+                    module.show = self.show
+
+                spec.loader.exec_module = exec_module
+                return spec
+        return None
+
+
+# ---- A context's process: the loop -------------------------------------------------------------
+
+CO_COROUTINE = 0x80
+FUTURES = 0
+for feature in __import__("__future__").all_feature_names:
+    FUTURES |= getattr(__import__("__future__"), feature).compiler_flag
+GONE = {9, 32, 88, 104, 107}  # EBADF, EPIPE, ENOTSOCK, ECONNRESET, ENOTCONN: of the context's socket
+
+
+def ends_in_semicolon(code, node):
+    """Whether nothing but brackets, comments and a semicolon follow the last expression."""
+    lines = code.encode("utf-8", "replace").split(b"\n")[node.end_lineno - 1 :]
+    lines[0] = lines[0][node.end_col_offset :]
+    rest = b"".join(line.partition(b"#")[0] for line in lines)
+    return rest.translate(None, b" \t\f\\)") == b";"
+
+
+class Context:
+    """One namespace, and the code that is executed in it. It lives in a process of its own.
+
+    A handler that the user has set for a signal may raise at any line of this class. What the loop
+    has got to is therefore kept in `frame` and `outcome`, and each step can be begun again.
+    """
+
+    def __init__(self, sock):
+        self.pid, self.id = getpid(), None
+        self.sock, self.send_all, self.receive_some = sock, sock.sendall, sock.recv
+        self.lock = _thread.RLock()  # a handler may display while its thread does
+        self.chunks, self.frame, self.outcome, self.leaving = [], None, None, None
+        self.spare = [high(os.dup(fd)) for fd in range(3)]
+        self.futures, self.loop, self.sources, self.shown = 0, None, [], set()
+        self.displayhook, self.excepthook = sys.displayhook, sys.excepthook
+        self.limit, self.trace, self.profile = getrecursionlimit(), None, None
+        self.armed = self.late = False
+        self.handler = self.theirs = self.on_interrupt
+        signal(SIGINT, self.handler)
+        os.register_at_fork(after_in_child=self.on_fork)
+        for stream in (sys.stdout, sys.stderr):
+            stream.reconfigure(line_buffering=True)
+        self.streams = [sys.stdout, sys.stderr]
+        self.main = types.ModuleType("__main__")
+        self.main.__builtins__ = builtins
+        self.own = sys.modules["__main__"]  # kept alive
+        self.namespace = vars(self.main)
+        shown = types.ModuleType("belljar_display", "What display() shows as more than text.")
+        for kind in DISPLAY_CLASSES:
+            kind.__module__ = shown.__name__
+            setattr(shown, kind.__name__, kind)
+        shown.display = builtins.display = self.display
+        sys.modules.update({"__main__": self.main, "belljar_display": shown})
+        sys.meta_path.insert(0, PyplotFinder(lambda *args, **options: self.show_figures()))
+        sys.argv = [""]
+        sys.path.insert(0, "")
+
+    def run(self):
+        """Executes what comes; ends with the exception that is to end the process."""
+        while self.leaving is None:
+            try:
+                if self.frame is None:
+                    self.receive()
+                if self.outcome is None:
+                    self.execute()
+                if self.leaving is None:
+                    self.tell({"type": "done", "id": self.frame["id"], "status": self.outcome})
+                    self.frame = self.outcome = self.id = None
+            except BaseException as error:
+                self.astray(error)
+        self.mend()
+        signal(SIGINT, signals.default_int_handler)  # for threads that do not end
+        raise self.leaving
+
+    def astray(self, error):
+        """Sees to an exception of a handler that ran between the lines of this class."""
+        if getpid() != self.pid:
+            self.leave_fork(error)
+        if is_a(error, OSError) and error.errno in GONE:
+            _exit(1)
+        if is_a(error, BlockingIOError):
+            self.sock.setblocking(True)
+        elif is_a(error, SystemExit):
+            self.leaving = error
+        elif self.frame is not None and self.outcome is None:
+            self.outcome = "error"
+            self.report(error)
+        else:
+            complain(error)
+
+    def receive(self):
+        """Takes the next frame. What recv() gives is in the list before a handler can run."""
+        while True:
+            have, need = sum(map(len, self.chunks)), 4
+            if have >= 4:
+                need += int.from_bytes(b"".join(self.chunks[:4])[:4], "little")
+            if have == need > 4:
+                break
+            self.chunks.extend(map(self.receive_some, (min(need - have, CHUNK),)))
+            if not self.chunks[-1]:
+                _exit(0)  # the driver is gone
+        self.frame = decoded(b"".join(self.chunks)[4:])
+        self.chunks = []
+
+    def tell(self, frame):
+        """Sends a frame whole: with all signals blocked nothing can tear it."""
+        data = packed(frame)
+        mask = pthread_sigmask(SIG_BLOCK, ())
+        try:
+            pthread_sigmask(SIG_BLOCK, ALL_SIGNALS)
+            with self.lock:
+                self.send_all(data)
+        except OSError as error:
+            if error.errno in GONE:
+                _exit(1)
+            raise
+        finally:
+            pthread_sigmask(SIG_SETMASK, mask)
+
+    # -- interrupts and forks
+
+    def on_interrupt(self, _, frame):
+        """Raises in the user's code only; what comes too early or too late waits, or is nothing."""
+        if not self.armed:
+            self.late = True
+        elif frame is not None and frame.f_code is ATTEMPT:
+            _thread.interrupt_main()  # once more, a few instructions on
+        else:
+            raise KeyboardInterrupt
+
+    def attempt(self, function, *args):
+        """Calls it where an interrupt may end it; answers with what it raised."""
+        try:
+            self.armed = True
+            if self.late:
+                self.late = False
+                _thread.interrupt_main()
+            function(*args)
+        except BaseException as error:
+            self.armed = False
+            return error
+        self.armed = self.late = False
+        return None
+
+    def on_fork(self):
+        """A child of the user's own has no part in the conversation."""
+        self.sock.close()
+
+    def leave_fork(self, error):
+        code = 0
+        if error is not None and is_a(error, SystemExit):
+            code = error.code
+            if code is not None and not is_a(code, int):
+                print(said(str, code), file=sys.stderr)
+                code = 1
+        elif error is not None:
+            complain(error)
+            code = 1
+        self.flush()
+        _exit((code or 0) & 0xFF)
+
+    # -- an execution
+
+    def execute(self):
+        frame = self.frame
+        self.id, self.shown = frame["id"], set()
+        self.mend()
+        self.late = False
+        signal(SIGINT, self.theirs)
+        self.tell({"type": "begun", "id": self.id})
+        failure = self.attempt(self.evaluate, frame)
+        if getpid() != self.pid:
+            self.leave_fork(failure)
+        trouble = self.attempt(self.show_figures)
+        if failure is None:
+            failure = trouble
+        if failure is None:
+            status = "ok"
+        elif is_a(failure, SystemExit):
+            self.leaving = failure
+            status = "exited"
+        else:
+            status = "interrupted" if is_a(failure, KeyboardInterrupt) else "error"
+            self.report(failure)
+        self.attempt(self.flush)
+        theirs = getsignal(SIGINT)
+        self.theirs = self.handler if theirs is None else theirs
+        signal(SIGINT, self.handler)
+        self.outcome = status
+
+    def evaluate(self, frame):
+        code = frame["code"].replace("\r\n", "\n").replace("\r", "\n")
+        title = frame["title"]
+        self.remember(title, code)
+        flags = self.futures | _ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
+        tree = compile(code, title, "exec", flags | _ast.PyCF_ONLY_AST, True)
+        last = tree.body.pop() if tree.body and type(tree.body[-1]) is _ast.Expr else None
+        first = compile(tree, title, "exec", flags, True)
+        self.futures |= first.co_flags & FUTURES
+        if last is not None:
+            flags |= self.futures
+            value = compile(_ast.Expression(last.value), title, "eval", flags, True)
+        if tree.body:
+            self.step(first)
+        if last is not None:
+            self.show_value(self.step(value), not ends_in_semicolon(code, last), frame["store"])
+
+    def step(self, code):
+        """Runs compiled code the way the user has left the interpreter."""
+        self.namespace.pop("__warningregistry__", None)  # else line 1 warns once, in all cells
+        self.namespace.setdefault("__builtins__", builtins)
+        try:
+            setrecursionlimit(self.limit)
+        except RecursionError:
+            pass
+        setprofile(self.profile)
+        settrace(self.trace)
+        try:
+            value = eval(code, self.namespace)
+            return self.wait_for(value) if code.co_flags & CO_COROUTINE else value
+        finally:
+            self.trace, self.profile = gettrace(), getprofile()
+            settrace(None)
+            setprofile(None)
+            self.limit = getrecursionlimit()
+            if self.limit < LEAST_RECURSION:
+                setrecursionlimit(LEAST_RECURSION)
+
+    def wait_for(self, coroutine):
+        """Top-level await: on a loop that stays."""
+        import asyncio
+
+        if self.loop is None or self.loop.is_closed():
+            self.loop = asyncio.new_event_loop()
+        asyncio.set_event_loop(self.loop)
+        task = self.loop.create_task(coroutine)
+        try:
+            return self.loop.run_until_complete(task)
+        except BaseException:
+            if not task.done():
+                task.cancel()
+                self.loop.run_until_complete(asyncio.wait({task}))
+            if not task.cancelled():
+                task.exception()  # asked for, or the loop complains later
+            raise
+
+    def remember(self, title, code):
+        """Keeps the source for tracebacks, and as much of the former ones as there is room for."""
+        try:
+            lines = [line + "\n" for line in code.split("\n")]
+            linecache.cache[title] = (len(code), None, lines, title)
+            self.sources.append((title, len(code)))
+            while sum(size for _, size in self.sources) > SOURCES_KEPT and len(self.sources) > 1:
+                linecache.cache.pop(self.sources.pop(0)[0], None)
+        except Exception:  # the user has been at the module
+            pass
+
+    def report(self, error):
+        """Sends an error, and lets a hook of the user's see it."""
+        kind = name_of_type(type(error))
+        texts = [f"{kind}\n"]
+
+        def describe():
+            texts[:] = said(str, error), trace_of(error)
+            sys.last_type, sys.last_value, sys.last_traceback = type(error), error, error.__traceback__
+            sys.last_exc = error
+
+        def hook():
+            if sys.excepthook is not self.excepthook:
+                sys.excepthook(type(error), error, error.__traceback__)
+
+        self.attempt(describe)
+        value, trace = (cut(text, LARGEST_ERROR - 100) for text in (texts[0], texts[-1]))
+        self.tell({"type": "error", "id": self.id, "name": kind, "value": value, "traceback": trace})
+        trouble = self.attempt(hook)
+        if trouble is not None:
+            self.attempt(complain, trouble)
+
+    # -- results
+
+    def show_value(self, value, main, store):
+        if value is None or not main:
+            return
+        if getattr(sys, "displayhook", self.displayhook) is not self.displayhook:
+            sys.displayhook(value)
+            return
+        if store:
+            builtins._ = value
+        self.result(value, True)
+
+    def result(self, value, main=False):
+        if instance_of(value, "matplotlib.figure", "Figure"):
+            self.shown.add(id(value))
+        self.pass_on(*bundle_of(value), main)
+
+    def pass_on(self, data, metadata, main=False):
+        if getpid() != self.pid or self.id is None:  # nobody would take it for a result
+            print(data.get("text/plain", ""), flush=True)
+        else:
+            self.tell({"type": "result", "id": self.id, "main": main, "data": data, "metadata": metadata})
+
+    def display(self, *objects, raw=False, metadata=None):
+        """Shows objects as rich as they are; raw: they are dicts of data by MIME type."""
+        for value in objects:
+            if raw:
+                data, about = {}, {}
+                add(data, about, (value, metadata))
+                self.pass_on(data, about)
+            else:
+                self.result(value)
+
+    def show_figures(self):
+        """Sends pyplot's open figures, but those that have been shown, and closes all."""
+        pyplot = sys.modules.get("matplotlib.pyplot")
+        if not hasattr(pyplot, "get_fignums"):
+            return
+        for figure in [pyplot.figure(number) for number in pyplot.get_fignums()]:
+            if id(figure) not in self.shown:
+                self.result(figure)
+        pyplot.close("all")
+
+    # -- the standard streams
+
+    def mend(self):
+        """Opens what the user has closed; what is redirected stays so."""
+        for fd, spare in enumerate(self.spare):
+            try:
+                fstat(fd)
+            except OSError:
+                dup2(spare, fd)
+        errors = ("strict", "strict", "backslashreplace")
+        for fd, name in enumerate(("stdin", "stdout", "stderr")):
+            stream = getattr(sys, name, self)
+            if stream is self or getattr(stream, "closed", False) is True:
+                mode = "w" if fd else "r"
+                fresh = open(fd, mode, 1, "utf-8", errors[fd], closefd=False)
+                setattr(sys, name, fresh)
+                if fd:
+                    self.streams[fd - 1] = fresh
+        sys.modules["__main__"] = self.main
+
+    def flush(self):
+        for stream in (getattr(sys, "stdout", None), getattr(sys, "stderr", None), *self.streams):
+            try:
+                stream.flush()
+            except Exception:
+                pass
+
+
+ATTEMPT = Context.attempt.__code__
+
+
+# ---- The start ---------------------------------------------------------------------------------
+
+
+def high(fd):
+    """Moves a descriptor to where programs do not look for theirs, close-on-exec."""
+    for least in (960, 200, 10):
+        try:
+            moved = fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, least)
+        except (OSError, ValueError):
+            continue  # the limit is lower
+        close(fd)
+        return moved
+    return fd
+
+
+def main():
+    try:
+        os.unlink(__file__)
+    except OSError:
+        pass
+    control = high(0)
+    null = os.open(os.devnull, os.O_RDWR)
+    if null:
+        dup2(null, 0)
+        close(null)
+    else:
+        os.set_inheritable(0, True)
+    environ.setdefault("MPLBACKEND", "Agg")
+    Driver(socket(fileno=control)).run()
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except Forked as forked:
+        ours = forked.args[0]
+    Context(socket(fileno=high(ours.detach()))).run()
