@@ -38,7 +38,7 @@ import signal as signals
 from os import _exit, close, dup2, environ, fork, fstat, getpid, kill, killpg, lstat, scandir, waitpid
 from signal import SIG_BLOCK, SIG_DFL, SIG_IGN, SIG_SETMASK, SIGCHLD, SIGINT, SIGKILL
 from signal import getsignal, pthread_sigmask, signal
-from time import time_ns
+from time import clock_gettime_ns, sleep, time_ns
 from sys import getrecursionlimit, gettrace, getprofile, setprofile, setrecursionlimit, settrace
 
 HERE = (lambda: None).__code__.co_filename
@@ -53,6 +53,8 @@ DEEPEST = 24  # levels of a JSON result; parsers stop at 32, and the frame aroun
 MOST_FILES, DEEPEST_FILE, MOST_ENTRIES = 200, 8, 20000
 SOURCES_KEPT = 16 << 20  # characters of former cells, for their tracebacks
 LEAST_RECURSION = 1000
+CLOCK_REALTIME_COARSE = 5  # what the kernel dates files by; it goes in ticks
+MILLISECONDS_20 = 20_000_000
 ALL_SIGNALS = signals.valid_signals()
 SHIELDED = ("SIGHUP", "SIGQUIT", "SIGUSR1", "SIGUSR2", "SIGALRM", "SIGTERM", "SIGVTALRM", "SIGPROF")
 
@@ -283,12 +285,12 @@ class Driver:
         elif what == "interrupt":
             if self.op and op.get("id") == self.op["id"]:
                 self.to_interrupt = True
-        elif what not in self.ANSWERED or type(op.get("id")) is not int:
-            self.done(op, "error", f"there is no op {what!r} of that form")
+        elif [type(op.get(key)) for key in ("op", "id", "context")] != [str, int, str] or what not in self.ANSWERED:
+            self.done(op, "error", "there is no op of that form")
         # A context that does not listen to an interrupt can be ended all the same.
         elif self.op and not (what in ("restart_context", "remove_context") and name == self.op["context"]):
             self.done(op, "error", f"{self.op['id']} is still in flight")
-        elif type(name) is not str or (name in self.contexts) == (what == "create_context"):
+        elif (name in self.contexts) == (what == "create_context"):
             self.done(op, "error", f"context {name!r} {'exists' if name in self.contexts else 'does not exist'}")
         else:
             try:
@@ -315,6 +317,7 @@ class Driver:
         self.since = time_ns()
         self.files, whole = self.look()
         self.since = 0 if whole else self.since
+        self.pass_tick()
         body = {"id": op["id"], "code": op["code"], "title": title, "store": store}
         body = encoded(body)
         if not child.channel.push(len(body).to_bytes(4, "little") + body):
@@ -506,6 +509,15 @@ class Driver:
                     close(fd)
         return found, left > 0
 
+    def pass_tick(self):
+        """Waits until a file that was written just now would get another time if it were again."""
+        latest = max((mtime for _, mtime, _ in self.files.values()), default=0)
+        for _ in range(20):
+            tick = clock_gettime_ns(CLOCK_REALTIME_COARSE)
+            if not tick <= latest < tick + MILLISECONDS_20:
+                break
+            sleep(0.001)
+
     def changed(self):
         files, _ = self.look()
         new = (path for path in sorted(files) if files[path] != self.files.get(path))
@@ -583,6 +595,8 @@ def said(function, value):
 def trace_of(error):
     """An exception's traceback as text, without the frames of this file."""
     try:
+        if is_a(error, SyntaxError) and error.text is None and error.lineno:  # found after the parsing
+            error.text = linecache.getline(error.filename, error.lineno) or None
         whole = TracebackException(type(error), error, error.__traceback__)
         pending = [whole]
         for one in pending:
@@ -764,8 +778,9 @@ class PyplotFinder:
         if name != "matplotlib.pyplot":
             return None
         for finder in sys.meta_path:
-            spec = None if finder is self else finder.find_spec(name, path, target)
-            if spec is not None:
+            find = None if finder is self else getattr(finder, "find_spec", None)
+            spec = find and find(name, path, target)
+            if spec:
                 load = spec.loader.exec_module
 
                 def exec_module(module):
@@ -822,7 +837,7 @@ class Context:
         self.own = sys.modules["__main__"]  # kept alive
         self.namespace = vars(self.main)
         shown = types.ModuleType("belljar_display", "What display() shows as more than text.")
-        for kind in DISPLAY_CLASSES:
+        for kind in (Shown, *DISPLAY_CLASSES):
             kind.__module__ = shown.__name__
             setattr(shown, kind.__name__, kind)
         shown.display = builtins.display = self.display
@@ -840,8 +855,9 @@ class Context:
                 if self.outcome is None:
                     self.execute()
                 if self.leaving is None:
+                    self.id = None  # before that is told: what a thread shows from here on is printed
                     self.tell({"type": "done", "id": self.frame["id"], "status": self.outcome})
-                    self.frame = self.outcome = self.id = None
+                    self.frame = self.outcome = None
             except BaseException as error:
                 self.astray(error)
         self.mend()
@@ -860,7 +876,9 @@ class Context:
             self.leaving = error
         elif self.frame is not None and self.outcome is None:
             self.outcome = "error"
+            self.rest()
             self.report(error)
+            self.attempt(self.flush)
         else:
             complain(error)
 
@@ -959,10 +977,14 @@ class Context:
             status = "interrupted" if is_a(failure, KeyboardInterrupt) else "error"
             self.report(failure)
         self.attempt(self.flush)
+        self.rest()
+        self.outcome = status
+
+    def rest(self):
+        """Puts the user's handler of SIGINT away until the next execution."""
         theirs = getsignal(SIGINT)
         self.theirs = self.handler if theirs is None else theirs
         signal(SIGINT, self.handler)
-        self.outcome = status
 
     def evaluate(self, frame):
         code = frame["code"].replace("\r\n", "\n").replace("\r", "\n")
