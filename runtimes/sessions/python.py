@@ -17,14 +17,17 @@ import builtins
 # What the user does to builtins does not reach the functions of this file: they look here.
 globals()["__builtins__"] = dict(vars(builtins))
 
+import __future__
 import _ast
 import _thread
 import fcntl
 import gc
+import importlib.util
 import json.decoder
 import json.encoder
 import linecache
 import os
+import signal as signals
 import traceback
 import types
 from _socket import socket, socketpair
@@ -32,50 +35,48 @@ from binascii import b2a_base64
 from io import BytesIO
 from itertools import islice
 from select import POLLIN, POLLOUT, poll
-import signal as signals
 
 # Names of our own for what the code of a context may replace in its module.
-from os import _exit, close, dup2, environ, fork, fstat, getpid, kill, killpg, lstat, scandir, waitpid
-from signal import SIG_BLOCK, SIG_DFL, SIG_IGN, SIG_SETMASK, SIGCHLD, SIGINT, SIGKILL
-from signal import getsignal, pthread_sigmask, signal
+from os import _exit, close, dup2, fstat, getpid
+from signal import SIG_BLOCK, SIG_DFL, SIG_IGN, SIG_SETMASK, SIGCHLD, SIGINT, SIGKILL, pthread_sigmask, signal
+from sys import getprofile, getrecursionlimit, gettrace, setprofile, setrecursionlimit, settrace
 from time import clock_gettime_ns, sleep, time_ns
-from sys import getrecursionlimit, gettrace, getprofile, setprofile, setrecursionlimit, settrace
 
 HERE = (lambda: None).__code__.co_filename
 HIDDEN = ".belljar-session.py"
 LARGEST_IN = 16 << 20  # a frame of the gateway
 LARGEST_OUT = 8 << 20  # a frame to the gateway, or of a child
+LARGEST_METADATA = 1 << 16
 LARGEST_TEXT = 1 << 20  # characters of a text/plain
 LARGEST_ERROR = 1 << 18  # characters of an error's value, and of its traceback
+LONGEST_NAME = 256  # of a MIME type, or of an exception
 CHUNK = 1 << 18
 MOST_TYPES = 100  # of a result
 DEEPEST = 24  # levels of a JSON result; parsers stop at 32, and the frame around it has some
 MOST_FILES, DEEPEST_FILE, MOST_ENTRIES = 200, 8, 20000
 SOURCES_KEPT = 16 << 20  # characters of former cells, for their tracebacks
-LEAST_RECURSION = 1000
+LEAST_RECURSION = 1000  # what the functions of this file need
 CLOCK_REALTIME_COARSE = 5  # what the kernel dates files by; it goes in ticks
-MILLISECONDS_20 = 20_000_000
 ALL_SIGNALS = signals.valid_signals()
-SHIELDED = ("SIGHUP", "SIGQUIT", "SIGUSR1", "SIGUSR2", "SIGALRM", "SIGTERM", "SIGVTALRM", "SIGPROF")
 
 MIME_TYPES = {
-    "avif": "image/avif", "bin": "application/octet-stream", "bmp": "image/bmp", "bz2": "application/x-bzip2",
-    "c": "text/x-c", "cpp": "text/x-c++", "css": "text/css", "csv": "text/csv",
-    "docx": "application/vnd.openxmlformats-officedocument.wordprocessingml.document", "gif": "image/gif",
-    "gz": "application/gzip", "htm": "text/html", "html": "text/html", "ico": "image/vnd.microsoft.icon",
-    "ipynb": "application/x-ipynb+json", "jpeg": "image/jpeg", "jpg": "image/jpeg", "js": "text/javascript",
-    "json": "application/json", "jsonl": "application/jsonl", "log": "text/plain", "md": "text/markdown",
-    "mjs": "text/javascript", "mp3": "audio/mpeg", "mp4": "video/mp4", "npy": "application/x-npy",
-    "npz": "application/x-npz", "ogg": "audio/ogg", "parquet": "application/vnd.apache.parquet",
-    "pdf": "application/pdf", "pickle": "application/x-pickle", "pkl": "application/x-pickle",
-    "png": "image/png", "pptx": "application/vnd.openxmlformats-officedocument.presentationml.presentation",
-    "py": "text/x-python", "pyc": "application/x-python-code", "sh": "application/x-sh", "sql": "application/sql",
+    "bmp": "image/bmp", "c": "text/x-c", "cpp": "text/x-c++", "css": "text/css", "csv": "text/csv",
+    "docx": "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
+    "gif": "image/gif", "gz": "application/gzip", "htm": "text/html", "html": "text/html",
+    "ipynb": "application/x-ipynb+json", "jpeg": "image/jpeg", "jpg": "image/jpeg",
+    "js": "text/javascript", "json": "application/json", "jsonl": "application/jsonl",
+    "log": "text/plain", "md": "text/markdown", "mp3": "audio/mpeg", "mp4": "video/mp4",
+    "npy": "application/x-npy", "npz": "application/x-npz", "ogg": "audio/ogg",
+    "parquet": "application/vnd.apache.parquet", "pdf": "application/pdf",
+    "pickle": "application/x-pickle", "pkl": "application/x-pickle", "png": "image/png",
+    "pptx": "application/vnd.openxmlformats-officedocument.presentationml.presentation",
+    "py": "text/x-python", "sh": "application/x-sh", "sql": "application/sql",
     "sqlite": "application/vnd.sqlite3", "svg": "image/svg+xml", "tar": "application/x-tar",
     "tex": "application/x-tex", "tif": "image/tiff", "tiff": "image/tiff", "toml": "application/toml",
-    "tsv": "text/tab-separated-values", "txt": "text/plain", "wasm": "application/wasm", "wav": "audio/wav",
-    "webm": "video/webm", "webp": "image/webp", "xls": "application/vnd.ms-excel",
-    "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet", "xml": "application/xml",
-    "xz": "application/x-xz", "yaml": "application/yaml", "yml": "application/yaml", "zip": "application/zip",
+    "tsv": "text/tab-separated-values", "txt": "text/plain", "wav": "audio/wav", "webp": "image/webp",
+    "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+    "xml": "application/xml", "yaml": "application/yaml", "yml": "application/yaml",
+    "zip": "application/zip",
 }  # fmt: skip
 
 
@@ -118,23 +119,29 @@ def decoded(body):
     return value
 
 
-def packed(frame):
-    """The frame's bytes; a result that is too large goes without its large entries."""
-    body = encoded(frame)
-    if len(body) > LARGEST_OUT and "data" in frame:
-        frame = {**frame, "data": dict(frame["data"]), "omitted": list(frame.get("omitted", ()))}
-        if len(encoded(frame["metadata"])) > LARGEST_OUT // 2:
-            frame["metadata"] = {}
-        excess = len(encoded(frame)) - LARGEST_OUT + CHUNK  # some room for what `omitted` takes
-        sizes = {mime: len(encoded(value)) for mime, value in frame["data"].items()}
-        for mime in sorted(sizes, key=sizes.get, reverse=True):
-            if excess <= 0:
-                break
-            excess -= sizes[mime]
-            del frame["data"][mime]
-            frame["omitted"].append(mime)
-        body = encoded(frame)
+def framed(body):
     return len(body).to_bytes(4, "little") + body
+
+
+def packed(frame):
+    """The frame's bytes; a result that is too large goes without its largest entries."""
+    body = encoded(frame)
+    if len(body) > LARGEST_OUT:
+        body = encoded(lightened(frame))
+    return framed(body)
+
+
+def lightened(frame):
+    sizes = {mime: len(encoded(value)) for mime, value in frame["data"].items()}
+    kept, omitted = {}, list(frame.get("omitted", ()))
+    room = LARGEST_OUT - CHUNK  # for the metadata and the names
+    for mime in sorted(sizes, key=sizes.get):
+        room -= sizes[mime]
+        if room > 0:
+            kept[mime] = frame["data"][mime]
+        else:
+            omitted.append(mime)
+    return {**frame, "data": kept, "omitted": omitted}
 
 
 def is_shallow(value, levels=DEEPEST):
@@ -147,6 +154,30 @@ def is_shallow(value, levels=DEEPEST):
 
 def is_json(mime):
     return mime == "application/json" or mime.endswith("+json")
+
+
+def result_frame(id, main, data, metadata, omitted=()):
+    """A result of nothing but what belongs in one; the rest is named in `omitted`."""
+    kept, omitted = {}, [mime for mime in omitted if type(mime) is str]
+    for mime, value in islice(data.items(), MOST_TYPES):
+        fits = is_shallow(value) if is_json(mime) else type(value) is str
+        if fits and len(mime) <= LONGEST_NAME:
+            kept[mime] = value
+        else:
+            omitted.append(mime)
+    if not is_shallow(metadata) or len(encoded(metadata)) > LARGEST_METADATA:
+        metadata = {}
+    frame = {"type": "result", "id": id, "main": main, "data": kept, "metadata": metadata}
+    if omitted:
+        frame["omitted"] = [mime[:LONGEST_NAME] for mime in omitted[:MOST_TYPES]]
+    return frame
+
+
+def error_frame(id, name, value, trace):
+    return {
+        "type": "error", "id": id, "name": name[:LONGEST_NAME],
+        "value": value[:LARGEST_ERROR], "traceback": trace[:LARGEST_ERROR],
+    }  # fmt: skip
 
 
 class Channel:
@@ -177,7 +208,7 @@ class Channel:
                 return
             body = bytes(self.incoming[4 : 4 + size])
             del self.incoming[: 4 + size]
-            yield body
+            yield decoded(body)
 
     def push(self, data=b""):
         """Sends what goes without waiting and keeps the rest; false when nobody is there to read."""
@@ -192,6 +223,59 @@ class Channel:
         return True
 
 
+# ---- The files of a session --------------------------------------------------------------------
+
+
+class Files:
+    """The regular files below the working directory, as they are before an execution."""
+
+    def __init__(self):
+        self.since = time_ns()
+        self.before, self.whole = self.look()
+        self.pass_tick()
+
+    @staticmethod
+    def look():
+        """Their states by path, shallow folders first; and whether that is all of them."""
+        found, left = {}, MOST_ENTRIES
+        pending = [("", 1)]
+        for folder, depth in pending:
+            try:
+                with os.scandir(folder or ".") as entries:
+                    for entry in islice(entries, left):
+                        left -= 1
+                        if entry.name.encode("utf-8", "replace") != os.fsencode(entry.name):
+                            continue  # no client could ask for it by this name
+                        path = folder + entry.name
+                        if entry.is_dir(follow_symlinks=False) and depth < DEEPEST_FILE:
+                            pending.append((path + "/", depth + 1))
+                        elif entry.is_file(follow_symlinks=False) and path != HIDDEN:
+                            state = entry.stat(follow_symlinks=False)
+                            found[path] = (state.st_size, state.st_mtime_ns, state.st_ino)
+            except OSError:
+                pass  # removed meanwhile, or not ours to read
+        return found, left > 0
+
+    def pass_tick(self):
+        """Lets the tick end in which a file was written: a second time in it would look the same."""
+        latest = max((mtime for _, mtime, _ in self.before.values()), default=0)
+        while clock_gettime_ns(CLOCK_REALTIME_COARSE) == latest:
+            sleep(0.001)
+
+    def changed(self):
+        now, _ = self.look()
+        new = (path for path in sorted(now) if now[path] != self.before.get(path))
+        if not self.whole:  # then the clock has to tell what is new
+            new = (path for path in new if now[path][1] >= self.since)
+        return [described(path, now[path][0]) for path in islice(new, MOST_FILES)]
+
+
+def described(path, size):
+    _, dot, suffix = path.rpartition("/")[2].rpartition(".")
+    mime = MIME_TYPES.get(suffix.lower() if dot else "", "application/octet-stream")
+    return {"path": path, "bytes": size, "mime": mime}
+
+
 # ---- The driver --------------------------------------------------------------------------------
 
 
@@ -204,8 +288,7 @@ class Child:
 
     def __init__(self, pid, channel):
         self.pid, self.channel = pid, channel
-        self.count = 0  # executions that are part of the history
-        self.asides = 0  # others since the last of those
+        self.count = 0  # executions
         self.deaf = False  # it has closed its socket, or what it sent was no frame
         self.trouble = None  # why it was killed
 
@@ -216,30 +299,26 @@ class Driver:
         self.contexts = {}  # by name: a Child, or None while there is no process
         self.op = None  # the execution in flight
         self.begun = self.to_interrupt = False
-        self.files, self.since = {}, 0  # as they were when the execution began
-        self.root = os.open(".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        self.files = None
         # Signals write to it, so that they end the wait of poll().
         self.wake, self.waker = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         signals.set_wakeup_fd(self.waker, warn_on_full_buffer=False)
-        signal(SIGCHLD, lambda *_: None)
-        signal(SIGINT, self.on_interrupt)
-        for name in SHIELDED:
-            signal(getattr(signals, name), SIG_IGN)
+        for number in (SIGCHLD, SIGINT):
+            signal(number, lambda *_: None)
+        # A context's code may send signals to its parent; it need not notice the most usual ones.
+        pthread_sigmask(SIG_BLOCK, ALL_SIGNALS - {SIGCHLD, SIGINT})
 
     def run(self):
         self.contexts["default"] = self.start()
         self.say({"type": "ready", "version": ".".join(map(str, sys.version_info[:3]))})
         while True:
-            for fd, events in self.wait():
-                if fd == self.wake:
-                    try:
-                        os.read(self.wake, CHUNK)
-                    except BlockingIOError:
-                        pass
-                elif fd == self.gateway.sock.fileno():
-                    self.hear(events)
-                else:
-                    self.listen(fd, events)
+            events = self.wait()
+            # The gateway first: an interrupt may be of what it has just sent.
+            self.hear(events.pop(self.gateway.sock.fileno(), 0))
+            if events.pop(self.wake, 0) and SIGINT in os.read(self.wake, CHUNK):
+                self.to_interrupt = self.op is not None
+            for fd, event in events.items():
+                self.listen(fd, event)
             self.reap()
             self.interrupt()
 
@@ -252,7 +331,7 @@ class Driver:
             events = (0 if crowded else POLLIN) | (POLLOUT if child.channel.outgoing else 0)
             if events and not child.deaf:
                 poller.register(child.channel.sock, events)
-        return poller.poll()
+        return dict(poller.poll())
 
     # -- the gateway
 
@@ -271,8 +350,8 @@ class Driver:
         if events & ~POLLOUT:
             alive = self.gateway.pull()
             try:
-                for body in self.gateway.frames():
-                    self.obey(decoded(body))
+                for op in self.gateway.frames():
+                    self.obey(op)
             except Broken:
                 self.end(1)  # the gateway and this driver do not understand each other
             if not alive:
@@ -282,13 +361,9 @@ class Driver:
         what, name = op.get("op"), op.get("context")
         if what == "exit":
             self.end()
-        elif what == "interrupt":
-            if self.op and op.get("id") == self.op["id"]:
-                self.to_interrupt = True
         elif [type(op.get(key)) for key in ("op", "id", "context")] != [str, int, str] or what not in self.ANSWERED:
             self.done(op, "error", "there is no op of that form")
-        # A context that does not listen to an interrupt can be ended all the same.
-        elif self.op and not (what in ("restart_context", "remove_context") and name == self.op["context"]):
+        elif self.op:
             self.done(op, "error", f"{self.op['id']} is still in flight")
         elif (name in self.contexts) == (what == "create_context"):
             self.done(op, "error", f"context {name!r} {'exists' if name in self.contexts else 'does not exist'}")
@@ -307,20 +382,11 @@ class Driver:
         child = self.contexts[name]
         if child is None:
             child = self.contexts[name] = self.start()
-        store = bool(op.get("store_history", True))
-        if store:
-            child.count, child.asides = child.count + 1, 0
-        else:
-            child.asides += 1
-        title = f"<cell {child.count}{'' if store else f'+{child.asides}'}>"
+        child.count += 1
         self.op, self.begun, self.to_interrupt = op, False, False
-        self.since = time_ns()
-        self.files, whole = self.look()
-        self.since = 0 if whole else self.since
-        self.pass_tick()
-        body = {"id": op["id"], "code": op["code"], "title": title, "store": store}
-        body = encoded(body)
-        if not child.channel.push(len(body).to_bytes(4, "little") + body):
+        self.files = Files()
+        body = encoded({"id": op["id"], "code": op["code"], "title": f"<cell {child.count}>"})
+        if not child.channel.push(framed(body)):
             self.give_up(child)
 
     def create(self, op, name):
@@ -352,7 +418,7 @@ class Driver:
         ours, theirs = socketpair()
         gc.freeze()  # so that the child's collector leaves the shared pages as they are
         try:
-            pid = fork()
+            pid = os.fork()
         except OSError:
             ours.close()
             theirs.close()
@@ -360,24 +426,25 @@ class Driver:
         if pid:
             theirs.close()
             return Child(pid, Channel(ours, LARGEST_OUT))
-        signals.set_wakeup_fd(-1)
-        for name in ("SIGCHLD", *SHIELDED):
-            signal(getattr(signals, name), SIG_DFL)
-        signal(SIGINT, SIG_IGN)
         os.setsid()  # so that it is told of interrupts together with what it starts
-        for channel in (self.gateway, *(child.channel for child in self.contexts.values() if child)):
-            channel.sock.close()
+        signals.set_wakeup_fd(-1)
+        signal(SIGINT, SIG_IGN)
+        signal(SIGCHLD, SIG_DFL)
+        pthread_sigmask(SIG_SETMASK, ())
+        for child in filter(None, self.contexts.values()):
+            child.channel.sock.close()
+        self.gateway.sock.close()
         ours.close()
-        for fd in (self.wake, self.waker, self.root):
-            close(fd)
+        close(self.wake)
+        close(self.waker)
         raise Forked(theirs)
 
     def kill(self, child):
-        for send in (killpg, kill):
+        for send in (os.killpg, os.kill):
             try:
                 send(child.pid, SIGKILL)
             except OSError:
-                pass
+                pass  # it has not come to setsid(), or has ended
 
     def give_up(self, child):
         child.deaf = True
@@ -388,13 +455,13 @@ class Driver:
         child = self.contexts[name]
         if child:
             self.kill(child)
-            self.bury(name, child, waitpid(child.pid, 0)[1])
+            self.bury(name, child, os.waitpid(child.pid, 0)[1])
 
     def reap(self):
         """Sees to the children that have ended, whoever may still hold their sockets."""
         for name, child in list(self.contexts.items()):
             if child:
-                pid, status = waitpid(child.pid, os.WNOHANG)
+                pid, status = os.waitpid(child.pid, os.WNOHANG)
                 if pid:
                     self.bury(name, child, status)
 
@@ -409,8 +476,8 @@ class Driver:
         self.contexts[name] = None
         if self.op and self.op["context"] == name:
             if os.WIFSIGNALED(status):
-                how = {"signal_name": signal_name(os.WTERMSIG(status))}
-                self.finish(child, "died", reason=child.trouble, **how)
+                died_of = signal_name(os.WTERMSIG(status))
+                self.finish(child, "died", reason=child.trouble, signal_name=died_of)
             else:
                 self.finish(child, "exited", exit_code=os.WEXITSTATUS(status))
 
@@ -432,27 +499,30 @@ class Driver:
     def understand(self, name, child):
         """Passes on what is a claim about the execution in flight in this very context."""
         try:
-            for body in child.channel.frames():
+            for frame in child.channel.frames():
                 if self.op and self.op["context"] == name:
-                    self.relay(child, decoded(body))
+                    self.relay(child, frame)
         except (Broken, ValueError, RecursionError, MemoryError):
             self.give_up(child)
             child.trouble = "what the context's process sent was no answer"
 
     def relay(self, child, frame):
-        kind = frame.get("type")
-        if frame.get("id") != self.op["id"] or type(frame["id"]) is not int:
+        kind, id = frame.get("type"), frame.get("id")
+        if type(id) is not int or id != self.op["id"]:
             return  # of a thread that displays something late
         if kind == "begun":
             self.begun = True
         elif kind == "result":
-            self.say(checked_result(frame))
+            data, metadata, omitted = (frame.get(key) for key in ("data", "metadata", "omitted"))
+            if [type(data), type(metadata), type(frame.get("main"))] != [dict, dict, bool]:
+                raise Broken
+            omitted = omitted if type(omitted) is list else ()
+            self.say(result_frame(id, frame["main"], data, metadata, omitted))
         elif kind == "error":
             texts = [frame.get(key) for key in ("name", "value", "traceback")]
             if not all(type(text) is str for text in texts):
                 raise Broken
-            name, value, trace = (text[:LARGEST_ERROR] for text in texts)
-            self.say({"type": "error", "id": frame["id"], "name": name, "value": value, "traceback": trace})
+            self.say(error_frame(id, *texts))
         elif kind == "done" and frame.get("status") in ("ok", "error", "interrupted"):
             if child.channel.outgoing:
                 raise Broken  # an answer to what it has not read
@@ -462,71 +532,16 @@ class Driver:
 
     def finish(self, child, status, **how):
         op, self.op = self.op, None
-        self.done(op, status, count=child.count, files=self.changed(), **how)
-
-    def on_interrupt(self, *_):
-        self.to_interrupt = True
+        self.done(op, status, count=child.count, files=self.files.changed(), **how)
 
     def interrupt(self):
         """Passes an interrupt on, once the child can tell it from one between executions."""
-        child = self.op and self.contexts[self.op["context"]]
-        if self.to_interrupt and child and not self.begun:
-            return
-        if self.to_interrupt and child:
+        if self.to_interrupt and self.op and self.begun:
+            self.to_interrupt = False
             try:
-                killpg(child.pid, SIGINT)
+                os.killpg(self.contexts[self.op["context"]].pid, SIGINT)
             except OSError:
-                pass
-        self.to_interrupt = False
-
-    # -- the files
-
-    def look(self):
-        """The regular files below the working directory, by path; and whether that is all of them."""
-        found, left = {}, MOST_ENTRIES
-        pending = [((), 0)]
-        for folder, depth in pending:
-            fds = [self.root]
-            try:
-                for name in folder:  # link by link, as any of them may become a symbolic link
-                    flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-                    fds.append(os.open(name, flags, dir_fd=fds[-1]))
-                with scandir(fds[-1]) as entries:
-                    for entry in islice(entries, left):
-                        left -= 1
-                        path = (*folder, entry.name)
-                        if entry.name.encode("utf-8", "replace") != os.fsencode(entry.name):
-                            continue  # no client could ask for it by this name
-                        if entry.is_dir(follow_symlinks=False) and depth + 1 < DEEPEST_FILE:
-                            pending.append((path, depth + 1))
-                        elif entry.is_file(follow_symlinks=False) and path != (HIDDEN,):
-                            state = entry.stat(follow_symlinks=False)
-                            found["/".join(path)] = (state.st_size, state.st_mtime_ns, state.st_ino)
-            except OSError:
-                pass  # removed meanwhile, or not ours to read
-            finally:
-                for fd in fds[1:]:
-                    close(fd)
-        return found, left > 0
-
-    def pass_tick(self):
-        """Waits until a file that was written just now would get another time if it were again."""
-        latest = max((mtime for _, mtime, _ in self.files.values()), default=0)
-        for _ in range(20):
-            tick = clock_gettime_ns(CLOCK_REALTIME_COARSE)
-            if not tick <= latest < tick + MILLISECONDS_20:
-                break
-            sleep(0.001)
-
-    def changed(self):
-        files, _ = self.look()
-        new = (path for path in sorted(files) if files[path] != self.files.get(path))
-        # Where not all could be looked at before, the clock has to tell what is new.
-        new = (path for path in new if files[path][1] >= self.since)
-        for path in islice(new, MOST_FILES):
-            _, dot, suffix = path.rpartition("/")[2].rpartition(".")
-            mime = MIME_TYPES.get(suffix.lower() if dot else "", "application/octet-stream")
-            yield {"path": path, "bytes": files[path][0], "mime": mime}
+                pass  # it has ended
 
 
 def signal_name(number):
@@ -534,25 +549,6 @@ def signal_name(number):
         return signals.Signals(number).name
     except ValueError:
         return f"SIG{number}"
-
-
-def checked_result(frame):
-    """A result frame made of nothing but what belongs in one."""
-    data, metadata, omitted = (frame.get(key) for key in ("data", "metadata", "omitted"))
-    if type(data) is not dict or type(metadata) is not dict or type(frame.get("main")) is not bool:
-        raise Broken
-    kept, left_out = {}, omitted if type(omitted) is list else []
-    for mime, value in islice(data.items(), MOST_TYPES):
-        if is_shallow(value) if is_json(mime) else type(value) is str:
-            kept[mime[:256]] = value
-        else:
-            left_out.append(mime)
-    left_out = [mime[:256] for mime in left_out if type(mime) is str][:MOST_TYPES]
-    checked = {"type": "result", "id": frame["id"], "main": frame["main"], "data": kept}
-    checked["metadata"] = metadata if is_shallow(metadata) else {}
-    if left_out:
-        checked["omitted"] = left_out
-    return checked
 
 
 # ---- A context's process: what values look like ------------------------------------------------
@@ -588,12 +584,19 @@ def said(function, value):
     except KeyboardInterrupt:
         raise
     except BaseException as error:
-        what = f"{name_of_type(type(value))} object: its {function.__name__}() raised {name_of_type(type(error))}"
-        return f"<{what}>"
+        kind, trouble = name_of_type(type(value)), name_of_type(type(error))
+        return f"<{kind} object: its {function.__name__}() raised {trouble}>"
+
+
+def without_driver(stack):
+    """The frames of a traceback that are not of this file, nor of an event loop that it runs."""
+    frames = [frame for frame in stack if frame.filename != HERE]
+    cells = [i for i, frame in enumerate(frames) if frame.filename.startswith("<cell ")]
+    return frames[cells[0] :] if cells and stack[0].filename == HERE else frames
 
 
 def trace_of(error):
-    """An exception's traceback as text, without the frames of this file."""
+    """An exception's traceback as text."""
     try:
         if is_a(error, SyntaxError) and error.text is None and error.lineno:  # found after the parsing
             error.text = linecache.getline(error.filename, error.lineno) or None
@@ -601,11 +604,7 @@ def trace_of(error):
         pending = [whole]
         for one in pending:
             if one.stack:
-                frames = [frame for frame in one.stack if frame.filename != HERE]
-                if one.stack[0].filename == HERE:  # then an event loop's may be next
-                    cells = [i for i, frame in enumerate(frames) if frame.filename.startswith("<cell ")]
-                    del frames[: cells[0] if cells else 0]
-                one.stack[:] = frames
+                one.stack[:] = without_driver(one.stack)
             inner = (one.__cause__, one.__context__, *(getattr(one, "exceptions", None) or ()))
             pending += (each for each in inner if each is not None)
         return plain("".join(whole.format()))
@@ -648,9 +647,9 @@ def add(data, metadata, made, mime=None):
     if made is None or made is NotImplemented:
         return
     if mime is None:
-        for mime, item in dict.items(made):
+        for each, item in dict.items(made):
             if item is not None:
-                data[plain(mime)] = entry(plain(mime), item)
+                data[plain(each)] = entry(plain(each), item)
         metadata.update(clean(about or {}))
     else:
         data[mime] = entry(mime, made)
@@ -670,26 +669,26 @@ def instance_of(value, module, name):
     return is_a(kind, type) and is_a(value, kind)
 
 
+def method(value, name):
+    try:
+        return getattr(value, name, None)
+    except Exception:
+        return None
+
+
 def makers_of(value):
     """Pairs of a MIME type and what makes that of the value; None: makes a bundle."""
-
-    def method(name):
-        try:
-            return getattr(value, name, None)
-        except Exception:
-            return None
-
     # Neither a class nor what has an answer to any name means what these names mean.
-    if is_a(value, type) or method("_belljar_no_such_method_") is not None:
+    if is_a(value, type) or method(value, "_belljar_no_such_method_") is not None:
         return
-    bundle = method("_repr_mimebundle_")
+    bundle = method(value, "_repr_mimebundle_")
     if bundle is not None:
         yield None, lambda: bundle(include=None, exclude=None)
     if instance_of(value, "matplotlib.figure", "Figure"):
         yield "image/png", lambda: draw(value, "png")
         yield "image/svg+xml", lambda: draw(value, "svg")
     for mime, name in RICH.items():
-        found = method(name)
+        found = method(value, name)
         if found is not None:
             yield mime, found
     if instance_of(value, "pandas", "Series"):  # which has no _repr_html_ of its own
@@ -703,9 +702,10 @@ def bundle_of(value):
         try:
             if mime not in data:
                 add(data, metadata, make(), mime)
-        except (KeyboardInterrupt, NotImplementedError) as error:
-            if is_a(error, KeyboardInterrupt):
-                raise
+        except KeyboardInterrupt:
+            raise
+        except NotImplementedError:
+            pass
         except BaseException as error:
             complain(error)
     if "text/plain" not in data:
@@ -724,11 +724,11 @@ class Shown:
                 data = file.read()
         self.data, self.metadata = data, metadata
 
+    def content(self):
+        return self.data
+
     def _repr_mimebundle_(self, include=None, exclude=None):
-        data = self.data
-        if is_a(data, bytes) and not self.mime.startswith("image/"):
-            data = str(data, "utf-8")
-        return {self.mime: data}, {self.mime: self.metadata} if self.metadata else {}
+        return {self.mime: self.content()}, {self.mime: self.metadata} if self.metadata else {}
 
     def __repr__(self):
         return f"<{name_of_type(type(self))} object>"
@@ -737,11 +737,11 @@ class Shown:
 class JSON(Shown):
     mime = "application/json"
 
-    def _repr_mimebundle_(self, include=None, exclude=None):
-        data = self.data
-        if is_a(data, (str, bytes)):  # a text in JSON
-            data = decoded(b'{"data":%b}' % (data.encode() if is_a(data, str) else data))["data"]
-        return {self.mime: data}, {self.mime: self.metadata} if self.metadata else {}
+    def content(self):
+        if is_a(self.data, (str, bytes)):  # a text in JSON
+            text = self.data.encode() if is_a(self.data, str) else self.data
+            return decoded(b'{"data":%b}' % text)["data"]
+        return self.data
 
 
 class Image(Shown):
@@ -752,8 +752,8 @@ class Image(Shown):
     def __init__(self, data=None, filename=None, format=None, width=None, height=None):
         if is_a(data, str) or hasattr(data, "__fspath__"):
             data, filename = None, data
-        size = {key: value for key, value in (("width", width), ("height", height)) if value is not None}
-        super().__init__(data, filename, size)
+        sizes = {"width": width, "height": height}
+        super().__init__(data, filename, {key: size for key, size in sizes.items() if size is not None})
         kinds = (kind for magic, kind in self.MAGIC.items() if bytes(self.data or b"").startswith(magic))
         self.mime = f"image/{(format or next(kinds, 'png')).lower().replace('jpg', 'jpeg')}"
 
@@ -763,8 +763,9 @@ def shown_as(name, mime):
 
 
 DISPLAY_CLASSES = [
-    JSON, Image, shown_as("HTML", "text/html"), shown_as("Latex", "text/latex"), shown_as("Markdown", "text/markdown"),
-    shown_as("SVG", "image/svg+xml"), shown_as("Javascript", "application/javascript"),
+    Shown, JSON, Image, shown_as("HTML", "text/html"), shown_as("Latex", "text/latex"),
+    shown_as("Markdown", "text/markdown"), shown_as("SVG", "image/svg+xml"),
+    shown_as("Javascript", "application/javascript"),
 ]  # fmt: skip
 
 
@@ -777,28 +778,30 @@ class PyplotFinder:
     def find_spec(self, name, path=None, target=None):
         if name != "matplotlib.pyplot":
             return None
-        for finder in sys.meta_path:
-            find = None if finder is self else getattr(finder, "find_spec", None)
-            spec = find and find(name, path, target)
-            if spec:
-                load = spec.loader.exec_module
+        sys.meta_path.remove(self)
+        try:
+            spec = importlib.util.find_spec(name)
+        finally:
+            sys.meta_path.insert(0, self)
+        if spec is not None:
+            load = spec.loader.exec_module
 
-                def exec_module(module):
-                    load(module)
-                    module.show = self.show
+            def exec_module(module):
+                load(module)
+                module.show = self.show
 
-                spec.loader.exec_module = exec_module
-                return spec
-        return None
+            spec.loader.exec_module = exec_module
+        return spec
 
 
 # ---- A context's process: the loop -------------------------------------------------------------
 
-CO_COROUTINE = 0x80
 FUTURES = 0
-for feature in __import__("__future__").all_feature_names:
-    FUTURES |= getattr(__import__("__future__"), feature).compiler_flag
-GONE = {9, 32, 88, 104, 107}  # EBADF, EPIPE, ENOTSOCK, ECONNRESET, ENOTCONN: of the context's socket
+for feature in __future__.all_feature_names:
+    FUTURES |= getattr(__future__, feature).compiler_flag
+CO_COROUTINE = 0x80
+PARSED = _ast.PyCF_ONLY_AST
+AWAITING = _ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
 
 
 def ends_in_semicolon(code, node):
@@ -817,31 +820,34 @@ class Context:
     """
 
     def __init__(self, sock):
-        self.pid, self.id = getpid(), None
-        self.sock, self.send_all, self.receive_some = sock, sock.sendall, sock.recv
+        self.send_all, self.receive_some = sock.sendall, sock.recv
         self.lock = _thread.RLock()  # a handler may display while its thread does
-        self.chunks, self.frame, self.outcome, self.leaving = [], None, None, None
-        self.spare = [high(os.dup(fd)) for fd in range(3)]
+        self.pid, self.thread = getpid(), _thread.get_ident()
+        self.received = []  # pieces of the next frame
+        self.frame = self.outcome = self.leaving = None
+        self.id = None  # of the execution that results belong to
+        self.armed = self.late = False  # an interrupt may raise; one came when it might not
         self.futures, self.loop, self.sources, self.shown = 0, None, [], set()
-        self.displayhook, self.excepthook = sys.displayhook, sys.excepthook
-        self.limit, self.trace, self.profile = getrecursionlimit(), None, None
-        self.armed = self.late = False
-        self.handler = self.theirs = self.on_interrupt
-        signal(SIGINT, self.handler)
-        os.register_at_fork(after_in_child=self.on_fork)
-        for stream in (sys.stdout, sys.stderr):
-            stream.reconfigure(line_buffering=True)
+        self.tracing = None, None
+        self.spare = [high(os.dup(fd)) for fd in range(3)]
         self.streams = [sys.stdout, sys.stderr]
+        for stream in self.streams:
+            stream.reconfigure(line_buffering=True)
+        signal(SIGINT, self.on_interrupt)
+        self.own_main = sys.modules["__main__"]  # kept alive
         self.main = types.ModuleType("__main__")
         self.main.__builtins__ = builtins
-        self.own = sys.modules["__main__"]  # kept alive
         self.namespace = vars(self.main)
-        shown = types.ModuleType("belljar_display", "What display() shows as more than text.")
-        for kind in (Shown, *DISPLAY_CLASSES):
-            kind.__module__ = shown.__name__
-            setattr(shown, kind.__name__, kind)
-        shown.display = builtins.display = self.display
-        sys.modules.update({"__main__": self.main, "belljar_display": shown})
+        self.provide()
+
+    def provide(self):
+        """Puts in place what the code finds there."""
+        module = types.ModuleType("belljar_display", "What display() shows as more than text.")
+        for kind in DISPLAY_CLASSES:
+            kind.__module__ = module.__name__
+            setattr(module, kind.__name__, kind)
+        module.display = builtins.display = self.display
+        sys.modules.update({"__main__": self.main, "belljar_display": module})
         sys.meta_path.insert(0, PyplotFinder(lambda *args, **options: self.show_figures()))
         sys.argv = [""]
         sys.path.insert(0, "")
@@ -855,7 +861,7 @@ class Context:
                 if self.outcome is None:
                     self.execute()
                 if self.leaving is None:
-                    self.id = None  # before that is told: what a thread shows from here on is printed
+                    self.id = None  # what a thread shows from here on is printed
                     self.tell({"type": "done", "id": self.frame["id"], "status": self.outcome})
                     self.frame = self.outcome = None
             except BaseException as error:
@@ -866,162 +872,137 @@ class Context:
 
     def astray(self, error):
         """Sees to an exception of a handler that ran between the lines of this class."""
-        if getpid() != self.pid:
-            self.leave_fork(error)
-        if is_a(error, OSError) and error.errno in GONE:
-            _exit(1)
-        if is_a(error, BlockingIOError):
-            self.sock.setblocking(True)
-        elif is_a(error, SystemExit):
-            self.leaving = error
+        self.armed = False
+        if is_a(error, SystemExit) or getpid() != self.pid:
+            self.leave(error)
         elif self.frame is not None and self.outcome is None:
-            self.outcome = "error"
-            self.rest()
-            self.report(error)
-            self.attempt(self.flush)
-        else:
+            self.conclude(error)
+        elif not is_a(error, KeyboardInterrupt):  # one of those is too late
             complain(error)
 
     def receive(self):
         """Takes the next frame. What recv() gives is in the list before a handler can run."""
         while True:
-            have, need = sum(map(len, self.chunks)), 4
+            have, need = sum(map(len, self.received)), 4
             if have >= 4:
-                need += int.from_bytes(b"".join(self.chunks[:4])[:4], "little")
+                need += int.from_bytes(b"".join(self.received[:4])[:4], "little")
             if have == need > 4:
                 break
-            self.chunks.extend(map(self.receive_some, (min(need - have, CHUNK),)))
-            if not self.chunks[-1]:
+            try:
+                self.received.extend(map(self.receive_some, (min(need - have, CHUNK),)))
+            except ConnectionError:
+                _exit(1)
+            if not self.received[-1]:
                 _exit(0)  # the driver is gone
-        self.frame = decoded(b"".join(self.chunks)[4:])
-        self.chunks = []
+        self.frame = decoded(b"".join(self.received)[4:])
+        self.received = []
 
     def tell(self, frame):
-        """Sends a frame whole: with all signals blocked nothing can tear it."""
+        """Sends a frame whole: nothing may raise while a half of it is sent."""
         data = packed(frame)
+        armed = self.armed and _thread.get_ident() == self.thread
+        if armed:
+            self.armed = False
         mask = pthread_sigmask(SIG_BLOCK, ())
         try:
             pthread_sigmask(SIG_BLOCK, ALL_SIGNALS)
             with self.lock:
                 self.send_all(data)
-        except OSError as error:
-            if error.errno in GONE:
-                _exit(1)
-            raise
+        except OSError:
+            _exit(1)  # the code has closed the socket, or the driver is gone
         finally:
             pthread_sigmask(SIG_SETMASK, mask)
+        if armed:
+            self.arm()
 
-    # -- interrupts and forks
+    # -- interrupts, and the ends of processes
 
-    def on_interrupt(self, _, frame):
-        """Raises in the user's code only; what comes too early or too late waits, or is nothing."""
-        if not self.armed:
-            self.late = True
-        elif frame is not None and frame.f_code is ATTEMPT:
-            _thread.interrupt_main()  # once more, a few instructions on
-        else:
+    def on_interrupt(self, *_):
+        """Raises in the user's code only; what comes too early waits, what comes too late is nothing."""
+        self.late = not self.armed
+        if self.armed:
+            raise KeyboardInterrupt
+
+    def arm(self):
+        self.armed = True
+        if self.late:
+            self.late = False
             raise KeyboardInterrupt
 
     def attempt(self, function, *args):
         """Calls it where an interrupt may end it; answers with what it raised."""
         try:
-            self.armed = True
-            if self.late:
-                self.late = False
-                _thread.interrupt_main()
+            self.arm()
             function(*args)
+            self.armed = False
         except BaseException as error:
             self.armed = False
             return error
-        self.armed = self.late = False
         return None
 
-    def on_fork(self):
-        """A child of the user's own has no part in the conversation."""
-        self.sock.close()
-
-    def leave_fork(self, error):
-        code = 0
-        if error is not None and is_a(error, SystemExit):
-            code = error.code
-            if code is not None and not is_a(code, int):
-                print(said(str, code), file=sys.stderr)
-                code = 1
-        elif error is not None:
+    def leave(self, error):
+        """Ends this process as its code wants it; one that the code has forked ends as a program does."""
+        if error is not None and not is_a(error, SystemExit):
             complain(error)
-            code = 1
-        self.flush()
-        _exit((code or 0) & 0xFF)
+        self.leaving = error if is_a(error, SystemExit) else SystemExit(0 if error is None else 1)
 
     # -- an execution
 
     def execute(self):
-        frame = self.frame
-        self.id, self.shown = frame["id"], set()
+        self.id, self.shown, self.late = self.frame["id"], set(), False
         self.mend()
-        self.late = False
-        signal(SIGINT, self.theirs)
         self.tell({"type": "begun", "id": self.id})
-        failure = self.attempt(self.evaluate, frame)
+        failure = self.attempt(self.evaluate, self.frame["code"], self.frame["title"])
         if getpid() != self.pid:
-            self.leave_fork(failure)
+            return self.leave(failure)
         trouble = self.attempt(self.show_figures)
-        if failure is None:
-            failure = trouble
-        if failure is None:
-            status = "ok"
-        elif is_a(failure, SystemExit):
-            self.leaving = failure
-            status = "exited"
-        else:
-            status = "interrupted" if is_a(failure, KeyboardInterrupt) else "error"
+        self.conclude(trouble if failure is None else failure)
+
+    def conclude(self, failure):
+        if is_a(failure, SystemExit):
+            self.attempt(self.flush)
+            return self.leave(failure)
+        if failure is not None:
             self.report(failure)
         self.attempt(self.flush)
-        self.rest()
-        self.outcome = status
+        interrupted = is_a(failure, KeyboardInterrupt)
+        self.outcome = "ok" if failure is None else "interrupted" if interrupted else "error"
 
-    def rest(self):
-        """Puts the user's handler of SIGINT away until the next execution."""
-        theirs = getsignal(SIGINT)
-        self.theirs = self.handler if theirs is None else theirs
-        signal(SIGINT, self.handler)
-
-    def evaluate(self, frame):
-        code = frame["code"].replace("\r\n", "\n").replace("\r", "\n")
-        title = frame["title"]
+    def evaluate(self, code, title):
+        code = code.replace("\r\n", "\n").replace("\r", "\n")
         self.remember(title, code)
-        flags = self.futures | _ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
-        tree = compile(code, title, "exec", flags | _ast.PyCF_ONLY_AST, True)
+        tree = self.compiled(code, title, "exec", PARSED)
         last = tree.body.pop() if tree.body and type(tree.body[-1]) is _ast.Expr else None
-        first = compile(tree, title, "exec", flags, True)
+        first = self.compiled(tree, title, "exec")
         self.futures |= first.co_flags & FUTURES
         if last is not None:
-            flags |= self.futures
-            value = compile(_ast.Expression(last.value), title, "eval", flags, True)
+            second = self.compiled(_ast.Expression(last.value), title, "eval")
         if tree.body:
             self.step(first)
         if last is not None:
-            self.show_value(self.step(value), not ends_in_semicolon(code, last), frame["store"])
+            value = self.step(second)
+            if value is not None and not ends_in_semicolon(code, last):
+                builtins._ = value
+                self.result(value, main=True)
+
+    def compiled(self, source, title, mode, flags=0):
+        return compile(source, title, mode, self.futures | AWAITING | flags, True)
 
     def step(self, code):
         """Runs compiled code the way the user has left the interpreter."""
         self.namespace.pop("__warningregistry__", None)  # else line 1 warns once, in all cells
         self.namespace.setdefault("__builtins__", builtins)
-        try:
-            setrecursionlimit(self.limit)
-        except RecursionError:
-            pass
-        setprofile(self.profile)
-        settrace(self.trace)
+        trace, profile = self.tracing
+        setprofile(profile)
+        settrace(trace)
         try:
             value = eval(code, self.namespace)
             return self.wait_for(value) if code.co_flags & CO_COROUTINE else value
         finally:
-            self.trace, self.profile = gettrace(), getprofile()
+            self.tracing = gettrace(), getprofile()
             settrace(None)
             setprofile(None)
-            self.limit = getrecursionlimit()
-            if self.limit < LEAST_RECURSION:
+            if getrecursionlimit() < LEAST_RECURSION:
                 setrecursionlimit(LEAST_RECURSION)
 
     def wait_for(self, coroutine):
@@ -1054,37 +1035,19 @@ class Context:
             pass
 
     def report(self, error):
-        """Sends an error, and lets a hook of the user's see it."""
-        kind = name_of_type(type(error))
-        texts = [f"{kind}\n"]
+        """Sends an error. Its text is the user's code to make, so that an interrupt may end that."""
+        texts = ["", f"{name_of_type(type(error))}\n"]
 
         def describe():
             texts[:] = said(str, error), trace_of(error)
-            sys.last_type, sys.last_value, sys.last_traceback = type(error), error, error.__traceback__
-            sys.last_exc = error
-
-        def hook():
-            if sys.excepthook is not self.excepthook:
-                sys.excepthook(type(error), error, error.__traceback__)
 
         self.attempt(describe)
-        value, trace = (cut(text, LARGEST_ERROR - 100) for text in (texts[0], texts[-1]))
-        self.tell({"type": "error", "id": self.id, "name": kind, "value": value, "traceback": trace})
-        trouble = self.attempt(hook)
-        if trouble is not None:
-            self.attempt(complain, trouble)
+        sys.last_type, sys.last_value, sys.last_traceback = type(error), error, error.__traceback__
+        sys.last_exc = error
+        value, trace = (cut(text, LARGEST_ERROR - 100) for text in texts)
+        self.tell(error_frame(self.id, name_of_type(type(error)), value, trace))
 
     # -- results
-
-    def show_value(self, value, main, store):
-        if value is None or not main:
-            return
-        if getattr(sys, "displayhook", self.displayhook) is not self.displayhook:
-            sys.displayhook(value)
-            return
-        if store:
-            builtins._ = value
-        self.result(value, True)
 
     def result(self, value, main=False):
         if instance_of(value, "matplotlib.figure", "Figure"):
@@ -1095,7 +1058,7 @@ class Context:
         if getpid() != self.pid or self.id is None:  # nobody would take it for a result
             print(data.get("text/plain", ""), flush=True)
         else:
-            self.tell({"type": "result", "id": self.id, "main": main, "data": data, "metadata": metadata})
+            self.tell(result_frame(self.id, main, data, metadata))
 
     def display(self, *objects, raw=False, metadata=None):
         """Shows objects as rich as they are; raw: they are dicts of data by MIME type."""
@@ -1130,11 +1093,7 @@ class Context:
         for fd, name in enumerate(("stdin", "stdout", "stderr")):
             stream = getattr(sys, name, self)
             if stream is self or getattr(stream, "closed", False) is True:
-                mode = "w" if fd else "r"
-                fresh = open(fd, mode, 1, "utf-8", errors[fd], closefd=False)
-                setattr(sys, name, fresh)
-                if fd:
-                    self.streams[fd - 1] = fresh
+                setattr(sys, name, open(fd, "w" if fd else "r", 1, "utf-8", errors[fd], closefd=False))
         sys.modules["__main__"] = self.main
 
     def flush(self):
@@ -1143,9 +1102,6 @@ class Context:
                 stream.flush()
             except Exception:
                 pass
-
-
-ATTEMPT = Context.attempt.__code__
 
 
 # ---- The start ---------------------------------------------------------------------------------
@@ -1169,13 +1125,9 @@ def main():
     except OSError:
         pass
     control = high(0)
-    null = os.open(os.devnull, os.O_RDWR)
-    if null:
-        dup2(null, 0)
-        close(null)
-    else:
-        os.set_inheritable(0, True)
-    environ.setdefault("MPLBACKEND", "Agg")
+    null = os.open(os.devnull, os.O_RDWR)  # the lowest that is free: 0
+    os.set_inheritable(null, True)
+    os.environ.setdefault("MPLBACKEND", "Agg")
     Driver(socket(fileno=control)).run()
 
 

@@ -5,6 +5,7 @@ import os
 import pathlib
 import select
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -171,8 +172,8 @@ class Driver:
         self.send({"op": op, "id": self.id, **fields})
         return self.answer()
 
-    def interrupt(self, id=None):
-        self.send({"op": "interrupt", "id": id or self.id})
+    def interrupt(self):
+        self.process.send_signal(signal.SIGINT)
 
     def close(self):
         """Ends it by the end of its socket; answers with its exit status."""
