@@ -283,11 +283,12 @@ class Forked(BaseException):
     """This process is a context's, from here on: unwinds to the end of this file."""
 
 
-class Child:
-    """What the driver knows of a context's process."""
+class Child(Channel):
+    """What the driver knows of a context's process, and its end of their socket."""
 
-    def __init__(self, pid, channel):
-        self.pid, self.channel = pid, channel
+    def __init__(self, name, pid, sock):
+        super().__init__(sock, LARGEST_OUT)
+        self.name, self.pid = name, pid
         self.count = 0  # executions
         self.deaf = False  # it has closed its socket, or what it sent was no frame
         self.trouble = None  # why it was killed
@@ -297,9 +298,8 @@ class Driver:
     def __init__(self, control):
         self.gateway = Channel(control, LARGEST_IN)
         self.contexts = {}  # by name: a Child, or None while there is no process
-        self.op = None  # the execution in flight
+        self.op = self.running = self.files = None  # the execution in flight, the Child that has it
         self.begun = self.to_interrupt = False
-        self.files = None
         # Signals write to it, so that they end the wait of poll().
         self.wake, self.waker = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         signals.set_wakeup_fd(self.waker, warn_on_full_buffer=False)
@@ -308,17 +308,20 @@ class Driver:
         # A context's code may send signals to its parent; it need not notice the most usual ones.
         pthread_sigmask(SIG_BLOCK, ALL_SIGNALS - {SIGCHLD, SIGINT})
 
+    def children(self):
+        return [child for child in self.contexts.values() if child]
+
     def run(self):
-        self.contexts["default"] = self.start()
+        self.start("default")
         self.say({"type": "ready", "version": ".".join(map(str, sys.version_info[:3]))})
         while True:
             events = self.wait()
             # The gateway first: an interrupt may be of what it has just sent.
-            self.hear(events.pop(self.gateway.sock.fileno(), 0))
-            if events.pop(self.wake, 0) and SIGINT in os.read(self.wake, CHUNK):
-                self.to_interrupt = self.op is not None
-            for fd, event in events.items():
-                self.listen(fd, event)
+            self.hear(events.get(self.gateway.sock.fileno(), 0))
+            if self.wake in events and SIGINT in os.read(self.wake, CHUNK):
+                self.to_interrupt = True
+            for child in self.children():
+                self.listen(child, events.get(child.sock.fileno(), 0))
             self.reap()
             self.interrupt()
 
@@ -327,10 +330,10 @@ class Driver:
         poller.register(self.wake, POLLIN)
         poller.register(self.gateway.sock, POLLIN | (POLLOUT if self.gateway.outgoing else 0))
         crowded = len(self.gateway.outgoing) > LARGEST_OUT
-        for child in filter(None, self.contexts.values()):
-            events = (0 if crowded else POLLIN) | (POLLOUT if child.channel.outgoing else 0)
+        for child in self.children():
+            events = (0 if crowded else POLLIN) | (POLLOUT if child.outgoing else 0)
             if events and not child.deaf:
-                poller.register(child.channel.sock, events)
+                poller.register(child.sock, events)
         return dict(poller.poll())
 
     # -- the gateway
@@ -339,9 +342,9 @@ class Driver:
         if not self.gateway.push(packed(frame)):
             self.end()
 
-    def done(self, op, status, reason=None, exit_code=None, signal_name=None, count=0, files=()):
+    def done(self, op, status, reason=None, exit_code=None, signal=None, count=0, files=()):
         frame = {"type": "done", "id": op.get("id"), "status": status, "exit_code": exit_code}
-        frame.update(signal=signal_name, count=count, files=list(files))
+        frame.update(signal=signal, count=count, files=list(files))
         self.say({**frame, "reason": reason} if reason else frame)
 
     def hear(self, events):
@@ -377,26 +380,24 @@ class Driver:
         if type(op.get("code")) is not str:
             return self.done(op, "error", "code is not text")
         self.reap()
-        if self.contexts[name] and self.contexts[name].deaf:
-            self.stop(name)
         child = self.contexts[name]
-        if child is None:
-            child = self.contexts[name] = self.start()
+        if child is None or child.deaf:
+            self.stop(name)
+            child = self.start(name)
         child.count += 1
-        self.op, self.begun, self.to_interrupt = op, False, False
+        self.op, self.running, self.begun, self.to_interrupt = op, child, False, False
         self.files = Files()
         body = encoded({"id": op["id"], "code": op["code"], "title": f"<cell {child.count}>"})
-        if not child.channel.push(framed(body)):
+        if not child.push(framed(body)):
             self.give_up(child)
 
     def create(self, op, name):
-        self.contexts[name] = self.start()
+        self.start(name)
         self.done(op, "ok")
 
     def restart(self, op, name):
         self.stop(name)
-        self.contexts[name] = self.start()
-        self.done(op, "ok")
+        self.create(op, name)
 
     def remove(self, op, name):
         self.stop(name)
@@ -408,13 +409,13 @@ class Driver:
     }  # fmt: skip
 
     def end(self, code=0):
-        for child in filter(None, self.contexts.values()):
+        for child in self.children():
             self.kill(child)
         _exit(code)
 
     # -- the children
 
-    def start(self):
+    def start(self, name):
         ours, theirs = socketpair()
         gc.freeze()  # so that the child's collector leaves the shared pages as they are
         try:
@@ -423,21 +424,24 @@ class Driver:
             ours.close()
             theirs.close()
             raise
-        if pid:
-            theirs.close()
-            return Child(pid, Channel(ours, LARGEST_OUT))
+        if pid == 0:
+            self.become_child(ours)
+            raise Forked(theirs)
+        theirs.close()
+        child = self.contexts[name] = Child(name, pid, ours)
+        return child
+
+    def become_child(self, ours):
+        """Undoes in the child what is the driver's alone."""
         os.setsid()  # so that it is told of interrupts together with what it starts
         signals.set_wakeup_fd(-1)
         signal(SIGINT, SIG_IGN)
         signal(SIGCHLD, SIG_DFL)
         pthread_sigmask(SIG_SETMASK, ())
-        for child in filter(None, self.contexts.values()):
-            child.channel.sock.close()
-        self.gateway.sock.close()
-        ours.close()
+        for sock in (ours, self.gateway.sock, *(child.sock for child in self.children())):
+            sock.close()
         close(self.wake)
         close(self.waker)
-        raise Forked(theirs)
 
     def kill(self, child):
         for send in (os.killpg, os.kill):
@@ -448,59 +452,51 @@ class Driver:
 
     def give_up(self, child):
         child.deaf = True
-        child.channel.incoming.clear()
+        child.incoming.clear()
         self.kill(child)
 
     def stop(self, name):
         child = self.contexts[name]
         if child:
             self.kill(child)
-            self.bury(name, child, os.waitpid(child.pid, 0)[1])
+            self.bury(child, os.waitpid(child.pid, 0)[1])
 
     def reap(self):
         """Sees to the children that have ended, whoever may still hold their sockets."""
-        for name, child in list(self.contexts.items()):
-            if child:
-                pid, status = os.waitpid(child.pid, os.WNOHANG)
-                if pid:
-                    self.bury(name, child, status)
+        for child in self.children():
+            pid, status = os.waitpid(child.pid, os.WNOHANG)
+            if pid:
+                self.bury(child, status)
 
-    def bury(self, name, child, status):
+    def bury(self, child, status):
         # What it said before its end; of what goes on talking in its place only so much.
         for _ in range(2 * LARGEST_OUT // CHUNK):
-            before = len(child.channel.incoming)
-            if child.deaf or not child.channel.pull() or len(child.channel.incoming) == before:
+            before = len(child.incoming)
+            if child.deaf or not child.pull() or len(child.incoming) == before:
                 break
-        self.understand(name, child)
-        child.channel.sock.close()
-        self.contexts[name] = None
-        if self.op and self.op["context"] == name:
-            if os.WIFSIGNALED(status):
-                died_of = signal_name(os.WTERMSIG(status))
-                self.finish(child, "died", reason=child.trouble, signal_name=died_of)
-            else:
-                self.finish(child, "exited", exit_code=os.WEXITSTATUS(status))
+        self.understand(child)
+        child.sock.close()
+        self.contexts[child.name] = None
+        if child is self.running and os.WIFSIGNALED(status):
+            self.finish("died", reason=child.trouble, signal=signal_name(os.WTERMSIG(status)))
+        elif child is self.running:
+            self.finish("exited", exit_code=os.WEXITSTATUS(status))
 
-    def listen(self, fd, events):
-        for name, child in self.contexts.items():
-            if child and child.channel.sock.fileno() == fd:
-                break
-        else:
-            return  # it ended while its neighbours were heard
-        if events & POLLOUT and not child.channel.push():
+    def listen(self, child, events):
+        if events & POLLOUT and not child.push():
             child.deaf = True
-        if events & ~POLLOUT and not child.channel.pull():
+        if events & ~POLLOUT and not child.pull():
             child.deaf = True
-        self.understand(name, child)
+        self.understand(child)
         # One that has closed its socket while its code runs may run on, and end by itself.
-        if child.deaf and not (self.op and self.op["context"] == name):
+        if child.deaf and child is not self.running:
             self.kill(child)
 
-    def understand(self, name, child):
+    def understand(self, child):
         """Passes on what is a claim about the execution in flight in this very context."""
         try:
-            for frame in child.channel.frames():
-                if self.op and self.op["context"] == name:
+            for frame in child.frames():
+                if child is self.running:
                     self.relay(child, frame)
         except (Broken, ValueError, RecursionError, MemoryError):
             self.give_up(child)
@@ -524,22 +520,25 @@ class Driver:
                 raise Broken
             self.say(error_frame(id, *texts))
         elif kind == "done" and frame.get("status") in ("ok", "error", "interrupted"):
-            if child.channel.outgoing:
+            if child.outgoing:
                 raise Broken  # an answer to what it has not read
-            self.finish(child, frame["status"])
+            self.finish(frame["status"])
         else:
             raise Broken
 
-    def finish(self, child, status, **how):
-        op, self.op = self.op, None
+    def finish(self, status, **how):
+        op, child = self.op, self.running
+        self.op = self.running = None
         self.done(op, status, count=child.count, files=self.files.changed(), **how)
 
     def interrupt(self):
         """Passes an interrupt on, once the child can tell it from one between executions."""
-        if self.to_interrupt and self.op and self.begun:
+        if self.running is None:
+            self.to_interrupt = False
+        elif self.to_interrupt and self.begun:
             self.to_interrupt = False
             try:
-                os.killpg(self.contexts[self.op["context"]].pid, SIGINT)
+                os.killpg(self.running.pid, SIGINT)
             except OSError:
                 pass  # it has ended
 
