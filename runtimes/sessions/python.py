@@ -559,7 +559,9 @@ RICH = {
     "application/pdf": "_repr_pdf_",
 }  # fmt: skip
 TracebackException = traceback.TracebackException
-name_of_type = type.__dict__["__name__"].__get__  # no metaclass has a say in it
+# Neither a metaclass nor a class of errors has a say in these.
+name_of_type = type.__dict__["__name__"].__get__
+traceback_of = BaseException.__dict__["__traceback__"].__get__
 
 
 def is_a(value, kind):
@@ -599,7 +601,7 @@ def trace_of(error):
     try:
         if is_a(error, SyntaxError) and error.text is None and error.lineno:  # found after the parsing
             error.text = linecache.getline(error.filename, error.lineno) or None
-        whole = TracebackException(type(error), error, error.__traceback__)
+        whole = TracebackException(type(error), error, traceback_of(error))
         pending = [whole]
         for one in pending:
             if one.stack:
@@ -826,7 +828,7 @@ class Context:
         self.frame = self.outcome = self.leaving = None
         self.id = None  # of the execution that results belong to
         self.armed = self.late = False  # an interrupt may raise; one came when it might not
-        self.futures, self.loop, self.sources, self.shown = 0, None, [], set()
+        self.futures, self.loop, self.sources, self.shown = 0, None, [], []
         self.tracing = None, None
         self.spare = [high(os.dup(fd)) for fd in range(3)]
         self.streams = [sys.stdout, sys.stderr]
@@ -948,7 +950,7 @@ class Context:
     # -- an execution
 
     def execute(self):
-        self.id, self.shown, self.late = self.frame["id"], set(), False
+        self.id, self.shown, self.late = self.frame["id"], [], False
         self.mend()
         self.tell({"type": "begun", "id": self.id})
         failure = self.attempt(self.evaluate, self.frame["code"], self.frame["title"])
@@ -1041,7 +1043,7 @@ class Context:
             texts[:] = said(str, error), trace_of(error)
 
         self.attempt(describe)
-        sys.last_type, sys.last_value, sys.last_traceback = type(error), error, error.__traceback__
+        sys.last_type, sys.last_value, sys.last_traceback = type(error), error, traceback_of(error)
         sys.last_exc = error
         value, trace = (cut(text, LARGEST_ERROR - 100) for text in texts)
         self.tell(error_frame(self.id, name_of_type(type(error)), value, trace))
@@ -1050,7 +1052,7 @@ class Context:
 
     def result(self, value, main=False):
         if instance_of(value, "matplotlib.figure", "Figure"):
-            self.shown.add(id(value))
+            self.shown.append(value)
         self.pass_on(*bundle_of(value), main)
 
     def pass_on(self, data, metadata, main=False):
@@ -1075,7 +1077,7 @@ class Context:
         if not hasattr(pyplot, "get_fignums"):
             return
         for figure in [pyplot.figure(number) for number in pyplot.get_fignums()]:
-            if id(figure) not in self.shown:
+            if all(figure is not each for each in self.shown):
                 self.result(figure)
         pyplot.close("all")
 

@@ -1,5 +1,7 @@
 """A session driver as an ordinary process, outside of any cell, and the gateway's side of its socket."""
 
+import array
+import fcntl
 import json
 import os
 import pathlib
@@ -8,6 +10,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import termios
 import sys
 
 SOURCE = pathlib.Path(__file__).resolve().parents[2] / "runtimes/sessions/python.py"
@@ -132,6 +135,16 @@ class Driver:
     @staticmethod
     def _refuse(text):
         raise AssertionError(f"{text} is not JSON")
+
+    def control_is_read(self):
+        """Whether the driver has taken all that was sent to it."""
+        unread = array.array("i", [0])
+        fcntl.ioctl(self.control, termios.TIOCOUTQ, unread)
+        return unread[0] == 0
+
+    def quiet(self):
+        """Waits a moment, for what is moving to be seen as such."""
+        select.select([self.process.stdout, self.process.stderr], [], [], 0.3)
 
     def begin(self, code, context="default", **fields):
         self.id += 1
