@@ -12,7 +12,7 @@ def test_an_interrupt_ends_a_loop_and_keeps_the_state(driver):
     driver.interrupt()
     answer = driver.answer()
     assert answer.status == "interrupted" and answer.error["name"] == "KeyboardInterrupt"
-    assert '"<cell 2>", line 2' in answer.error["traceback"]
+    assert '"<cell 2>", line ' in answer.error["traceback"]
     assert driver.ok("x").text == "1"
 
 
@@ -38,7 +38,7 @@ def test_what_can_be_interrupted(driver, code):
 
 def test_an_interrupt_at_once_is_not_lost(driver):
     for _ in range(20):
-        driver.begin("import time; time.sleep(1000)")
+        driver.begin("while True: pass")
         # The op is on its way, and may not have been read; one that comes before it is ignored.
         while not driver.control_is_read():
             pass
@@ -50,7 +50,8 @@ def test_between_executions_it_is_ignored(driver):
     driver.ok("x = 1")
     for _ in range(20):
         driver.interrupt()
-        driver.op("nothing", context="default")  # what comes together is taken for one of the execution
+        for _ in range(2):  # what comes together with an execution is taken for one of that
+            driver.op("nothing", context="default")
         assert driver.ok("sum(range(10000)); x").text == "1"
 
 
@@ -94,9 +95,8 @@ def test_other_handlers_may_raise_at_any_moment(driver):
     )
     for i in range(40):
         assert driver.run(f"_ = signal.setitimer(signal.ITIMER_REAL, {(i % 8 + 1) * 1e-4})").status in ("ok", "error")
-    while driver.run("x").status != "ok":
+    while driver.run("signal.setitimer(signal.ITIMER_REAL, 0)").status != "ok":
         pass
-    driver.ok("signal.setitimer(signal.ITIMER_REAL, 0)")
     assert driver.ok("x").text == "1"
 
 
