@@ -163,9 +163,10 @@ def test_a_child_that_closed_its_socket_can_be_interrupted(forger):
 
 
 def test_a_socket_that_another_process_keeps_open(forger):
-    answer = forger.run("if os.fork() == 0:\n    import time; time.sleep(1000)\nos._exit(5)")
+    answer = forger.run("import time\npid = os.fork()\nif not pid: time.sleep(1000)\nprint(pid, flush=True)\nos._exit(5)")
     assert (answer.status, answer.done["exit_code"]) == ("exited", 5)
     lives_on(forger)
+    os.kill(int(forger.stdout), 9)
     forger.ok(FORGE)
     answer = forger.run(
         "if os.fork() == 0:\n    os.setsid()\n    frame = {'type': 'result', 'id': my_id()}\n"
