@@ -233,17 +233,11 @@ class AsyncStream:
                 parser = EventParser()
                 async for piece in self._exchange.pieces():
                     for event in parser.feed(piece):
-                        following.took(event)
-                        yield event
+                        if following.took(event):
+                            yield event
                         if following.run is not None:
                             return
-                if following.ended():
-                    assert following.id is not None
-                    run = await self._client.get(following.id)
-                    if run.ended:
-                        yield following.ending(run)
-                        return
-                raise ConnectionLost("the stream ended before the run")
+                raise following.ended()
             except BelljarError as error:
                 pause = following.failed(error)
             finally:
@@ -351,9 +345,9 @@ class AsyncClient:
         """The files that a run left."""
         return await self._send(calls.artifacts(id))
 
-    async def artifact(self, id: str, name: Union[str, bytes, model.Artifact]) -> bytes:
+    async def artifact(self, id: str, path: Union[str, model.Artifact]) -> bytes:
         """The bytes of one of them."""
-        return await self._send(calls.artifact(id, name))
+        return await self._send(calls.artifact(id, path))
 
     # ---- Batches ----
 

@@ -68,7 +68,7 @@ def checked_header(name: str, value: str) -> str:
     return value
 
 
-def quoted(name: Union[str, bytes]) -> str:
+def quoted(name: str) -> str:
     """One part of a path."""
     made = urllib.parse.quote(name, safe="")
     # A part that is empty, or dots, would be another path.
@@ -141,10 +141,9 @@ def artifacts(id: str) -> Call[List[model.Artifact]]:
     return Call("GET", f"/v1/runs/{quoted(id)}/artifacts", read)
 
 
-def artifact(id: str, name: Union[str, bytes, model.Artifact]) -> Call[bytes]:
-    path = name.name if isinstance(name, model.Artifact) else name
-    parts = path.split("/") if isinstance(path, str) else path.split(b"/")
-    target = f"/v1/runs/{quoted(id)}/artifacts/" + "/".join(quoted(each) for each in parts)
+def artifact(id: str, path: Union[str, model.Artifact]) -> Call[bytes]:
+    text = path.path if isinstance(path, model.Artifact) else path
+    target = f"/v1/runs/{quoted(id)}/artifacts/" + "/".join(quoted(each) for each in text.split("/"))
     return Call("GET", target, lambda answer: answer.check().body)
 
 

@@ -183,16 +183,11 @@ class Stream:
                 parser = EventParser()
                 for piece in self._exchange.pieces():
                     for event in parser.feed(piece):
-                        following.took(event)
-                        yield event
+                        if following.took(event):
+                            yield event
                         if following.run is not None:
                             return
-                if following.ended():
-                    run = self._client.get(self.id)
-                    if run.ended:
-                        yield following.ending(run)
-                        return
-                raise ConnectionLost("the stream ended before the run")
+                raise following.ended()
             except BelljarError as error:
                 pause = following.failed(error)
             finally:
@@ -313,9 +308,9 @@ class Client:
         """The files that a run left."""
         return self._send(calls.artifacts(id))
 
-    def artifact(self, id: str, name: Union[str, bytes, model.Artifact]) -> bytes:
+    def artifact(self, id: str, path: Union[str, model.Artifact]) -> bytes:
         """The bytes of one of them."""
-        return self._send(calls.artifact(id, name))
+        return self._send(calls.artifact(id, path))
 
     # ---- Batches ----
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from typing import Any, Callable, ClassVar, Dict, List, Optional, Union
+from typing import Any, Callable, ClassVar, Dict, List, Optional
 
 Json = Dict[str, Any]
 Bytes = bytes  # for classes with an attribute of that name
@@ -147,17 +147,12 @@ class Stage(Record):
 
 
 class Artifact(Record):
-    """A file that a run left. `path_base64` is there only where the path is not UTF-8."""
+    """A file that a run left. `path_base64` is there only where the path is not UTF-8; HTTP cannot ask for that one."""
 
     path: str
     path_base64: Optional[str]
     bytes: int
     executable: bool
-
-    @property
-    def name(self) -> Union[str, Bytes]:
-        """The path as it is; bytes where it is not UTF-8."""
-        return self.path if self.path_base64 is None else base64.b64decode(self.path_base64)
 
 
 class Finding(Record):

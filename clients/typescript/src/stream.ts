@@ -2,7 +2,7 @@
 import { BadAnswer, ConnectionLost, Timeout } from "./errors.js";
 import { isPassing, pauseFor, sleep } from "./retry.js";
 import { EventParser } from "./sse.js";
-import { type Call, connectionError, follow, quoted, type Transport } from "./transport.js";
+import { type Call, connectionError, follow, jsonOf, quoted, type Transport } from "./transport.js";
 import type { Run, RunEvent } from "./types.js";
 
 // Two beats of the service's, which it sends every 15 seconds where there is nothing else.
@@ -11,8 +11,10 @@ const SILENCE_MS = 35_000;
 // To be iterated over with `for await`; the request is sent then, and the last event is the outcome. A connection that
 // is lost is made again, and goes on after the last event that came. Leaving does not end the run.
 //
-// The service sends each event once and says nothing of what came before `Last-Event-ID`. Only where it has forgotten a
-// run's events, some time after the end, it sends the outcome alone, as event 1.
+// The service sends each event once and says nothing of what came before `Last-Event-ID`. Where that is beyond the end,
+// as the numbers before were those of an attempt that the service did not survive, it says nothing at all: then it is
+// asked for everything. Node also takes a connection that was reset for the end of an answer. Where the service has
+// forgotten a run's events, some time after the end, it sends the outcome alone, as event 1.
 export class RunStream implements AsyncIterable<RunEvent> {
   // The run's, as soon as it is known: with the first event.
   id: string | undefined;
@@ -22,6 +24,7 @@ export class RunStream implements AsyncIterable<RunEvent> {
   run: Run | undefined;
   private failures = 0; // since the last event
   private opened = false;
+  private anew = false; // whether everything is asked for
 
   constructor(
     private readonly transport: Transport,
@@ -38,24 +41,16 @@ export class RunStream implements AsyncIterable<RunEvent> {
     while (this.run === undefined) {
       const connection = new AbortController();
       const release = follow(this.signal, connection);
-      const before = this.lastEventId;
       let came = false;
       try {
         const response = await this.open(connection);
         if (response !== undefined) {
           for await (const event of read(response, connection)) {
             came = true;
-            this.took(event);
-            yield event;
+            if (this.took(event)) yield event;
             if (event.type === "outcome") return;
           }
-          // It ended well and before the outcome: that of a run whose last event cannot come, as the numbers
-          // before were another attempt's, is there to be asked for.
-          const ending = came ? undefined : await this.ending(before);
-          if (ending !== undefined) {
-            yield ending;
-            return;
-          }
+          this.anew ||= !came;
           throw new ConnectionLost("the stream ended before the run");
         }
       } catch (error) {
@@ -68,11 +63,15 @@ export class RunStream implements AsyncIterable<RunEvent> {
     }
   }
 
-  private took(event: RunEvent): void {
+  // Whether the event is new.
+  private took(event: RunEvent): boolean {
+    if (event.id <= this.lastEventId && event.type !== "outcome") return false;
     this.lastEventId = event.id;
     this.failures = 0;
     if (event.type === "status" && "id" in event.data) this.id ??= event.data.id;
     if (event.type === "outcome") this.run = event.data;
+    this.anew = false;
+    return true;
   }
 
   // Milliseconds until the next try; throws what went wrong where it was tried often enough.
@@ -83,16 +82,6 @@ export class RunStream implements AsyncIterable<RunEvent> {
     const pause = pauseFor(this.failures, error);
     if (pause === undefined) throw error;
     return pause;
-  }
-
-  private async ending(after: number): Promise<RunEvent | undefined> {
-    if (this.id === undefined) return undefined;
-    const path = `/v1/runs/${quoted(this.id)}`;
-    const run = await this.transport.json<Run>({ method: "GET", path, signal: this.signal });
-    if (run.state === "queued" || run.state === "running") return undefined;
-    const event: RunEvent = { id: after + 1, type: "outcome", data: run };
-    this.took(event);
-    return event;
   }
 
   // The answer that the events come through; undefined where it was the run's id alone.
@@ -116,17 +105,17 @@ export class RunStream implements AsyncIterable<RunEvent> {
       return response;
     }
     // A repeated request whose run has ended already is answered by its id.
-    const id = this.id === undefined ? ((await response.json()) as { id?: string }).id : undefined;
-    if (id === undefined) throw new BadAnswer("the answer has no events");
-    this.id = id;
+    if (this.id === undefined) this.id = (await jsonOf<{ id?: string }>(response)).id;
+    else throw new BadAnswer("the answer has no events");
+    if (this.id === undefined) throw new BadAnswer("the answer is neither events nor a run");
     return undefined;
   }
 
   private call(): Call {
     if (this.id === undefined && this.first !== undefined) return this.first;
     const path = `/v1/runs/${quoted(this.id ?? "")}/events`;
-    const headers: Record<string, string> =
-      this.lastEventId > 0 ? { "Last-Event-ID": String(this.lastEventId) } : {};
+    const after = this.anew ? 0 : this.lastEventId;
+    const headers: Record<string, string> = after > 0 ? { "Last-Event-ID": String(after) } : {};
     return { method: "GET", path, headers, signal: this.signal };
   }
 }

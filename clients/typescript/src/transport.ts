@@ -50,6 +50,19 @@ export function connectionError(error: unknown): unknown {
   return new ConnectionLost(`the connection was lost: ${error.message}${cause}`, { cause: error });
 }
 
+// The object that an answer is.
+export async function jsonOf<Value>(response: Response): Promise<Value> {
+  const text = await response.text();
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    throw new BadAnswer("the answer is no JSON");
+  }
+  if (typeof value !== "object" || value === null) throw new BadAnswer("the answer is no object");
+  return value as Value;
+}
+
 // Has a controller abort when a signal does; what it answers with ends that.
 export function follow(signal: AbortSignal | undefined, controller: AbortController): () => void {
   const stop = () => controller.abort(signal?.reason);
@@ -81,14 +94,7 @@ export class Transport {
   }
 
   json<Value>(call: Call): Promise<Value> {
-    return this.send(call, async (response) => {
-      const text = await response.text();
-      try {
-        return JSON.parse(text) as Value;
-      } catch {
-        throw new BadAnswer("the answer is no JSON");
-      }
-    });
+    return this.send(call, (response) => jsonOf<Value>(response));
   }
 
   text(call: Call): Promise<string> {

@@ -1,0 +1,133 @@
+"""The TypeScript client against a live service; the scenarios are in clients/typescript/tests/scenarios.ts."""
+
+import json
+import re
+import shutil
+import socket
+
+import pytest
+
+from between import Canned, CuttingProxy
+from conftest import TESTS, url_of
+from node import BIOME, BUILT, SOURCE, compile_all, package, run
+from schema import FILE, made
+
+SCENARIOS = re.findall(r"^  async (\w+)\(", (SOURCE / "tests/scenarios.ts").read_text(), re.MULTILINE)
+
+
+@pytest.fixture(scope="module")
+def play(tmp_path_factory):
+    """Plays a scenario to its end."""
+    folder = package(tmp_path_factory.mktemp("scenarios"))
+    shutil.copy(SOURCE / "tests/scenarios.ts", folder)
+    compile_all(folder)
+    assert run("node", "scenarios.js", cwd=folder).split() == SCENARIOS
+    return lambda name, *words: run("node", "scenarios.js", name, *words, cwd=folder, timeout=60)
+
+
+# Those against the service as it is; the others need something in between, or another service.
+PLAIN = (
+    "success timeout bad_limit files unicode_and_bytes submit_cancel list inputs artifacts stream left "
+    "wrong_arguments everything"
+).split()
+PARTICULAR = (
+    "cut cut_in_the_beginning always_cut key too_many tried_again gone silent not_there no_service"
+).split()
+
+
+def test_no_scenario_is_forgotten():
+    assert sorted(PLAIN + PARTICULAR) == sorted(SCENARIOS)
+
+
+@pytest.mark.parametrize("name", PLAIN)
+def test_against_the_service(play, url, name):
+    play(name, url)
+
+
+@pytest.mark.parametrize("size", [450, 700, 1500])
+def test_a_stream_goes_on_where_the_connection_was_cut(play, service, size):
+    with CuttingProxy(service.address, [size] * 4) as proxy:
+        play("cut", proxy.url)
+    heads = [head.split(b"\r\n\r\n")[0].lower() for head in proxy.requests]
+    assert len(heads) == 5
+    assert heads[0].startswith(b"post /v1/runs?stream=1 ") and b"idempotency-key: " in heads[0]
+    assert all(b"/events " in head for head in heads[1:])
+    assert size < 700 or any(b"last-event-id: " in head for head in heads)  # fewer bytes are no whole event
+
+
+def test_a_stream_whose_beginning_is_lost_is_one_run(play, service):
+    with CuttingProxy(service.address, [40]) as proxy:
+        play("cut_in_the_beginning", proxy.url)
+    keys = {re.search(rb"(?i)idempotency-key: (\S+)", head)[1] for head in proxy.requests}
+    assert len(proxy.requests) == 2 and len(keys) == 1
+
+
+def test_a_stream_that_is_always_cut_fails_in_the_end(play, service):
+    with CuttingProxy(service.address, [600] + [20] * 9) as proxy:
+        play("always_cut", proxy.url)
+    assert len(proxy.requests) == 3
+
+
+def test_keys(play, keyed):
+    _, secret = keyed.create_key("ada-typescript")
+    play("key", url_of(keyed.address), secret)
+
+
+def test_too_many_requests_say_when_to_come_again(play, keyed):
+    _, secret = keyed.create_key("often-typescript")
+    play("too_many", url_of(keyed.address), secret)
+
+
+def test_it_is_tried_again_when_the_service_asks_for_that(play):
+    full = (429, {"Retry-After": "1"}, b'{"title": "Too many requests", "status": 429, "detail": "full"}')
+    with Canned(full, (200, {}, b'{"id": "run_1", "state": "done", "new": {"field": [1]}}')) as canned:
+        play("tried_again", canned.url)
+    assert len(canned.requests) == 2
+
+
+def test_a_program_is_sent_again_only_where_it_does_no_harm(play):
+    with Canned((503, {}, b"<html>gone")) as canned:
+        play("gone", canned.url)
+    asked = [(path, headers.get("Idempotency-Key")) for _, path, headers in canned.requests]
+    assert asked == [("/v1/runs", None), ("/readyz", None), *[("/v1/runs", "a")] * 3]
+
+
+def test_a_service_that_says_nothing(play):
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        play("silent", url_of(listener.getsockname()))
+
+
+def test_a_service_that_is_not_there(play):
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        address = listener.getsockname()
+    play("not_there", url_of(address))
+
+
+@pytest.mark.parametrize("body", [b"", b"<html>", b"1", b"null"])
+def test_what_is_no_service(play, body):
+    with Canned((200, {"Content-Type": "text/html"}, body)) as canned:
+        play("no_service", canned.url)
+
+
+# ---- The package ----
+
+
+def test_the_types_are_the_contracts():
+    assert FILE.read_text() == made(), "run python3 tests/clients/schema.py"
+
+
+def test_it_is_laid_out_by_biome():
+    run(BIOME, "ci", "--colors=off", ".", cwd=SOURCE)
+
+
+def test_it_needs_nothing_else():
+    told = json.loads((SOURCE / "package.json").read_text())
+    assert "dependencies" not in told and told["type"] == "module"
+    pins = told["devDependencies"]
+    assert all(re.fullmatch(r"\d+\.\d+\.\d+", version) for version in pins.values())
+    # One compiler for all of the tree.
+    web = json.loads((TESTS.parent / "web/package.json").read_text())["devDependencies"]
+    assert {name: pins[name] for name in pins if name in web} == {name: web[name] for name in web if name in pins}
+    assert '"resolved"' not in (SOURCE / "package-lock.json").read_text()
+    for path in (BUILT / "dist").glob("*.js"):
+        assert all(name.startswith("./") for name in re.findall(r'from "([^"]+)"', path.read_text())), path
