@@ -8,7 +8,8 @@ import pytest
 TESTS = pathlib.Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(TESTS), str(TESTS / "api"), str(TESTS.parent / "clients/python")]
 
-from support.service import serving  # noqa: E402 - after the path above
+from node import Play  # noqa: E402 - after the path above
+from support.service import serving  # noqa: E402
 
 
 @pytest.fixture(scope="session")
@@ -23,6 +24,11 @@ def keyed():
     """One that asks for a key, and lets a key make three requests at first and one in 20 seconds afterwards."""
     with serving("--require-key", "--rate", "3") as service:
         yield service
+
+
+@pytest.fixture(scope="session")
+def play(tmp_path_factory):
+    return Play(tmp_path_factory.mktemp("scenarios"))
 
 
 @pytest.fixture

@@ -6,12 +6,13 @@ import pathlib
 import shutil
 import subprocess
 
-from conftest import TESTS
+from support.command import ROOT
 
-SOURCE = TESTS.parent / "clients/typescript"
-BUILT = TESTS.parent / "build/clients/typescript"
+SOURCE = ROOT / "clients/typescript"
+SCENARIOS = SOURCE / "tests/scenarios.ts"
+BUILT = ROOT / "build/clients/typescript"
 # Of the packages of web/, which ./dev installs before anything is built.
-BIOME = pathlib.Path(os.environ.get("BELLJAR_BUILD", TESTS.parent / "build/release")).parent / "web/node_modules/.bin/biome"
+BIOME = pathlib.Path(os.environ.get("BELLJAR_BUILD", ROOT / "build/release")).parent / "web/node_modules/.bin/biome"
 
 
 def run(*words, cwd, timeout=120):
@@ -41,3 +42,15 @@ def package(folder):
 def compile_all(folder):
     """Its programs, checked and made into JavaScript beside them."""
     run(BUILT / "node_modules/.bin/tsc", "--project", ".", cwd=folder)
+
+
+class Play:
+    """The scenarios, compiled in a folder; called, it plays one to its end."""
+
+    def __init__(self, folder):
+        self.folder = package(folder)
+        shutil.copy(SCENARIOS, folder)
+        compile_all(folder)
+
+    def __call__(self, name, *words):
+        run("node", SCENARIOS.with_suffix(".js").name, name, *words, cwd=self.folder, timeout=60)

@@ -15,10 +15,11 @@ from belljar import model
 from belljar.sse import EventParser
 from between import Canned, CuttingProxy
 from both import CLIENTS, written
-from conftest import TESTS, url_of
+from conftest import url_of
 from contract import CONTRACT
+from support.command import ROOT
 
-PACKAGE = TESTS.parent / "clients/python"
+PACKAGE = ROOT / "clients/python"
 SLEEP = "print('ready', flush=True)\nimport time; time.sleep(600)"
 NUMBERS = "import time\nfor n in range(100): print(n, flush=True); time.sleep(0.005)"
 
@@ -186,14 +187,15 @@ def test_bytes_of_a_stream(client):
 @pytest.mark.parametrize("size", [450, 700, 1500])
 def test_a_stream_goes_on_where_the_connection_was_cut(kind, service, size):
     with CuttingProxy(service.address, [size] * 4) as proxy:
-        events = list(kind(proxy.url).stream(NUMBERS, "python"))
+        events = list(kind(proxy.url, retries=3).stream(NUMBERS, "python"))
     assert [event.number for event in events] == list(range(1, len(events) + 1))
     assert written(events) == b"".join(b"%d\n" % n for n in range(100))
     assert events[-1].run.ok
     heads = [head.split(b"\r\n\r\n")[0] for head in proxy.requests]
     assert len(heads) == 5
     assert heads[0].startswith(b"POST /v1/runs?stream=1 ") and b"Idempotency-Key: " in heads[0]
-    assert all(b"/events " in head for head in heads[1:])
+    # A reset may throw away what had come, the first answer's head too: then the same is asked for again.
+    assert all(b"/events " in head or head == heads[0] for head in heads[1:])
     assert size < 700 or any(b"Last-Event-ID: " in head for head in heads)  # fewer bytes are no whole event
 
 
@@ -208,7 +210,7 @@ def test_a_stream_whose_beginning_is_lost_is_one_run(kind, service):
 
 
 def test_a_stream_that_is_always_cut_fails_in_the_end(kind, service):
-    with CuttingProxy(service.address, [600] + [20] * 9) as proxy:
+    with CuttingProxy(service.address, [1200] + [20] * 9) as proxy:
         client = kind(proxy.url, reconnects=2)
         with pytest.raises(belljar.ConnectionLost):
             list(client.stream(NUMBERS, "python"))

@@ -2,41 +2,27 @@
 
 import json
 import re
-import shutil
 import socket
 
 import pytest
 
 from between import Canned, CuttingProxy
-from conftest import TESTS, url_of
-from node import BIOME, BUILT, SOURCE, compile_all, package, run
+from conftest import url_of
+from node import BIOME, BUILT, SCENARIOS, SOURCE, run
 from schema import FILE, made
-
-SCENARIOS = re.findall(r"^  async (\w+)\(", (SOURCE / "tests/scenarios.ts").read_text(), re.MULTILINE)
-
-
-@pytest.fixture(scope="module")
-def play(tmp_path_factory):
-    """Plays a scenario to its end."""
-    folder = package(tmp_path_factory.mktemp("scenarios"))
-    shutil.copy(SOURCE / "tests/scenarios.ts", folder)
-    compile_all(folder)
-    assert run("node", "scenarios.js", cwd=folder).split() == SCENARIOS
-    return lambda name, *words: run("node", "scenarios.js", name, *words, cwd=folder, timeout=60)
-
+from support.command import ROOT
 
 # Those against the service as it is; the others need something in between, or another service.
 PLAIN = (
     "success timeout bad_limit files unicode_and_bytes submit_cancel list inputs artifacts stream left "
     "wrong_arguments everything"
 ).split()
-PARTICULAR = (
-    "cut cut_in_the_beginning always_cut key too_many tried_again gone silent not_there no_service"
-).split()
+PARTICULAR = "cut always_cut key too_many tried_again gone silent not_there no_service".split()
 
 
-def test_no_scenario_is_forgotten():
-    assert sorted(PLAIN + PARTICULAR) == sorted(SCENARIOS)
+def test_no_scenario_is_forgotten(play):
+    told = run("node", SCENARIOS.with_suffix(".js").name, cwd=play.folder).split()
+    assert sorted(PLAIN + PARTICULAR) == sorted(told)
 
 
 @pytest.mark.parametrize("name", PLAIN)
@@ -51,19 +37,20 @@ def test_a_stream_goes_on_where_the_connection_was_cut(play, service, size):
     heads = [head.split(b"\r\n\r\n")[0].lower() for head in proxy.requests]
     assert len(heads) == 5
     assert heads[0].startswith(b"post /v1/runs?stream=1 ") and b"idempotency-key: " in heads[0]
-    assert all(b"/events " in head for head in heads[1:])
+    # A reset may throw away what had come, the first answer's head too: then the same is asked for again.
+    assert all(b"/events " in head or head == heads[0] for head in heads[1:])
     assert size < 700 or any(b"last-event-id: " in head for head in heads)  # fewer bytes are no whole event
 
 
 def test_a_stream_whose_beginning_is_lost_is_one_run(play, service):
     with CuttingProxy(service.address, [40]) as proxy:
-        play("cut_in_the_beginning", proxy.url)
+        play("cut", proxy.url)
     keys = {re.search(rb"(?i)idempotency-key: (\S+)", head)[1] for head in proxy.requests}
     assert len(proxy.requests) == 2 and len(keys) == 1
 
 
 def test_a_stream_that_is_always_cut_fails_in_the_end(play, service):
-    with CuttingProxy(service.address, [600] + [20] * 9) as proxy:
+    with CuttingProxy(service.address, [1200] + [20] * 9) as proxy:
         play("always_cut", proxy.url)
     assert len(proxy.requests) == 3
 
@@ -126,7 +113,7 @@ def test_it_needs_nothing_else():
     pins = told["devDependencies"]
     assert all(re.fullmatch(r"\d+\.\d+\.\d+", version) for version in pins.values())
     # One compiler for all of the tree.
-    web = json.loads((TESTS.parent / "web/package.json").read_text())["devDependencies"]
+    web = json.loads((ROOT / "web/package.json").read_text())["devDependencies"]
     assert {name: pins[name] for name in pins if name in web} == {name: web[name] for name in web if name in pins}
     assert '"resolved"' not in (SOURCE / "package-lock.json").read_text()
     for path in (BUILT / "dist").glob("*.js"):

@@ -191,18 +191,13 @@ const scenarios: Record<string, (url: string, ...more: string[]) => Promise<void
   },
 
   async cut(url) {
-    const events = await collect(new Client(url).stream(NUMBERS));
+    const events = await collect(new Client(url, { retries: 3 }).stream(NUMBERS));
     assert.deepEqual(
       events.map((event) => event.id),
       events.map((_, at) => at + 1),
     );
     assert.equal(String(written(events)), DIGITS);
     assert.equal(events.at(-1)?.type, "outcome");
-  },
-
-  async cut_in_the_beginning(url) {
-    const events = await collect(new Client(url, { retries: 1 }).stream(NUMBERS));
-    assert.equal(String(written(events)), DIGITS);
   },
 
   async always_cut(url) {
