@@ -187,7 +187,7 @@ def test_bytes_of_a_stream(client):
 @pytest.mark.parametrize("size", [450, 700, 1500])
 def test_a_stream_goes_on_where_the_connection_was_cut(kind, service, size):
     with CuttingProxy(service.address, [size] * 4) as proxy:
-        events = list(kind(proxy.url, retries=3).stream(NUMBERS, "python"))
+        events = list(kind(proxy.url, retries=4).stream(NUMBERS, "python"))
     assert [event.number for event in events] == list(range(1, len(events) + 1))
     assert written(events) == b"".join(b"%d\n" % n for n in range(100))
     assert events[-1].run.ok

@@ -191,7 +191,7 @@ const scenarios: Record<string, (url: string, ...more: string[]) => Promise<void
   },
 
   async cut(url) {
-    const events = await collect(new Client(url, { retries: 3 }).stream(NUMBERS));
+    const events = await collect(new Client(url, { retries: 4 }).stream(NUMBERS));
     assert.deepEqual(
       events.map((event) => event.id),
       events.map((_, at) => at + 1),
