@@ -11,7 +11,7 @@ from support.client import PATIENCE
 
 
 class CuttingProxy:
-    """Passes bytes on. The n-th connection is reset after as many bytes of its answer as `cuts` says.
+    """Passes bytes on. The n-th connection that asks for something is reset after as many bytes of its answer as `cuts` says.
 
     None, and where `cuts` is at its end: it is passed on whole.
     """
@@ -44,13 +44,17 @@ class CuttingProxy:
         with contextlib.suppress(OSError):
             while True:
                 client, _ = self.listener.accept()
-                self.start(self.serve, client, self.cuts.pop(0) if self.cuts else None)
+                self.start(self.serve, client)
 
-    def serve(self, client, most):
+    def serve(self, client):
         # One thread for both ways: a socket that another one reads from is not closed by closing it.
         with client, socket.create_connection(self.target, PATIENCE) as service, contextlib.suppress(OSError):
-            self.requests.append(client.recv(1 << 16))
-            service.sendall(self.requests[-1])
+            request = client.recv(1 << 16)
+            if not request:
+                return  # Node opens a connection now and then that it has no use for
+            self.requests.append(request)
+            most = self.cuts.pop(0) if self.cuts else None
+            service.sendall(request)
             passed = 0
             while most is None or passed < most:
                 ready, _, _ = select.select([client, service], [], [], PATIENCE)
