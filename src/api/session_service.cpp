@@ -29,6 +29,8 @@ constexpr std::size_t kMostContexts = 16;
 constexpr std::string_view kDefaultContext = "default";
 // So long an ended session is still shown, with what ended it.
 constexpr Nanoseconds kShownAfterEnd = std::chrono::minutes(10);
+// So long after the last session somebody may still want one without waiting.
+constexpr Nanoseconds kSpareLife = std::chrono::minutes(10);
 
 Error ended(const std::string& reason) {
   return {.code = Code::kDenied, .message = "the session has ended: " + reason};
@@ -200,6 +202,10 @@ SessionService::SessionService(const Settings& settings,
 SessionService::~SessionService() = default;
 
 void SessionService::close() {
+  {
+    const std::lock_guard lock(mutex_);
+    closed_ = true;
+  }
   watcher_.request_stop();
   if (watcher_.joinable()) watcher_.join();
 }
@@ -246,6 +252,7 @@ Status SessionService::add(const Shared& live) {
 
 void SessionService::create(const Caller& caller, SessionRequest request, const Answer& answer) {
   const auto live = std::make_shared<LiveSession>();
+  const bool plain = asks_for_nothing(request);
   const auto prepared = [&]() -> Status {
     if (request.ttl.value_or(settings_.session_ttl) > settings_.session_ttl) {
       return fail(Code::kDenied, "ttl: must be at most " + format_duration(settings_.session_ttl));
@@ -276,32 +283,123 @@ void SessionService::create(const Caller& caller, SessionRequest request, const 
     return add(live);
   }();
   if (!prepared) return answer(std::unexpected(in_request_words(prepared.error())));
+  if (auto spare = plain ? take_spare(live->plan.manifest.name) : nullptr) {
+    std::string text;
+    {
+      const std::lock_guard lock(live->mutex);
+      live->session = std::move(spare);
+      live->note_locked();
+      text = live->json_locked();
+    }
+    metrics_.count("belljar_sessions_total", "result=\"created\"");
+    answer(std::move(text));
+    return make_spare(live, request.submission);
+  }
   put(
       live,
-      [this, live, request = std::move(request), answer](engine::WardenAccess& access) {
+      [this, live, plain, request = std::move(request), answer](engine::WardenAccess& access) {
         begin(*live, request, access);
-        const std::lock_guard lock(live->mutex);
-        if (live->session == nullptr) {
-          answer(fail(Code::kUnavailable, std::string(live->reason)));
-        } else {
-          answer(live->json_locked());
+        Result<std::string> text = fail(Code::kUnavailable, "the session did not begin");
+        {
+          const std::lock_guard lock(live->mutex);
+          if (live->session == nullptr) {
+            text = fail(Code::kUnavailable, live->reason);
+          } else {
+            text = live->json_locked();
+          }
         }
+        const bool made = text.has_value();
+        answer(std::move(text));
+        if (plain && made) make_spare(live, request.submission);
       },
       [answer](const Error& error) { answer(std::unexpected(error)); });
+}
+
+namespace {
+
+Result<std::unique_ptr<engine::Session>> begun(engine::WardenAccess& access,
+                                               const engine::Plan& plan,
+                                               const Policy& rules,
+                                               const Submission& submission) {
+  TRY_ASSIGN(warden::Client* const shared, access.client());
+  Result<warden::Client> own = shared->connect();
+  if (!own) {
+    access.drop();
+    return std::unexpected(own.error());
+  }
+  return engine::Session::create(*std::move(own), plan, rules, submission);
+}
+
+}  // namespace
+
+bool SessionService::asks_for_nothing(const SessionRequest& request) const {
+  const Submission& submission = request.submission;
+  return submission.files.empty() && submission.env.empty() &&
+         submission.limits == LimitOverrides{} &&
+         (request.policy.empty() || request.policy == settings_.policy);
+}
+
+std::unique_ptr<engine::Session> SessionService::take_spare(const std::string& language) {
+  std::vector<Spare> dead;  // whose end is waited for without the lock
+  const std::lock_guard lock(mutex_);
+  spare_wanted_ = sys::now();
+  for (auto at = spares_.begin(); at != spares_.end();) {
+    if (at->language != language) {
+      ++at;
+      continue;
+    }
+    Spare found = std::move(*at);
+    at = spares_.erase(at);
+    if (found.session->is_well()) return std::move(found.session);
+    dead.push_back(std::move(found));
+  }
+  return nullptr;
+}
+
+// Where one session was wanted, the next one may be too, and need not wait for its interpreter.
+void SessionService::make_spare(const Shared& like, const Submission& submission) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (closed_ || spares_.size() + spares_coming_ >= settings_.session_spares) return;
+    ++spares_coming_;
+  }
+  const auto work = [this, like, submission](engine::WardenAccess& access) {
+    auto made = begun(access, like->plan, *like->rules, submission);
+    const bool more = made.has_value();
+    {
+      const std::lock_guard lock(mutex_);
+      --spares_coming_;
+      if (more && !closed_) {
+        spares_.push_back({.language = like->plan.manifest.name, .session = *std::move(made)});
+      }
+    }
+    if (more) make_spare(like, submission);
+  };
+  const auto give_up = [this](const Error& /*error*/) {
+    const std::lock_guard lock(mutex_);
+    --spares_coming_;
+  };
+  const Limits& limits = like->plan.stages.run.limits;
+  const Status taken = dispatcher_.submit({.caller = "spare sessions",
+                                           .memory = limits.memory,
+                                           .cpus_milli = limits.cpus_milli,
+                                           .concurrent = 1,
+                                           .deadline = sys::now() + settings_.queue_wait,
+                                           .run = work,
+                                           .give_up = give_up});
+  if (!taken) give_up(taken.error());
+}
+
+void SessionService::forget_spares(Nanoseconds now) {
+  std::vector<Spare> forgotten;  // whose end is waited for without the lock
+  const std::lock_guard lock(mutex_);
+  if (now - spare_wanted_ > kSpareLife) forgotten.swap(spares_);
 }
 
 void SessionService::begin(LiveSession& live,
                            const SessionRequest& request,
                            engine::WardenAccess& access) {
-  auto made = [&]() -> Result<std::unique_ptr<engine::Session>> {
-    TRY_ASSIGN(warden::Client* const shared, access.client());
-    Result<warden::Client> own = shared->connect();
-    if (!own) {
-      access.drop();
-      return std::unexpected(own.error());
-    }
-    return engine::Session::create(*std::move(own), live.plan, *live.rules, request.submission);
-  }();
+  auto made = begun(access, live.plan, *live.rules, request.submission);
   metrics_.count("belljar_sessions_total", made ? "result=\"created\"" : "result=\"failed\"");
   const std::lock_guard lock(live.mutex);
   live.used = sys::now();
@@ -681,6 +779,7 @@ void SessionService::watch(const std::stop_token& stop) {
         ++at;
       }
     }
+    forget_spares(now);
     for (auto& [live, reason] : due) end(*live, std::move(reason), {});
     woken.wait_for(waiting, stop, std::chrono::milliseconds(500), [] { return false; });
   }

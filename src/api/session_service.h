@@ -78,6 +78,16 @@ class SessionService {
   struct LiveSession;
   using Shared = std::shared_ptr<LiveSession>;
 
+  // A session that nobody has yet, as one comes that asks for nothing special.
+  struct Spare {
+    std::string language;
+    std::unique_ptr<engine::Session> session;
+  };
+  [[nodiscard]] bool asks_for_nothing(const SessionRequest& request) const;
+  std::unique_ptr<engine::Session> take_spare(const std::string& language);
+  void make_spare(const Shared& like, const Submission& submission);
+  void forget_spares(Nanoseconds now);
+
   Result<Shared> find(const Caller& caller, const std::string& id);
   Status add(const Shared& live);
   Status read_note(LiveSession& live, const std::string& note) const;
@@ -101,6 +111,10 @@ class SessionService {
 
   std::mutex mutex_;
   std::map<std::string, Shared> sessions_;
+  std::vector<Spare> spares_;
+  std::size_t spares_coming_ = 0;
+  Nanoseconds spare_wanted_{};  // when somebody could have used one last
+  bool closed_ = false;
   std::jthread watcher_;  // last: it uses what stands above
 };
 

@@ -248,6 +248,11 @@ void Session::interrupt() {
   if (executing_) (void)client_.signal(id_, SIGINT).has_value();
 }
 
+bool Session::is_well() const {
+  pollfd news{.fd = client_.fd(), .events = POLLIN, .revents = 0};
+  return !over_ && ::poll(&news, 1, 0) == 0;
+}
+
 void Session::stop() {
   (void)client_.end(id_, warden::EndReason::kCancelled).has_value();
 }

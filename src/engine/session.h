@@ -111,6 +111,8 @@ class Session {
   // From any thread: the cell is ended. What is executed now ends with it.
   void stop();
 
+  // Nothing has been heard of its end. For a session that nobody executes anything in.
+  [[nodiscard]] bool is_well() const;
   // No further execution is possible.
   [[nodiscard]] bool is_over() const { return over_.has_value(); }
   [[nodiscard]] const std::string& version() const { return version_; }

@@ -22,7 +22,7 @@ def service(service_maker, request):
 @pytest.fixture(scope="module")
 def cold(service_maker):
     """One whose warden has the processes of sessions below it and no others."""
-    return service_maker("--concurrent", "2", "--pool", "0")
+    return service_maker("--concurrent", "2", "--pool", "0", "--session-spares", "0")
 
 
 @pytest.fixture
@@ -331,7 +331,7 @@ def test_a_session_that_kills_its_driver_ends_alone(service, session):
 
 
 def test_a_gateway_that_is_killed_loses_no_session(serve):
-    service = serve("--pool", "0")
+    service = serve("--pool", "0", "--session-spares", "0")
     sessions = [service.session(limits={"memory": "96M"}) for _ in range(3)]
     for number, each in enumerate(sessions):
         each.execute(f"x = {number}; open('kept', 'w').write(str(x))")
@@ -374,7 +374,7 @@ def test_without_its_warden_a_session_has_ended(serve):
 
 def test_many_come_and_go_and_leave_nothing(serve):
     count = 500 if os.environ.get("BELLJAR_TEST_FULL") else 60
-    service = serve("--sessions", "40", "--sessions-per-caller", "40", "--pool", "0")
+    service = serve("--sessions", "40", "--sessions-per-caller", "40", "--pool", "0", "--session-spares", "0")
 
     def round_of(number):
         sessions = [service.session() for _ in range(number)]
@@ -395,6 +395,26 @@ def test_many_come_and_go_and_leave_nothing(serve):
     wait_until(lambda: inside(service) == [], "all of them to go", PATIENCE)
     # The last connection of a client is closed a moment after its answer.
     wait_until(lambda: descriptors() <= before, f"the descriptors of before, {before}", PATIENCE)
+
+
+def test_who_asks_for_nothing_special_does_not_wait_for_an_interpreter(serve):
+    service = serve("--session-spares", "2", "--pool", "0")
+
+    def waiting():
+        return len(inside(service)) == 3  # the drivers of one session and two spares
+
+    first = service.session()
+    wait_until(waiting, "two spares", PATIENCE)
+    ids = {each.pid for each in inside(service)}
+    with service.session() as second:
+        second.execute("x = 1")
+        assert first.execute("x")["error"]["name"] == "NameError"
+        wait_until(lambda: len(inside(service)) == 4, "another spare", PATIENCE)
+        assert ids < {each.pid for each in inside(service)}  # one that waited was taken
+        first.quit()
+    with service.session(limits={"memory": "96M"}) as other:  # not from them
+        assert len({each.pid for each in inside(service)} - ids) == 2
+        assert other.look()["limits"]["memory_bytes"] == 96 << 20
 
 
 def test_there_is_room_for_so_many(serve):
