@@ -91,7 +91,7 @@ class Canned:
                 self.end_headers()
                 self.wfile.write(body)
 
-            do_POST = do_GET
+            do_POST = do_DELETE = do_GET
 
             def log_message(self, *_):
                 """Nothing: the tests' output is for what they find."""

@@ -6,14 +6,16 @@ import inspect
 import belljar
 
 
-class Blocking:
-    """AsyncClient, called like Client: what is awaited is waited for, what is iterated over is collected."""
+class Waiting:
+    """An object for asyncio, called like its sibling: what is awaited is waited for, what is iterated over is collected."""
 
-    def __init__(self, *arguments, **named):
-        self.client = belljar.AsyncClient(*arguments, **named)
+    def __init__(self, inner):
+        self.inner = inner
 
     def __getattr__(self, name):
-        method = getattr(self.client, name)
+        method = getattr(self.inner, name)
+        if not callable(method):
+            return method
 
         def call(*arguments, **named):
             async def whole():
@@ -22,9 +24,24 @@ class Blocking:
                     return await made
                 return [each async for each in made]
 
-            return asyncio.run(whole())
+            made = asyncio.run(whole())
+            return Waiting(made) if isinstance(made, belljar.AsyncSession) else made
 
         return call
+
+    def __enter__(self):
+        asyncio.run(self.inner.__aenter__())
+        return self
+
+    def __exit__(self, *error):
+        asyncio.run(self.inner.__aexit__(*error))
+
+
+class Blocking(Waiting):
+    """AsyncClient, called like Client."""
+
+    def __init__(self, *arguments, **named):
+        super().__init__(belljar.AsyncClient(*arguments, **named))
 
 
 CLIENTS = {"sync": belljar.Client, "async": Blocking}

@@ -9,6 +9,8 @@ import belljar
 from both import CLIENTS
 from conftest import url_of
 from contract import CONTRACT
+from support.client import PATIENCE
+from support.command import wait_until
 from support.service import serving
 
 PAGE = "a page for browsers"
@@ -45,6 +47,17 @@ def everything(client):
     client.get_batch(client.batch([program]).id)
     client.batch_of_inputs(program, [{"stdin": "1"}])
     client.cancel(client.submit("import time; time.sleep(600)", "python"))
+    with client.session() as session:
+        assert session.id in [each.id for each in client.sessions()]
+        session = client.attach(session.id)
+        id = session.submit("import time; time.sleep(600)")
+        wait_until(lambda: client.attach(session.id).look().state == "running", "it to be executed", PATIENCE)
+        session.interrupt()
+        session.get(id, wait=True)
+        list(session.events(id))
+        session.create_context("second")
+        session.restart_context("second")
+        session.remove_context("second")
     assert any(language.name == "python" and language.hello.source for language in client.languages())
     assert all(policy.maximum.memory_bytes > 0 for policy in client.policies())
     assert any(wall.name == "seccomp" for wall in client.walls())

@@ -472,7 +472,7 @@ def test_events_are_whole_however_they_are_cut(size):
         ': hello\n\nid: 1\nevent: stdout\ndata: {"text":"ä: b"}\n\n'
         'id:2\r\nevent: stdout\r\ndata: {"base64":"/w=="}\r\n\r\n: still here\n\nid: 3\nevent: x\ndata: {}\n'
     ).encode()
-    parser = EventParser()
+    parser = EventParser(belljar.Event)
     events = [event for at in range(0, len(text), size) for event in parser.feed(text[at : at + size])]
     assert [(event.number, event.type, event.bytes) for event in events] == [
         (1, "stdout", "ä: b".encode()),
@@ -483,7 +483,7 @@ def test_events_are_whole_however_they_are_cut(size):
 @pytest.mark.parametrize("text", [b"id: x\n\n", b"id: 1\nevent: a\ndata: {\n\n", b"data: {}\n\n"])
 def test_what_is_no_event(text):
     with pytest.raises(belljar.BadAnswer):
-        list(EventParser().feed(text))
+        list(EventParser(belljar.Event).feed(text))
 
 
 # ---- The package ----
@@ -516,8 +516,9 @@ def compare(kind, schema, seen):
 def test_the_records_have_the_contracts_fields():
     schemas = CONTRACT.document["components"]["schemas"]
     seen = set()
-    for name in ("Run", "RunPage", "AcceptedBatch", "Batch", "Language", "Policy", "System"):
+    for name in ("Run", "RunPage", "AcceptedBatch", "Batch", "Execution", "Language", "Policy", "System"):
         compare(getattr(model, name), schemas[name], seen)
+    compare(model.SessionInfo, schemas["Session"], seen)
     compare(model.Wall, CONTRACT.document["paths"]["/v1/walls"]["get"]["responses"]["200"]["content"]
             ["application/json"]["schema"]["properties"]["walls"]["items"], seen)  # fmt: skip
     records = {each for each in vars(model).values() if inspect.isclass(each) and issubclass(each, model.Record)}
@@ -535,16 +536,22 @@ def test_a_program_has_the_contracts_fields():
     assert set(named["Options"]) == described - {"source", "language"}
 
 
-def test_the_two_clients_have_the_same_face():
+@pytest.mark.parametrize(
+    "sync, other", [(belljar.Client, belljar.AsyncClient), (belljar.Session, belljar.AsyncSession)]
+)
+def test_the_two_clients_have_the_same_face(sync, other):
     def face(kind):
         return {name: inspect.signature(value) for name, value in vars(kind).items() if not name.startswith("_")}
 
-    ours, theirs = face(belljar.Client), face(belljar.AsyncClient)
+    ours, theirs = face(sync), face(other)
     assert list(ours) == list(theirs)
     for name in ours:
         assert [str(each) for each in ours[name].parameters.values()] == [
             str(each) for each in theirs[name].parameters.values()
         ], name
+
+
+def test_the_two_clients_are_made_alike():
     assert str(inspect.signature(belljar.Client)) == str(inspect.signature(belljar.AsyncClient))
 
 
@@ -554,7 +561,7 @@ def test_the_package_says_what_it_is():
     assert (PACKAGE / "belljar/py.typed").is_file()
     for name in belljar.__all__:
         assert name == "__version__" or getattr(belljar, name).__doc__, name
-    for kind in (belljar.Client, belljar.AsyncClient):
+    for kind in (belljar.Client, belljar.AsyncClient, belljar.Session, belljar.AsyncSession):
         assert all(value.__doc__ for name, value in vars(kind).items() if not name.startswith("_"))
 
 

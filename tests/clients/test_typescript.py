@@ -15,9 +15,10 @@ from support.command import ROOT
 # Those against the service as it is; the others need something in between, or another service.
 PLAIN = (
     "success timeout bad_limit files unicode_and_bytes submit_cancel list inputs artifacts stream left "
-    "wrong_arguments everything"
+    "wrong_arguments everything session_state session_error session_results session_files session_timeout "
+    "session_interrupt session_stream session_contexts sessions_apart"
 ).split()
-PARTICULAR = "cut always_cut key too_many tried_again gone silent not_there no_service".split()
+PARTICULAR = "cut always_cut session_cut session_gone key too_many tried_again gone silent not_there no_service".split()
 
 
 def test_no_scenario_is_forgotten(play):
@@ -53,6 +54,23 @@ def test_a_stream_that_is_always_cut_fails_in_the_end(play, service):
     with CuttingProxy(service.address, [1200] + [20] * 9) as proxy:
         play("always_cut", proxy.url)
     assert len(proxy.requests) == 3
+
+
+@pytest.mark.parametrize("size", [450, 700, 1500])
+def test_a_stream_of_a_session_goes_on_where_the_connection_was_cut(play, service, size):
+    with CuttingProxy(service.address, [size] * 4) as proxy:
+        play("session_cut", proxy.url, url_of(service.address))
+    heads = [head.split(b"\r\n\r\n")[0].lower() for head in proxy.requests]
+    assert len(heads) == 5 and all(b"/events " in head for head in heads)
+    assert size < 700 or any(b"last-event-id: " in head for head in heads)  # fewer bytes are no whole event
+
+
+def test_code_is_sent_again_only_where_it_does_no_harm(play):
+    with Canned((200, {}, b'{"id": "ses_1"}'), (503, {}, b"")) as canned:
+        play("session_gone", canned.url)
+    asked = [(method, path) for method, path, _ in canned.requests]
+    code, session = ("POST", "/v1/sessions/ses_1/executions"), "/v1/sessions/ses_1"
+    assert asked[1:] == [(code[0], code[1] + "?wait=1"), code, ("DELETE", session), ("DELETE", session)]
 
 
 def test_keys(play, keyed):

@@ -6,8 +6,8 @@
     print(run.status, run.stdout)
 """
 
-from .aio import AsyncClient, AsyncStream
-from .client import Client, Stream
+from .aio import AsyncClient, AsyncExecutionStream, AsyncStream
+from .client import Client, ExecutionStream, Stream
 from .errors import BadAnswer, BelljarError, ConnectionLost, Problem, Timeout
 from .model import (
     Accepted,
@@ -16,6 +16,9 @@ from .model import (
     Batch,
     DeniedSyscall,
     Event,
+    Execution,
+    ExecutionError,
+    ExecutionEvent,
     Finding,
     Hello,
     Host,
@@ -26,9 +29,12 @@ from .model import (
     Output,
     Phases,
     Policy,
+    Result,
     Run,
     RunPage,
     Screening,
+    SessionFile,
+    SessionInfo,
     Stage,
     StageEvents,
     System,
@@ -37,10 +43,13 @@ from .model import (
 )
 from .place import VERSION as __version__
 from .program import File, Program
+from .session import AsyncSession, Session
 
 __all__ = [
-    "Accepted", "AcceptedBatch", "Artifact", "AsyncClient", "AsyncStream", "BadAnswer", "Batch", "BelljarError",
-    "Client", "ConnectionLost", "DeniedSyscall", "Event", "File", "Finding", "Hello", "Host", "Language", "Limits",
-    "Load", "Outcome", "Output", "Phases", "Policy", "Problem", "Program", "Run", "RunPage", "Screening", "Stage",
-    "StageEvents", "Stream", "System", "Timeout", "Usage", "Wall", "__version__",
+    "Accepted", "AcceptedBatch", "Artifact", "AsyncClient", "AsyncExecutionStream", "AsyncSession", "AsyncStream",
+    "BadAnswer", "Batch", "BelljarError", "Client", "ConnectionLost", "DeniedSyscall", "Event", "Execution",
+    "ExecutionError", "ExecutionEvent", "ExecutionStream", "File", "Finding", "Hello", "Host", "Language", "Limits",
+    "Load", "Outcome", "Output", "Phases", "Policy", "Problem", "Program", "Result", "Run", "RunPage", "Screening",
+    "Session", "SessionFile", "SessionInfo", "Stage", "StageEvents", "Stream", "System", "Timeout", "Usage", "Wall",
+    "__version__",
 ]  # fmt: skip

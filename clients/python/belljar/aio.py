@@ -15,6 +15,7 @@ from typing import (
     Awaitable,
     Callable,
     Dict,
+    Generic,
     List,
     Mapping,
     Optional,
@@ -27,9 +28,10 @@ from . import calls, model, retry
 from .calls import Answer, Call
 from .client import PIECE, SILENCE_OF_STREAMS, watch
 from .errors import BadAnswer, BelljarError, ConnectionLost, Problem, Timeout
-from .following import Following
+from .following import RUN, Following, Kind, execution_in
 from .place import Place
-from .program import Content, Program, program_of
+from .program import Content, Files, Limit, Program, program_of
+from .session import AsyncSession
 from .sse import EventParser
 
 if TYPE_CHECKING:
@@ -38,6 +40,7 @@ if TYPE_CHECKING:
     from .program import Options
 
 Value = TypeVar("Value")
+Self = TypeVar("Self", bound="AsyncEventStream[Any]")
 MOST_HEADERS = 256
 
 
@@ -152,26 +155,26 @@ class AsyncExchange:
             self._writer.close()
 
 
-class AsyncStream:
-    """A run's events, to be iterated over with `async for`; the last one is the outcome.
+class AsyncEventStream(Generic[Kind]):
+    """Events, to be iterated over with `async for`; the last one is the outcome.
 
-    The same as Stream. The request is sent by `async with`, or when the first event is asked for; `id` is known then.
+    The same as EventStream. The request is sent by `async with`, or when the first event is asked for; `id` is known then.
     """
 
-    def __init__(self, client: "AsyncClient", following: Following) -> None:
+    def __init__(self, client: "AsyncClient", following: "Following[Kind]") -> None:
         self._client = client
         self._following = following
         self._exchange: Optional[AsyncExchange] = None
         self._began = False
         self._events = self._read()
 
-    def __aiter__(self) -> AsyncIterator[model.Event]:
+    def __aiter__(self) -> AsyncIterator[Kind]:
         return self
 
-    async def __anext__(self) -> model.Event:
+    async def __anext__(self) -> Kind:
         return await self._events.__anext__()
 
-    async def __aenter__(self) -> "AsyncStream":
+    async def __aenter__(self: Self) -> Self:
         await self._begin()
         return self
 
@@ -186,12 +189,8 @@ class AsyncStream:
     def last_event_id(self) -> int:
         return self._following.last
 
-    @property
-    def run(self) -> Optional[model.Run]:
-        return self._following.run
-
     async def close(self) -> None:
-        """Reads no more. The run goes on."""
+        """Reads no more. What has the events goes on."""
         await self._events.aclose()
         self._leave()
 
@@ -206,7 +205,7 @@ class AsyncStream:
             self._exchange = await self._client._repeat(self._following.call(), self._open)
 
     async def _open(self, call: "Call[Answer]") -> Optional[AsyncExchange]:
-        """The connection that the events come through; None where the answer was the run's id alone."""
+        """The connection that the events come through; None where the answer was the id alone."""
         exchange = AsyncExchange(self._client._place, self._client._timeout, SILENCE_OF_STREAMS)
         is_stream = False
         try:
@@ -221,21 +220,21 @@ class AsyncStream:
                 exchange.close()
         return exchange if is_stream else None
 
-    async def _read(self) -> AsyncIterator[model.Event]:
+    async def _read(self) -> AsyncIterator[Kind]:
         following = self._following
         await self._begin()
-        while following.run is None:
+        while following.end is None:
             try:
                 if self._exchange is None:
                     self._exchange = await self._open(following.call())
                 if self._exchange is None:
                     continue
-                parser = EventParser()
+                parser = EventParser(following.kind)
                 async for piece in self._exchange.pieces():
                     for event in parser.feed(piece):
                         if following.took(event):
                             yield event
-                        if following.run is not None:
+                        if following.end is not None:
                             return
                 raise following.ended()
             except BelljarError as error:
@@ -245,10 +244,27 @@ class AsyncStream:
             await asyncio.sleep(pause)
 
 
+class AsyncStream(AsyncEventStream[model.Event]):
+    """A run's events, to be iterated over with `async for`. The same as Stream."""
+
+    @property
+    def run(self) -> Optional[model.Run]:
+        return self._following.end
+
+
+class AsyncExecutionStream(AsyncEventStream[model.ExecutionEvent]):
+    """An execution's events, to be iterated over with `async for`. The same as ExecutionStream."""
+
+    @property
+    def execution(self) -> Optional[model.Execution]:
+        return self._following.end
+
+
 class AsyncClient:
     """Speaks to a service from within an asyncio loop. The arguments are Client's, and so are the methods.
 
-    `stream`, `events` and `list` are iterated over with `async for`; everything else is awaited. What is cancelled
+    `stream`, `events` and `list` are iterated over with `async for`, a session is begun with `async with`; everything
+    else is awaited. What is cancelled
     closes its connection at once; a run that had been accepted goes on.
     """
 
@@ -304,11 +320,11 @@ class AsyncClient:
         """Runs a program and gives its events as they come, as Client.stream does."""
         program = program_of(source, language, options)
         first = calls.start_stream(program, idempotency_key or str(uuid.uuid4()))
-        return AsyncStream(self, Following(first, None, 0, self._reconnects))
+        return AsyncStream(self, Following(RUN, first, None, 0, self._reconnects))
 
     def events(self, id: str, after: int = 0) -> AsyncStream:
         """The events of a run that is there, those from before too, or those after a number."""
-        return AsyncStream(self, Following(calls.events(id, after), id, after, self._reconnects))
+        return AsyncStream(self, Following(RUN, calls.events(id, after), id, after, self._reconnects))
 
     async def get(self, id: str, *, wait: bool = False, wait_timeout: Optional[float] = None) -> model.Run:
         """A run as it is now, or with `wait` when it has ended."""
@@ -371,6 +387,36 @@ class AsyncClient:
         """How far a batch is."""
         return await self._send(calls.get_batch(id))
 
+    # ---- Sessions ----
+
+    def session(
+        self,
+        language: Optional[str] = None,
+        *,
+        files: Optional[Files] = None,
+        env: Optional[Mapping[str, str]] = None,
+        limits: Optional[Mapping[str, Limit]] = None,
+        policy: Optional[str] = None,
+        ttl: Union[str, float, None] = None,
+        idle: Union[str, float, None] = None,
+    ) -> AsyncSession:
+        """Begins a session, as Client.session does.
+
+        `async with` begins it and quits it at the end; `await` only begins it.
+        """
+        call = calls.create_session(
+            language=language, files=files, env=env, limits=limits, policy=policy, ttl=ttl, idle=idle
+        )
+        return AsyncSession(self, call)
+
+    def attach(self, id: str) -> AsyncSession:
+        """A session that is there, for `await` or `async with`; of one that is not, a Problem with status 404."""
+        return AsyncSession(self, calls.look(id))
+
+    async def sessions(self) -> List[model.SessionInfo]:
+        """The caller's sessions, oldest first; those that have ended for ten minutes more."""
+        return await self._send(calls.sessions())
+
     # ---- The service ----
 
     async def languages(self) -> List[model.Language]:
@@ -406,6 +452,11 @@ class AsyncClient:
         return await self._send(calls.contract())
 
     # ---- Sending ----
+
+    def _execution_stream(
+        self, session: str, first: "Call[Any]", id: Optional[str] = None, after: int = 0
+    ) -> AsyncExecutionStream:
+        return AsyncExecutionStream(self, Following(execution_in(session), first, id, after, self._reconnects))
 
     async def _send(self, call: "Call[Value]", wait_timeout: Optional[float] = None) -> Value:
         silence = wait_timeout if call.waits else self._timeout

@@ -8,7 +8,7 @@ from typing import Any, Callable, Dict, Generic, List, Mapping, NamedTuple, Opti
 
 from . import model
 from .errors import BadAnswer, Problem
-from .program import Content, Program, _content
+from .program import Content, Limit, Program, _content, _files
 
 Value = TypeVar("Value")
 
@@ -56,7 +56,7 @@ class Call(Generic[Value]):
             self.headers["Content-Type"] = "application/json"
         if idempotency_key is not None:
             self.headers["Idempotency-Key"] = checked_header("idempotency_key", idempotency_key)
-        self.waits = waits  # the answer comes with the end of a run
+        self.waits = waits  # the answer comes with the end of a run or an execution
         # Whether it does no harm to send it again when it is not known what became of it.
         self.repeatable = method == "GET" or idempotency_key is not None
 
@@ -113,7 +113,11 @@ def start_stream(program: Program, idempotency_key: str) -> Call[Answer]:
 
 
 def events(id: str, after: int) -> Call[Answer]:
-    call = Call("GET", f"/v1/runs/{quoted(id)}/events", Answer.check)
+    return _after(after, f"/v1/runs/{quoted(id)}/events")
+
+
+def _after(after: int, target: str) -> Call[Answer]:
+    call = Call("GET", target, Answer.check)
     if after:
         call.headers["Last-Event-ID"] = str(int(after))
     return call
@@ -165,6 +169,77 @@ def batch_of_inputs(
 
 def get_batch(id: str) -> Call[model.Batch]:
     return Call("GET", f"/v1/batches/{quoted(id)}", _record(model.Batch))
+
+
+# ---- Sessions ----
+
+
+def create_session(**fields: Any) -> Call[model.SessionInfo]:
+    body = {name: value for name, value in fields.items() if value is not None}
+    if "files" in body:
+        body["files"] = _files(body["files"])
+    return Call("POST", "/v1/sessions", _record(model.SessionInfo), body=body)
+
+
+def sessions() -> Call[List[model.SessionInfo]]:
+    read = _record(lambda value: [model.SessionInfo(each) for each in value["sessions"]])
+    return Call("GET", "/v1/sessions", read)
+
+
+def look(session: str) -> Call[model.SessionInfo]:
+    return Call("GET", f"/v1/sessions/{quoted(session)}", _record(model.SessionInfo))
+
+
+def quit(session: str) -> Call[model.SessionInfo]:
+    call = Call("DELETE", f"/v1/sessions/{quoted(session)}", _record(model.SessionInfo))
+    call.repeatable = True  # of a session that has ended it only says so
+    return call
+
+
+def interrupt(session: str) -> Call[None]:
+    return Call("POST", f"/v1/sessions/{quoted(session)}/interrupt", _record(lambda value: None))
+
+
+def _code(code: str, context: Optional[str], limits: Optional[Mapping[str, Limit]]) -> Dict[str, Any]:
+    if not isinstance(code, str):
+        raise TypeError(f"code must be text, not {type(code).__name__}")
+    body = {"code": code, "context": context, "limits": None if limits is None else dict(limits)}
+    return {name: value for name, value in body.items() if value is not None}
+
+
+def execute(session: str, *code: Any) -> Call[model.Execution]:
+    return Call("POST", f"/v1/sessions/{quoted(session)}/executions", _record(model.Execution), query={"wait": 1},
+                body=_code(*code), waits=True)  # fmt: skip
+
+
+def submit_execution(session: str, *code: Any) -> Call[str]:
+    read = _record(lambda value: value["id"])
+    return Call("POST", f"/v1/sessions/{quoted(session)}/executions", read, body=_code(*code))
+
+
+def execution(session: str, id: str, wait: bool) -> Call[model.Execution]:
+    query = {"wait": 1} if wait else None
+    return Call("GET", f"/v1/sessions/{quoted(session)}/executions/{quoted(id)}", _record(model.Execution),
+                query=query, waits=wait)  # fmt: skip
+
+
+def execution_events(session: str, id: str, after: int) -> Call[Answer]:
+    return _after(after, f"/v1/sessions/{quoted(session)}/executions/{quoted(id)}/events")
+
+
+def create_context(session: str, name: str) -> Call[model.SessionInfo]:
+    target = f"/v1/sessions/{quoted(session)}/contexts"
+    return Call("POST", target, _record(model.SessionInfo), body={"name": name})
+
+
+def restart_context(session: str, name: str) -> Call[model.SessionInfo]:
+    target = f"/v1/sessions/{quoted(session)}/contexts/{quoted(name)}/restart"
+    return Call("POST", target, _record(model.SessionInfo))
+
+
+def remove_context(session: str, name: str) -> Call[model.SessionInfo]:
+    target = f"/v1/sessions/{quoted(session)}/contexts/{quoted(name)}"
+    return Call("DELETE", target, _record(model.SessionInfo))
 
 
 # ---- The service ----

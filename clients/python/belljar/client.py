@@ -7,14 +7,15 @@ import socket
 import ssl
 import time
 import uuid
-from typing import TYPE_CHECKING, Any, Dict, Iterator, List, Mapping, Optional, Sequence, TypeVar, Union
+from typing import TYPE_CHECKING, Any, Dict, Generic, Iterator, List, Mapping, Optional, Sequence, TypeVar, Union
 
 from . import calls, model, retry
 from .calls import Answer, Call
 from .errors import BelljarError, ConnectionLost, Problem, Timeout
-from .following import Following
+from .following import RUN, Following, Kind, execution_in
 from .place import Place
-from .program import Content, Program, program_of
+from .program import Content, Files, Limit, Program, program_of
+from .session import Session
 from .sse import EventParser
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from .program import Options
 
 Value = TypeVar("Value")
+Self = TypeVar("Self", bound="EventStream[Any]")
 PIECE = 1 << 16
 # Two beats of the service's, which it sends every 15 seconds where there is nothing else.
 SILENCE_OF_STREAMS = 35.0
@@ -108,27 +110,26 @@ def watch(connection: socket.socket) -> None:
             connection.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
 
 
-class Stream:
-    """A run's events, to be iterated over; the last one is the outcome.
+class EventStream(Generic[Kind]):
+    """Events, to be iterated over; the last one is the outcome.
 
-    A connection that is lost is made again, and goes on after the last event that came. Leaving does not end the
-    run. `id` is the run's, `last_event_id` the number of the last event that came, `run` the run as it ended, when
-    the outcome has come.
+    A connection that is lost is made again, and goes on after the last event that came. Leaving does not end what
+    has the events. `id` is whose they are, `last_event_id` the number of the last event that came.
     """
 
-    def __init__(self, client: "Client", following: Following) -> None:
+    def __init__(self, client: "Client", following: "Following[Kind]") -> None:
         self._client = client
         self._following = following
         self._exchange: Optional[Exchange] = client._repeat(following.call(), self._open)
         self._events = self._read()
 
-    def __iter__(self) -> Iterator[model.Event]:
+    def __iter__(self) -> Iterator[Kind]:
         return self
 
-    def __next__(self) -> model.Event:
+    def __next__(self) -> Kind:
         return next(self._events)
 
-    def __enter__(self) -> "Stream":
+    def __enter__(self: Self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -143,12 +144,8 @@ class Stream:
     def last_event_id(self) -> int:
         return self._following.last
 
-    @property
-    def run(self) -> Optional[model.Run]:
-        return self._following.run
-
     def close(self) -> None:
-        """Reads no more. The run goes on."""
+        """Reads no more. What has the events goes on."""
         self._events.close()
         self._leave()
 
@@ -158,7 +155,7 @@ class Stream:
             self._exchange = None
 
     def _open(self, call: "Call[Answer]") -> Optional[Exchange]:
-        """The connection that the events come through; None where the answer was the run's id alone."""
+        """The connection that the events come through; None where the answer was the id alone."""
         exchange = Exchange(self._client._place, call, self._client._timeout, SILENCE_OF_STREAMS)
         is_stream = False
         try:
@@ -172,20 +169,20 @@ class Stream:
                 exchange.close()
         return exchange if is_stream else None
 
-    def _read(self) -> Iterator[model.Event]:
+    def _read(self) -> Iterator[Kind]:
         following = self._following
-        while following.run is None:
+        while following.end is None:
             try:
                 if self._exchange is None:
                     self._exchange = self._open(following.call())
                 if self._exchange is None:
                     continue
-                parser = EventParser()
+                parser = EventParser(following.kind)
                 for piece in self._exchange.pieces():
                     for event in parser.feed(piece):
                         if following.took(event):
                             yield event
-                        if following.run is not None:
+                        if following.end is not None:
                             return
                 raise following.ended()
             except BelljarError as error:
@@ -193,6 +190,22 @@ class Stream:
             finally:
                 self._leave()
             time.sleep(pause)
+
+
+class Stream(EventStream[model.Event]):
+    """A run's events. `run` is the run as it ended, when the outcome has come."""
+
+    @property
+    def run(self) -> Optional[model.Run]:
+        return self._following.end
+
+
+class ExecutionStream(EventStream[model.ExecutionEvent]):
+    """An execution's events. `execution` is the execution as it ended, when the outcome has come."""
+
+    @property
+    def execution(self) -> Optional[model.Execution]:
+        return self._following.end
 
 
 class Client:
@@ -269,11 +282,11 @@ class Client:
         """
         program = program_of(source, language, options)
         first = calls.start_stream(program, idempotency_key or str(uuid.uuid4()))
-        return Stream(self, Following(first, None, 0, self._reconnects))
+        return Stream(self, Following(RUN, first, None, 0, self._reconnects))
 
     def events(self, id: str, after: int = 0) -> Stream:
         """The events of a run that is there, those from before too, or those after a number."""
-        return Stream(self, Following(calls.events(id, after), id, after, self._reconnects))
+        return Stream(self, Following(RUN, calls.events(id, after), id, after, self._reconnects))
 
     def get(self, id: str, *, wait: bool = False, wait_timeout: Optional[float] = None) -> model.Run:
         """A run as it is now, or with `wait` when it has ended."""
@@ -332,6 +345,38 @@ class Client:
         """How far a batch is."""
         return self._send(calls.get_batch(id))
 
+    # ---- Sessions ----
+
+    def session(
+        self,
+        language: Optional[str] = None,
+        *,
+        files: Optional[Files] = None,
+        env: Optional[Mapping[str, str]] = None,
+        limits: Optional[Mapping[str, Limit]] = None,
+        policy: Optional[str] = None,
+        ttl: Union[str, float, None] = None,
+        idle: Union[str, float, None] = None,
+    ) -> Session:
+        """Begins a session, which keeps what one execution sets for the next; `with` quits it at the end.
+
+        `files` are there from the beginning, `limits` are the cell's; `wall`, `cpu` and `output` of them hold for each
+        execution that names no others. After `ttl`, or `idle` without an execution, it ends by itself: both are
+        seconds, or texts such as "10m".
+        """
+        call = calls.create_session(
+            language=language, files=files, env=env, limits=limits, policy=policy, ttl=ttl, idle=idle
+        )
+        return Session(self, self._send(call))
+
+    def attach(self, id: str) -> Session:
+        """A session that is there; of one that is not, a Problem with status 404."""
+        return Session(self, self._send(calls.look(id)))
+
+    def sessions(self) -> List[model.SessionInfo]:
+        """The caller's sessions, oldest first; those that have ended for ten minutes more."""
+        return self._send(calls.sessions())
+
     # ---- The service ----
 
     def languages(self) -> List[model.Language]:
@@ -367,6 +412,11 @@ class Client:
         return self._send(calls.contract())
 
     # ---- Sending ----
+
+    def _execution_stream(
+        self, session: str, first: "Call[Any]", id: Optional[str] = None, after: int = 0
+    ) -> ExecutionStream:
+        return ExecutionStream(self, Following(execution_in(session), first, id, after, self._reconnects))
 
     def _send(self, call: "Call[Value]", wait_timeout: Optional[float] = None) -> Value:
         silence = wait_timeout if call.waits else self._timeout

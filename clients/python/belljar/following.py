@@ -1,16 +1,33 @@
-"""What is known of a run while its events are read, over as many connections as that takes."""
+"""What is known of a run or an execution while its events are read, over as many connections as that takes."""
 
 from __future__ import annotations
 
-from typing import Any, Optional
+from typing import Any, Callable, Generic, NamedTuple, Optional, Type, TypeVar
 
 from . import calls, retry
 from .calls import Answer, Call
 from .errors import BadAnswer, BelljarError, ConnectionLost, Timeout
-from .model import Event, Run
+from .model import AnyEvent, Event, ExecutionEvent
+
+Kind = TypeVar("Kind", bound=AnyEvent)
 
 
-class Following:
+class Subject(NamedTuple):
+    """What has the events."""
+
+    events: "Callable[[str, int], Call[Answer]]"  # asks for those of an id after a number
+    kind: Type[Any]
+
+
+RUN = Subject(calls.events, Event)
+
+
+def execution_in(session: str) -> Subject:
+    """An execution in that session."""
+    return Subject(lambda id, after: calls.execution_events(session, id, after), ExecutionEvent)
+
+
+class Following(Generic[Kind]):
     """Decides what to ask for next; the clients do the asking.
 
     The service sends each event once and says nothing of what came before `Last-Event-ID`. Where that is beyond the
@@ -19,10 +36,14 @@ class Following:
     alone, as event 1.
     """
 
-    def __init__(self, first: "Call[Answer]", id: Optional[str], after: int, reconnects: int) -> None:
+    def __init__(
+        self, subject: Subject, first: "Call[Any]", id: Optional[str], after: int, reconnects: int
+    ) -> None:
+        self.kind: Type[Kind] = subject.kind
         self.id = id
         self.last = after  # the number of the last event that came
-        self.run: Optional[Run] = None  # as it ended, when that has come
+        self.end: Any = None  # the run or the execution as it ended, when that has come
+        self._subject = subject
         self._first = first
         self._reconnects = reconnects
         self._failures = 0  # since the last event
@@ -31,10 +52,10 @@ class Following:
 
     def call(self) -> "Call[Answer]":
         self._came = False
-        return self._first if self.id is None else calls.events(self.id, 0 if self._anew else self.last)
+        return self._first if self.id is None else self._subject.events(self.id, 0 if self._anew else self.last)
 
     def opened(self, headers: Any) -> bool:
-        """Whether what was answered is a stream. Else it is the id of a run that had been asked for before."""
+        """Whether what was answered is a stream. Else it is the id that they are asked for by."""
         is_stream = str(headers.get("Content-Type", "")).startswith("text/event-stream")
         if is_stream:
             self.id = self.id or headers.get("X-Run-Id")
@@ -47,9 +68,9 @@ class Following:
         try:
             self.id = answer.json()["id"]
         except (LookupError, TypeError):
-            raise BadAnswer("the answer is neither events nor a run") from None
+            raise BadAnswer("the answer is neither events nor an id") from None
 
-    def took(self, event: Event) -> bool:
+    def took(self, event: Kind) -> bool:
         """Whether the event is new."""
         self._came = True
         if event.number <= self.last and event.type != "outcome":
@@ -57,7 +78,7 @@ class Following:
         self.last = event.number
         if event.type == "status":
             self.id = self.id or event.data.get("id")
-        self.run = event.run
+        self.end = event.end
         self._anew = False
         self._failures = 0
         return True
@@ -65,7 +86,7 @@ class Following:
     def ended(self) -> ConnectionLost:
         """After a stream that ended before the outcome."""
         self._anew = self._anew or not self._came
-        return ConnectionLost("the stream ended before the run")
+        return ConnectionLost("the stream ended before the outcome")
 
     def failed(self, error: BelljarError) -> float:
         """Seconds until the next try; raises what went wrong where it was tried often enough."""

@@ -306,6 +306,7 @@ class Language(Record):
     aliases: List[str]
     extensions: List[str]
     compiled: bool
+    sessions: bool
     available: bool
     package: str
     hello: Hello
@@ -354,8 +355,134 @@ class System(Record):
     _nested = {"runs": Load}
 
 
-class Event:
-    """One event of a run: its number, its type (`status`, `stdout`, `stderr`, `outcome`) and its data."""
+class Result(Record):
+    """A value by its MIME types: that of the last expression (`main`), or one that the code displayed."""
+
+    main: bool
+    data: Json
+    metadata: Optional[Json]
+    omitted: Optional[List[str]]
+
+    def get(self, mime: str) -> Any:
+        """What it is as that type, None where it is not: text as str, JSON as what it says, everything else as bytes.
+
+        A ValueError where it is not what its type says; the code of a session can make up anything.
+        """
+        value = self.data.get(mime)
+        return base64.b64decode(value, validate=True) if isinstance(value, str) and _is_binary(mime) else value
+
+
+def _is_binary(mime: str) -> bool:
+    text = ("application/json", "application/javascript", "application/xml")
+    return not mime.startswith("text/") and not mime.endswith(("+xml", "+json")) and mime not in text
+
+
+class ExecutionError(Record):
+    """What the code raised, as its interpreter tells it."""
+
+    name: str
+    value: str
+    traceback: str
+
+
+class SessionFile(Record):
+    """A file that is new or has changed."""
+
+    path: str
+    bytes: int
+    mime: str
+
+
+class Execution(Record):
+    """Code that was executed in a session. `state`: queued, running, done or failed, of which there is only a `reason`.
+
+    `status`: ok, error, interrupted, timeout, output_limit, exited, died or ended, the last one with the session;
+    None before the end.
+    """
+
+    id: str
+    session: str
+    context: Optional[str]
+    state: str
+    started_at: Optional[str]
+    ended_at: Optional[str]
+    status: Optional[str]
+    reason: Optional[str]
+    clock: Optional[str]
+    exit_code: Optional[int]
+    signal: Optional[str]
+    ended_by: Optional[str]
+    count: Optional[int]
+    stdout: Output
+    stderr: Output
+    results: List[Result]
+    results_truncated: bool
+    error: Optional[ExecutionError]
+    files: List[SessionFile]
+    usage: Usage
+    events: StageEvents
+    denied_syscalls: List[DeniedSyscall]
+    denied_more: bool
+    limits: Limits
+
+    _nested = {
+        "stdout": Output,
+        "stderr": Output,
+        "results": _each(Result),
+        "error": ExecutionError,
+        "files": _each(SessionFile),
+        "usage": Usage,
+        "events": StageEvents,
+        "denied_syscalls": _each(DeniedSyscall),
+        "limits": Limits,
+    }
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing more will happen to it."""
+        return self.state not in ("queued", "running")
+
+    @property
+    def ok(self) -> bool:
+        """Whether the code went to its end and raised nothing."""
+        return self.status == "ok"
+
+    @property
+    def value(self) -> Optional[str]:
+        """The last expression's value as text; None where there is none."""
+        return next((each.data.get("text/plain") for each in self.results or [] if each.main), None)
+
+    def get_all(self, mime: str) -> List[Any]:
+        """Every result that there is as that type, in order, each as Result.get gives it."""
+        return [each.get(mime) for each in self.results or [] if mime in each.data]
+
+
+class SessionInfo(Record):
+    """A session as it was when it was asked for. `state`: starting, running, paused or ended."""
+
+    id: str
+    state: str
+    reason: Optional[str]
+    language: str
+    version: Optional[str]
+    policy: str
+    created_at: str
+    ttl_ms: float
+    idle_ms: float
+    executions: int
+    contexts: List[str]
+    limits: Limits
+    start: Optional[str]
+    walls: Optional[List[str]]
+    missing_walls: Optional[List[str]]
+
+    _nested = {"limits": Limits}
+
+
+class AnyEvent:
+    """One event: its number, its type and its data."""
+
+    _ended: ClassVar[Callable[[Json], Record]]  # what the data of the last one is
 
     def __init__(self, number: int, type: str, data: Json) -> None:
         self.number = number
@@ -363,7 +490,7 @@ class Event:
         self.data = data
 
     def __repr__(self) -> str:
-        return f"Event({self.number}, {self.type!r}, {self.data!r})"
+        return f"{type(self).__name__}({self.number}, {self.type!r}, {self.data!r})"
 
     @property
     def bytes(self) -> Bytes:
@@ -378,6 +505,33 @@ class Event:
         return self.bytes.decode(errors="replace")
 
     @property
+    def end(self) -> Any:
+        """What ended, as it did: with `outcome`, the last event. Else None."""
+        return type(self)._ended(self.data) if self.type == "outcome" else None
+
+
+class Event(AnyEvent):
+    """One event of a run: its number, its type (`status`, `stdout`, `stderr`, `outcome`) and its data."""
+
+    _ended = Run
+
+    @property
     def run(self) -> Optional[Run]:
         """The run as it ended: with `outcome`, the last event. Else None."""
-        return Run(self.data) if self.type == "outcome" else None
+        return self.end
+
+
+class ExecutionEvent(AnyEvent):
+    """One event of an execution: as of a run, and `result` for each value."""
+
+    _ended = Execution
+
+    @property
+    def execution(self) -> Optional[Execution]:
+        """The execution as it ended: with `outcome`, the last event. Else None."""
+        return self.end
+
+    @property
+    def result(self) -> Optional[Result]:
+        """The value that the event brought, with `result`. Else None."""
+        return Result(self.data) if self.type == "result" else None

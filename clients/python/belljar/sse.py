@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import json
-from typing import Dict, Iterator, List
+from typing import Dict, Generic, Iterator, List, Type, TypeVar
 
 from .errors import BadAnswer
-from .model import Event
+from .model import AnyEvent
+
+Event = TypeVar("Event", bound=AnyEvent)
 
 
-class EventParser:
+class EventParser(Generic[Event]):
     """Gives the events that are whole. What a broken connection left of one is dropped with the parser."""
 
-    def __init__(self) -> None:
+    def __init__(self, kind: Type[Event]) -> None:
+        self._kind = kind
         self._pending: List[bytes] = []  # the line that is not whole yet; an outcome's may be many pieces long
         self._fields: Dict[str, str] = {}
 
@@ -33,6 +36,6 @@ class EventParser:
         elif self._fields:
             fields, self._fields = self._fields, {}
             try:
-                yield Event(int(fields["id"]), fields["event"], json.loads(fields["data"]))
+                yield self._kind(int(fields["id"]), fields["event"], json.loads(fields["data"]))
             except (KeyError, ValueError):
-                raise BadAnswer(f"this is no event of a run: {fields!r:.200}") from None
+                raise BadAnswer(f"this is no event: {fields!r:.200}") from None

@@ -1,6 +1,7 @@
 // A client for Belljar's HTTP service.
 import { Problem } from "./errors.js";
-import { inputOf, requestOf } from "./program.js";
+import { inputOf, requestOf, sessionRequestOf } from "./program.js";
+import { Session } from "./session.js";
 import { RunStream } from "./stream.js";
 import { type Call, type ClientOptions, headerValue, quoted, Transport } from "./transport.js";
 import type {
@@ -14,6 +15,8 @@ import type {
   Run,
   RunPage,
   RunRequest,
+  SessionFields,
+  SessionInfo,
   State,
   System,
   Wall,
@@ -131,6 +134,27 @@ export class Client {
   // How far a batch is.
   getBatch(id: string, options: CallOptions = {}): Promise<Batch> {
     return this.transport.json(getCall(["batches", id], options));
+  }
+
+  // ---- Sessions ----
+
+  // Begins a session, which keeps what one execution sets for the next, until `quit`. After `ttl`, or `idle` without an
+  // execution, it ends by itself.
+  async session(fields: SessionFields = {}, options: CallOptions = {}): Promise<Session> {
+    const call = postCall("/v1/sessions", sessionRequestOf(fields), options);
+    return new Session(this.transport, await this.transport.json<SessionInfo>(call));
+  }
+
+  // A session that is there; of one that is not, a Problem with status 404.
+  async attach(id: string, options: CallOptions = {}): Promise<Session> {
+    const call = getCall(["sessions", id], options);
+    return new Session(this.transport, await this.transport.json<SessionInfo>(call));
+  }
+
+  // The caller's sessions, oldest first; those that have ended for ten minutes more.
+  async sessions(options: CallOptions = {}): Promise<SessionInfo[]> {
+    const call = getCall(["sessions"], options);
+    return (await this.transport.json<{ sessions: SessionInfo[] }>(call)).sessions;
   }
 
   // ---- The service ----

@@ -1,13 +1,21 @@
 // A program as the service wants to be told of it.
 import { base64Of } from "./bytes.js";
-import type { Content, Input, Program, RunRequest } from "./types.js";
+import type {
+  Content,
+  Files,
+  Input,
+  Program,
+  RunRequest,
+  SessionFields,
+  SessionRequest,
+} from "./types.js";
 
 function content(value: Content | Uint8Array): Content {
   if (!(value instanceof Uint8Array)) return value;
   return { content: base64Of(value), encoding: "base64" };
 }
 
-function files(given: NonNullable<Program["files"]>): NonNullable<RunRequest["files"]> {
+function files(given: Files): NonNullable<RunRequest["files"]> {
   if (Array.isArray(given)) return given;
   return Object.entries(given).map(([path, value]) => {
     return typeof value === "string"
@@ -22,6 +30,11 @@ export function inputOf(input: Input): { stdin?: Content; expected?: Content } {
     ...(stdin === undefined ? {} : { stdin: content(stdin) }),
     ...(expected === undefined ? {} : { expected: content(expected) }),
   };
+}
+
+export function sessionRequestOf(fields: SessionFields): SessionRequest {
+  const { files: given, ...rest } = fields;
+  return { ...rest, ...(given === undefined ? {} : { files: files(given) }) };
 }
 
 export function requestOf(program: Program): RunRequest {

@@ -248,6 +248,229 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/sessions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The caller's sessions
+         * @description Those that have ended are shown for ten minutes more.
+         */
+        get: operations["listSessions"];
+        put?: never;
+        /**
+         * Begin a session
+         * @description Answers when its interpreter is up, in a cell of its own, and paused. Needs the scope `runs`.
+         *
+         *     `limits` are the cell's, as of a run; `wall`, `cpu` and `output` of them hold for each
+         *     execution that names no others. After `ttl`, or `idle` without an execution, the session
+         *     ends by itself. It also ends with the service.
+         */
+        post: operations["createSession"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/sessions/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @example ses_01m7yjcznspf6j9zt0gkc7psc3pf6j9zt0gk */
+                id: components["parameters"]["SessionId"];
+            };
+            cookie?: never;
+        };
+        /** A session */
+        get: operations["getSession"];
+        put?: never;
+        post?: never;
+        /**
+         * End a session
+         * @description What is executed in it ends with it. Answers when no process of it is left; of a session
+         *     that has ended already, at once.
+         */
+        delete: operations["quitSession"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/sessions/{id}/executions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @example ses_01m7yjcznspf6j9zt0gkc7psc3pf6j9zt0gk */
+                id: components["parameters"]["SessionId"];
+            };
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Execute code in a session
+         * @description Answers 202 at once; with `wait` when it is over, with `stream` with its events. Executions
+         *     of one session come one after the other. A client that goes away does not end one.
+         *
+         *     The processes of the session run from the beginning of an execution to its end, and are
+         *     frozen in between. At a limit the code gets SIGINT, which in Python is `KeyboardInterrupt`
+         *     and leaves the state as it is; where that does not help within a second the session ends.
+         */
+        post: operations["createExecution"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/sessions/{id}/executions/{execution}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @example ses_01m7yjcznspf6j9zt0gkc7psc3pf6j9zt0gk */
+                id: components["parameters"]["SessionId"];
+                /** @example exe_01m7yjcznspf6j9zt0gkc7psc3pf6j9zt0gk */
+                execution: components["parameters"]["ExecutionId"];
+            };
+            cookie?: never;
+        };
+        /**
+         * An execution
+         * @description The last hundred of a session are kept, up to 8 MiB.
+         */
+        get: operations["getExecution"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/sessions/{id}/executions/{execution}/events": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @example ses_01m7yjcznspf6j9zt0gkc7psc3pf6j9zt0gk */
+                id: components["parameters"]["SessionId"];
+                /** @example exe_01m7yjcznspf6j9zt0gkc7psc3pf6j9zt0gk */
+                execution: components["parameters"]["ExecutionId"];
+            };
+            cookie?: never;
+        };
+        /**
+         * An execution's events, as they come
+         * @description As those of a run: everything from the beginning, or after the event that `Last-Event-ID`
+         *     names. `result` comes between the output, `outcome` with the execution at the end.
+         */
+        get: operations["executionEvents"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/sessions/{id}/interrupt": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @example ses_01m7yjcznspf6j9zt0gkc7psc3pf6j9zt0gk */
+                id: components["parameters"]["SessionId"];
+            };
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Send SIGINT to what is executed */
+        post: operations["interruptSession"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/sessions/{id}/contexts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @example ses_01m7yjcznspf6j9zt0gkc7psc3pf6j9zt0gk */
+                id: components["parameters"]["SessionId"];
+            };
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * One more interpreter in the same cell
+         * @description It shares files with the others and no variable: a process of its own. `default` is there
+         *     from the beginning; a session has at most 16.
+         */
+        post: operations["createContext"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/sessions/{id}/contexts/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @example ses_01m7yjcznspf6j9zt0gkc7psc3pf6j9zt0gk */
+                id: components["parameters"]["SessionId"];
+                /** @example second */
+                name: components["parameters"]["ContextName"];
+            };
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** End an interpreter other than the default one */
+        delete: operations["removeContext"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/sessions/{id}/contexts/{name}/restart": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @example ses_01m7yjcznspf6j9zt0gkc7psc3pf6j9zt0gk */
+                id: components["parameters"]["SessionId"];
+                /** @example second */
+                name: components["parameters"]["ContextName"];
+            };
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * A fresh interpreter in place of one
+         * @description Its variables are gone; the files of the session stay.
+         */
+        post: operations["restartContext"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/languages": {
         parameters: {
             query?: never;
@@ -914,27 +1137,9 @@ export interface components {
             signal_number?: number;
             stdout: components["schemas"]["Stream"];
             stderr: components["schemas"]["Stream"];
-            usage: {
-                wall_ms: components["schemas"]["Milliseconds"];
-                cpu_ms: components["schemas"]["Milliseconds"];
-                user_ms: components["schemas"]["Milliseconds"];
-                system_ms: components["schemas"]["Milliseconds"];
-                peak_memory_bytes: components["schemas"]["Count"];
-                peak_processes: components["schemas"]["Count"];
-                oom_kills: components["schemas"]["Count"];
-                throttled_periods: components["schemas"]["Count"];
-                throttled_ms: components["schemas"]["Milliseconds"];
-            };
-            events: {
-                process_limit_hits: components["schemas"]["Count"];
-                leftover_processes: components["schemas"]["Count"];
-                disk_full: boolean;
-                cpu_bill_partial: boolean;
-            };
-            denied_syscalls: {
-                name: string;
-                count: components["schemas"]["Count"];
-            }[];
+            usage: components["schemas"]["Usage"];
+            events: components["schemas"]["Events"];
+            denied_syscalls: components["schemas"]["DeniedSyscalls"];
             denied_more: boolean;
             phases: {
                 queue_ms: components["schemas"]["Milliseconds"];
@@ -946,6 +1151,148 @@ export interface components {
             limits: components["schemas"]["Limits"];
             walls: string[];
             missing_walls: string[];
+        };
+        Usage: {
+            wall_ms: components["schemas"]["Milliseconds"];
+            cpu_ms: components["schemas"]["Milliseconds"];
+            user_ms: components["schemas"]["Milliseconds"];
+            system_ms: components["schemas"]["Milliseconds"];
+            peak_memory_bytes: components["schemas"]["Count"];
+            peak_processes: components["schemas"]["Count"];
+            oom_kills: components["schemas"]["Count"];
+            throttled_periods: components["schemas"]["Count"];
+            throttled_ms: components["schemas"]["Milliseconds"];
+        };
+        Events: {
+            process_limit_hits: components["schemas"]["Count"];
+            leftover_processes: components["schemas"]["Count"];
+            disk_full: boolean;
+            cpu_bill_partial: boolean;
+        };
+        DeniedSyscalls: {
+            name: string;
+            count: components["schemas"]["Count"];
+        }[];
+        ContextName: string;
+        SessionRequest: {
+            /**
+             * @description Python so far.
+             * @default python
+             */
+            language?: string;
+            /** @description Put into /box before the interpreter begins. */
+            files?: components["schemas"]["File"][];
+            env?: {
+                [key: string]: string;
+            };
+            limits?: components["schemas"]["WantedLimits"];
+            /** @description The service's default where it is left away. */
+            policy?: string;
+            ttl?: components["schemas"]["WantedDuration"];
+            idle?: components["schemas"]["WantedDuration"];
+        };
+        Session: {
+            id: string;
+            /**
+             * @description In `running` something is executed or about to be; in `paused` no process of it runs.
+             * @enum {unknown}
+             */
+            state: "starting" | "running" | "paused" | "ended";
+            /** @description Why it has ended. */
+            reason?: string;
+            language: string;
+            /** @description The interpreter's */
+            version?: string;
+            policy: string;
+            created_at: components["schemas"]["Time"];
+            ttl_ms: components["schemas"]["Milliseconds"];
+            idle_ms: components["schemas"]["Milliseconds"];
+            executions: components["schemas"]["Count"];
+            contexts: components["schemas"]["ContextName"][];
+            limits: components["schemas"]["Limits"];
+            /** @enum {unknown} */
+            start?: "cold" | "cell" | "interpreter";
+            walls?: string[];
+            missing_walls?: string[];
+        };
+        ExecutionRequest: {
+            code: string;
+            context?: components["schemas"]["ContextName"];
+            /** @description Of this execution; `wall`, `cpu` and `output` only. */
+            limits?: components["schemas"]["WantedLimits"];
+        };
+        PendingExecution: {
+            id: string;
+            session: string;
+            /** @enum {unknown} */
+            state: "queued" | "running";
+        };
+        /**
+         * @description Status, values and errors are what the interpreter says of itself, as in any notebook: the
+         *     code of a session can make them up, for itself. `usage`, `events`, `denied_syscalls`, a
+         *     `timeout` and the end of a session are the kernel's.
+         */
+        Execution: {
+            id: string;
+            session: string;
+            context?: components["schemas"]["ContextName"];
+            /**
+             * @description What failed has a `reason` and nothing after it.
+             * @enum {unknown}
+             */
+            state: "done" | "failed";
+            started_at?: components["schemas"]["Time"];
+            ended_at?: components["schemas"]["Time"];
+            /**
+             * @description `error`: it raised one. `interrupted`: on request. `exited`, `died`: its interpreter
+             *     ended, by itself or by a signal, and the next execution has a new one. `ended`: the
+             *     session has ended with it, see `reason`.
+             * @enum {unknown}
+             */
+            status?: "ok" | "error" | "interrupted" | "timeout" | "output_limit" | "exited" | "died" | "ended";
+            reason?: string;
+            /**
+             * @description Only for a timeout.
+             * @enum {unknown}
+             */
+            clock?: "wall" | "cpu";
+            exit_code?: number;
+            /** @example SIGSEGV */
+            signal?: string;
+            /** @description How the cell ended, with `ended`. */
+            ended_by?: components["schemas"]["Status"];
+            count?: components["schemas"]["Count"];
+            stdout?: components["schemas"]["Stream"];
+            stderr?: components["schemas"]["Stream"];
+            /** @description At most 1000, and 32 MiB in all. */
+            results?: components["schemas"]["SessionResult"][];
+            results_truncated?: boolean;
+            error?: null | {
+                /** @example ZeroDivisionError */
+                name: string;
+                value: string;
+                traceback: string;
+            };
+            /** @description Files that are new or have changed, as the interpreter's parent found them. */
+            files?: {
+                path: string;
+                bytes: components["schemas"]["Count"];
+                mime: string;
+            }[];
+            usage?: components["schemas"]["Usage"];
+            events?: components["schemas"]["Events"];
+            denied_syscalls?: components["schemas"]["DeniedSyscalls"];
+            denied_more?: boolean;
+            limits?: components["schemas"]["Limits"];
+        };
+        /** @description A value, by MIME type; what is not text is base64. */
+        SessionResult: {
+            /** @description The value of the last expression; else it was displayed. */
+            main: boolean;
+            data: Record<string, never>;
+            metadata?: Record<string, never>;
+            /** @description Types that were too large. */
+            omitted?: string[];
         };
         /** @enum {unknown} */
         StageName: "compile" | "run";
@@ -996,6 +1343,8 @@ export interface components {
             aliases: string[];
             extensions: string[];
             compiled: boolean;
+            /** @description Whether there are sessions of it. */
+            sessions: boolean;
             /** @description Whether this host has its toolchain. */
             available: boolean;
             /** @description What Debian calls the toolchain. */
@@ -1058,6 +1407,27 @@ export interface components {
             /** @constant */
             type: "outcome";
             data: components["schemas"]["Run"];
+        };
+        /** @description An event of an execution; the stream ends after `outcome`. */
+        ExecutionEvent: {
+            /** @constant */
+            type: "status";
+            data: {
+                /** @constant */
+                state: "running";
+            };
+        } | {
+            /** @enum {unknown} */
+            type: "stdout" | "stderr";
+            data: components["schemas"]["OutputEvent"];
+        } | {
+            /** @constant */
+            type: "result";
+            data: components["schemas"]["SessionResult"];
+        } | {
+            /** @constant */
+            type: "outcome";
+            data: components["schemas"]["Execution"];
         };
         StatusEvent: {
             /** @constant */
@@ -1260,6 +1630,23 @@ export interface components {
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
+        /** @description The session has ended, or is not in the state for it. */
+        SessionConflict: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "type": "about:blank",
+                 *       "title": "Conflict",
+                 *       "status": 409,
+                 *       "detail": "the session has ended: quit"
+                 *     }
+                 */
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
         /** @description The service cannot do it now; it shuts down, or its ledger or its warden does not answer. */
         Unavailable: {
             headers: {
@@ -1336,6 +1723,12 @@ export interface components {
         RunId: components["schemas"]["RunId"];
         /** @description Answer when the run has ended. */
         Wait: components["schemas"]["Switch"];
+        /** @example ses_01m7yjcznspf6j9zt0gkc7psc3pf6j9zt0gk */
+        SessionId: string;
+        /** @example exe_01m7yjcznspf6j9zt0gkc7psc3pf6j9zt0gk */
+        ExecutionId: string;
+        /** @example second */
+        ContextName: components["schemas"]["ContextName"];
         /** @description The number of the last event that the client has; the stream goes on after it. */
         LastEventId: number;
         /** @description The same, where a header cannot be set. */
@@ -1860,6 +2253,391 @@ export interface operations {
             403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
             429: components["responses"]["TooMany"];
+        };
+    };
+    listSessions: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Oldest first. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        sessions: components["schemas"]["Session"][];
+                    };
+                };
+            };
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            429: components["responses"]["TooMany"];
+        };
+    };
+    createSession: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                /**
+                 * @example {
+                 *       "language": "python",
+                 *       "limits": {
+                 *         "memory": "512M"
+                 *       },
+                 *       "idle": "10m"
+                 *     }
+                 */
+                "application/json": components["schemas"]["SessionRequest"];
+            };
+        };
+        responses: {
+            /** @description The session. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Session"];
+                };
+            };
+            400: components["responses"]["Invalid"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            413: components["responses"]["TooLarge"];
+            429: components["responses"]["TooMany"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    getSession: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @example ses_01m7yjcznspf6j9zt0gkc7psc3pf6j9zt0gk */
+                id: components["parameters"]["SessionId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The session. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Session"];
+                };
+            };
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            429: components["responses"]["TooMany"];
+        };
+    };
+    quitSession: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @example ses_01m7yjcznspf6j9zt0gkc7psc3pf6j9zt0gk */
+                id: components["parameters"]["SessionId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The session, ended. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Session"];
+                };
+            };
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            429: components["responses"]["TooMany"];
+        };
+    };
+    createExecution: {
+        parameters: {
+            query?: {
+                /** @description Answer when the run has ended. */
+                wait?: components["parameters"]["Wait"];
+                /** @description Answer with the execution's events, as they come. */
+                stream?: components["schemas"]["Switch"];
+            };
+            header?: never;
+            path: {
+                /** @example ses_01m7yjcznspf6j9zt0gkc7psc3pf6j9zt0gk */
+                id: components["parameters"]["SessionId"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "code": "x = 20\nx + 1"
+                 *     }
+                 */
+                "application/json": components["schemas"]["ExecutionRequest"];
+            };
+        };
+        responses: {
+            /** @description With `wait`, the execution; with `stream`, its events. */
+            200: {
+                headers: {
+                    /** @description With `stream`. */
+                    "X-Execution-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Execution"];
+                    "text/event-stream": components["schemas"]["EventStream"];
+                };
+            };
+            /** @description It waits for its turn. */
+            202: {
+                headers: {
+                    Location?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PendingExecution"];
+                };
+            };
+            400: components["responses"]["Invalid"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["SessionConflict"];
+            413: components["responses"]["TooLarge"];
+            429: components["responses"]["TooMany"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    getExecution: {
+        parameters: {
+            query?: {
+                /** @description Answer when the run has ended. */
+                wait?: components["parameters"]["Wait"];
+            };
+            header?: never;
+            path: {
+                /** @example ses_01m7yjcznspf6j9zt0gkc7psc3pf6j9zt0gk */
+                id: components["parameters"]["SessionId"];
+                /** @example exe_01m7yjcznspf6j9zt0gkc7psc3pf6j9zt0gk */
+                execution: components["parameters"]["ExecutionId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The execution as it is now. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Execution"] | components["schemas"]["PendingExecution"];
+                };
+            };
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["SessionConflict"];
+            429: components["responses"]["TooMany"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    executionEvents: {
+        parameters: {
+            query?: {
+                /** @description The same, where a header cannot be set. */
+                last_event_id?: components["parameters"]["LastEventIdQuery"];
+            };
+            header?: {
+                /** @description The number of the last event that the client has; the stream goes on after it. */
+                "Last-Event-ID"?: components["parameters"]["LastEventId"];
+            };
+            path: {
+                /** @example ses_01m7yjcznspf6j9zt0gkc7psc3pf6j9zt0gk */
+                id: components["parameters"]["SessionId"];
+                /** @example exe_01m7yjcznspf6j9zt0gkc7psc3pf6j9zt0gk */
+                execution: components["parameters"]["ExecutionId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The events. */
+            200: {
+                headers: {
+                    "X-Execution-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/event-stream": components["schemas"]["EventStream"];
+                };
+            };
+            400: components["responses"]["Invalid"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            429: components["responses"]["TooMany"];
+        };
+    };
+    interruptSession: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @example ses_01m7yjcznspf6j9zt0gkc7psc3pf6j9zt0gk */
+                id: components["parameters"]["SessionId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It was sent; how the execution ends says what became of it. */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        id: string;
+                        /** @constant */
+                        state: "interrupting";
+                    };
+                };
+            };
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["SessionConflict"];
+            429: components["responses"]["TooMany"];
+        };
+    };
+    createContext: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @example ses_01m7yjcznspf6j9zt0gkc7psc3pf6j9zt0gk */
+                id: components["parameters"]["SessionId"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "name": "second"
+                 *     }
+                 */
+                "application/json": {
+                    name: components["schemas"]["ContextName"];
+                };
+            };
+        };
+        responses: {
+            /** @description The session, with its contexts. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Session"];
+                };
+            };
+            400: components["responses"]["Invalid"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["SessionConflict"];
+            413: components["responses"]["TooLarge"];
+            429: components["responses"]["TooMany"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    removeContext: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @example ses_01m7yjcznspf6j9zt0gkc7psc3pf6j9zt0gk */
+                id: components["parameters"]["SessionId"];
+                /** @example second */
+                name: components["parameters"]["ContextName"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The session, with its contexts. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Session"];
+                };
+            };
+            400: components["responses"]["Invalid"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["SessionConflict"];
+            429: components["responses"]["TooMany"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    restartContext: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @example ses_01m7yjcznspf6j9zt0gkc7psc3pf6j9zt0gk */
+                id: components["parameters"]["SessionId"];
+                /** @example second */
+                name: components["parameters"]["ContextName"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The session, with its contexts. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Session"];
+                };
+            };
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["SessionConflict"];
+            429: components["responses"]["TooMany"];
+            503: components["responses"]["Unavailable"];
         };
     };
     listLanguages: {

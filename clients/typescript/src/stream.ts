@@ -1,27 +1,30 @@
-// A run's events, over as many connections as that takes.
+// The events of a run or an execution, over as many connections as that takes.
 import { BadAnswer, ConnectionLost, Timeout } from "./errors.js";
+import { Execution } from "./execution.js";
 import { isPassing, pauseFor, sleep } from "./retry.js";
 import { EventParser } from "./sse.js";
 import { type Call, connectionError, follow, jsonOf, quoted, type Transport } from "./transport.js";
-import type { Run, RunEvent } from "./types.js";
+import type { ExecutionBody, ExecutionEvent, Run, RunEvent } from "./types.js";
 
 // Two beats of the service's, which it sends every 15 seconds where there is nothing else.
 const SILENCE_MS = 35_000;
 
+type AnyEvent = { id: number; type: string; data: unknown };
+
 // To be iterated over with `for await`; the request is sent then, and the last event is the outcome. A connection that
-// is lost is made again, and goes on after the last event that came. Leaving does not end the run.
+// is lost is made again, and goes on after the last event that came. Leaving does not end what has the events.
 //
 // The service sends each event once and says nothing of what came before `Last-Event-ID`. Where that is beyond the end,
 // as the numbers before were those of an attempt that the service did not survive, it says nothing at all: then it is
 // asked for everything. Node also takes a connection that was reset for the end of an answer. Where the service has
 // forgotten a run's events, some time after the end, it sends the outcome alone, as event 1.
-export class RunStream implements AsyncIterable<RunEvent> {
-  // The run's, as soon as it is known: with the first event.
+abstract class EventStream<Event extends AnyEvent> implements AsyncIterable<Event> {
+  // Whose they are, as soon as it is known: with the first event.
   id: string | undefined;
   // The number of the last event that came.
   lastEventId: number;
-  // The run as it ended, when the outcome has come.
-  run: Run | undefined;
+  // What ended, as it did, when the outcome has come.
+  protected end: unknown;
   private failures = 0; // since the last event
   private opened = false;
   private anew = false; // whether everything is asked for
@@ -37,21 +40,24 @@ export class RunStream implements AsyncIterable<RunEvent> {
     this.lastEventId = after;
   }
 
-  async *[Symbol.asyncIterator](): AsyncGenerator<RunEvent, void, void> {
-    while (this.run === undefined) {
+  // Where the events of an id are.
+  protected abstract path(id: string): string;
+
+  async *[Symbol.asyncIterator](): AsyncGenerator<Event, void, void> {
+    while (this.end === undefined) {
       const connection = new AbortController();
       const release = follow(this.signal, connection);
       let came = false;
       try {
         const response = await this.open(connection);
         if (response !== undefined) {
-          for await (const event of read(response, connection)) {
+          for await (const event of read<Event>(response, connection)) {
             came = true;
             if (this.took(event)) yield event;
             if (event.type === "outcome") return;
           }
           this.anew ||= !came;
-          throw new ConnectionLost("the stream ended before the run");
+          throw new ConnectionLost("the stream ended before the outcome");
         }
       } catch (error) {
         if (this.signal?.aborted) throw this.signal.reason;
@@ -64,12 +70,12 @@ export class RunStream implements AsyncIterable<RunEvent> {
   }
 
   // Whether the event is new.
-  private took(event: RunEvent): boolean {
+  private took(event: Event): boolean {
     if (event.id <= this.lastEventId && event.type !== "outcome") return false;
     this.lastEventId = event.id;
     this.failures = 0;
-    if (event.type === "status" && "id" in event.data) this.id ??= event.data.id;
-    if (event.type === "outcome") this.run = event.data;
+    if (event.type === "status") this.id ??= (event.data as { id?: string }).id;
+    if (event.type === "outcome") this.end = event.data;
     this.anew = false;
     return true;
   }
@@ -77,14 +83,16 @@ export class RunStream implements AsyncIterable<RunEvent> {
   // Milliseconds until the next try; throws what went wrong where it was tried often enough.
   private failed(error: unknown): number {
     const mayPass = isPassing(error) || error instanceof Timeout;
-    // What fails before anything was there is the first request's own failure.
-    if (!this.opened || !mayPass || ++this.failures > this.transport.reconnects) throw error;
+    // What fails before anything was there is the first request's own failure. Without an id all that can be asked for
+    // is that it is done again.
+    const began = this.opened && (this.id !== undefined || this.first?.repeatable === true);
+    if (!began || !mayPass || ++this.failures > this.transport.reconnects) throw error;
     const pause = pauseFor(this.failures, error);
     if (pause === undefined) throw error;
     return pause;
   }
 
-  // The answer that the events come through; undefined where it was the run's id alone.
+  // The answer that the events come through; undefined where it was the id alone.
   private async open(connection: AbortController): Promise<Response | undefined> {
     const call = this.call();
     const silence = new Timeout(`nothing came for ${SILENCE_MS} ms`);
@@ -104,27 +112,59 @@ export class RunStream implements AsyncIterable<RunEvent> {
       this.id ??= response.headers.get("X-Run-Id") ?? undefined;
       return response;
     }
-    // A repeated request whose run has ended already is answered by its id.
+    // Code that was submitted is answered by its id, and so is a repeated request whose run has ended already.
     if (this.id === undefined) this.id = (await jsonOf<{ id?: string }>(response)).id;
     else throw new BadAnswer("the answer has no events");
-    if (this.id === undefined) throw new BadAnswer("the answer is neither events nor a run");
+    if (this.id === undefined) throw new BadAnswer("the answer is neither events nor an id");
     return undefined;
   }
 
   private call(): Call {
     if (this.id === undefined && this.first !== undefined) return this.first;
-    const path = `/v1/runs/${quoted(this.id ?? "")}/events`;
+    const path = this.path(this.id ?? "");
     const after = this.anew ? 0 : this.lastEventId;
     const headers: Record<string, string> = after > 0 ? { "Last-Event-ID": String(after) } : {};
     return { method: "GET", path, headers, signal: this.signal };
   }
 }
 
-async function* read(response: Response, connection: AbortController): AsyncGenerator<RunEvent> {
+// A run's. `run` is the run as it ended, when the outcome has come.
+export class RunStream extends EventStream<RunEvent> {
+  get run(): Run | undefined {
+    return this.end as Run | undefined;
+  }
+
+  protected path(id: string): string {
+    return `/v1/runs/${quoted(id)}/events`;
+  }
+}
+
+// An execution's. `execution` is the execution as it ended, when the outcome has come.
+export class ExecutionStream extends EventStream<ExecutionEvent> {
+  constructor(
+    private readonly session: string,
+    ...rest: ConstructorParameters<typeof EventStream>
+  ) {
+    super(...rest);
+  }
+
+  get execution(): Execution | undefined {
+    return this.end === undefined ? undefined : new Execution(this.end as ExecutionBody);
+  }
+
+  protected path(id: string): string {
+    return `/v1/sessions/${quoted(this.session)}/executions/${quoted(id)}/events`;
+  }
+}
+
+async function* read<Event>(
+  response: Response,
+  connection: AbortController,
+): AsyncGenerator<Event> {
   if (response.body === null) throw new BadAnswer("the answer has no body");
   const reader = response.body.getReader();
   const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
-  const parser = new EventParser();
+  const parser = new EventParser<Event>();
   const silence = new Timeout(`nothing came for ${SILENCE_MS} ms`);
   for (;;) {
     const timer = setTimeout(() => connection.abort(silence), SILENCE_MS);

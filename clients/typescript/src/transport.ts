@@ -18,12 +18,12 @@ export interface ClientOptions {
 }
 
 export interface Call {
-  method: "GET" | "POST";
+  method: "GET" | "POST" | "DELETE";
   path: string;
   query?: Record<string, string | number | undefined>;
   body?: unknown;
   headers?: Record<string, string>;
-  // The answer comes with the end of a run.
+  // The answer comes with the end of a run or an execution.
   waits?: boolean;
   // Whether a second time does no harm; a GET never does.
   repeatable?: boolean;

@@ -7,6 +7,10 @@ export type AcceptedBatch = Schemas["AcceptedBatch"];
 export type Artifact = Schemas["Artifact"];
 export type Batch = Schemas["Batch"];
 export type Content = Schemas["Content"];
+// An execution as it is now: before the end there is nothing but its state.
+export type ExecutionBody = Omit<Schemas["Execution"], "state"> & {
+  state: Schemas["Execution"]["state"] | Schemas["PendingExecution"]["state"];
+};
 export type Language = Schemas["Language"];
 export type Limits = Schemas["Limits"];
 export type Outcome = Schemas["Outcome"];
@@ -16,6 +20,9 @@ export type ProblemBody = Schemas["Problem"];
 export type Run = Schemas["Run"];
 export type RunPage = Schemas["RunPage"];
 export type RunRequest = Schemas["RunRequest"];
+export type SessionInfo = Schemas["Session"];
+export type SessionRequest = Schemas["SessionRequest"];
+export type SessionResult = Schemas["SessionResult"];
 export type Stage = Schemas["Stage"];
 export type State = Schemas["State"];
 export type Status = Schemas["Status"];
@@ -27,6 +34,17 @@ export type Input = { stdin?: Content | Uint8Array; expected?: Content | Uint8Ar
 // One event of a run: what the contract calls an event, with its number.
 export type RunEvent = Schemas["Event"] & { id: number };
 
+// The same of an execution.
+export type ExecutionEvent = Schemas["ExecutionEvent"] & { id: number };
+
+// Files as an object of paths and contents, or as the contract has them.
+export type Files = Record<string, string | Uint8Array> | Schemas["File"][];
+
+// What a session begins with: the contract's SessionRequest, in which files may be an object of paths and contents.
+export interface SessionFields extends Omit<SessionRequest, "files"> {
+  files?: Files;
+}
+
 type Fields = Omit<
   {
     [Name in keyof RunRequest]: RunRequest[Name];
@@ -37,7 +55,7 @@ type Fields = Omit<
 // A program with its input: the contract's RunRequest, in which bytes may stand as they are and files as an object of
 // paths and contents.
 export interface Program extends Fields {
-  files?: Record<string, string | Uint8Array> | Schemas["File"][];
+  files?: Files;
   stdin?: Content | Uint8Array;
   expected?: Content | Uint8Array;
 }

@@ -5,10 +5,13 @@ import {
   bytesWritten,
   Client,
   ConnectionLost,
+  type ExecutionEvent,
+  type ExecutionStream,
   Problem,
   type Program,
   type RunEvent,
   type RunStream,
+  type Session,
   Timeout,
   textWritten,
 } from "@belljar/client";
@@ -18,8 +21,10 @@ const python = (source: string, more: Partial<Program> = {}): Program => ({
   source,
   ...more,
 });
-const SLEEP = python("print('ready', flush=True)\nimport time; time.sleep(600)");
-const NUMBERS = python("import time\nfor n in range(100): print(n, flush=True); time.sleep(0.005)");
+const SLEEPING = "print('ready', flush=True)\nimport time; time.sleep(600)";
+const COUNTING = "import time\nfor n in range(100): print(n, flush=True); time.sleep(0.005)";
+const SLEEP = python(SLEEPING);
+const NUMBERS = python(COUNTING);
 const DIGITS = Array.from({ length: 100 }, (_, n) => `${n}\n`).join("");
 
 async function collect<Item>(items: AsyncIterable<Item>): Promise<Item[]> {
@@ -28,7 +33,10 @@ async function collect<Item>(items: AsyncIterable<Item>): Promise<Item[]> {
   return all;
 }
 
-function written(events: RunEvent[], stream: "stdout" | "stderr" = "stdout"): Buffer {
+function written(
+  events: (RunEvent | ExecutionEvent)[],
+  stream: "stdout" | "stderr" = "stdout",
+): Buffer {
   const parts: Uint8Array[] = [];
   for (const event of events) if (event.type === stream) parts.push(bytesWritten(event.data));
   return Buffer.concat(parts);
@@ -44,8 +52,22 @@ async function problem(promise: Promise<unknown>): Promise<Problem> {
   assert.fail("it was not refused");
 }
 
-async function upToOutput(stream: RunStream): Promise<void> {
+async function upToOutput(stream: RunStream | ExecutionStream): Promise<void> {
   for await (const event of stream) if (event.type === "stdout") return;
+}
+
+// A session for as long as something is done with it.
+async function inSession(
+  url: string,
+  use: (session: Session, client: Client) => Promise<void>,
+): Promise<void> {
+  const client = new Client(url);
+  const session = await client.session();
+  try {
+    await use(session, client);
+  } finally {
+    await session.quit();
+  }
 }
 
 const stdout = (run: Awaited<ReturnType<Client["run"]>>) => run.outcome?.stages.at(-1)?.stdout;
@@ -205,6 +227,167 @@ const scenarios: Record<string, (url: string, ...more: string[]) => Promise<void
     await assert.rejects(collect(client.stream(NUMBERS)), ConnectionLost);
   },
 
+  session_state: (url) =>
+    inSession(url, async (session) => {
+      const first = await session.execute("x = 20\nprint('said')");
+      assert(first.ok && first.ended);
+      assert.deepEqual([first.stdout?.text, first.value, first.results], ["said\n", undefined, []]);
+      const second = await session.execute("x + 1");
+      assert.deepEqual([second.status, second.value, second.error], ["ok", "21", undefined]);
+      assert((second.usage?.wall_ms ?? 0) > 0 && second.raw.count === 2);
+      assert.deepEqual(await session.get(second.id), second);
+      assert.equal((await session.look()).executions, 2);
+    }),
+
+  session_error: (url) =>
+    inSession(url, async (session) => {
+      const made = await session.execute("def f():\n    return {}['k']\n\nf()");
+      assert.deepEqual([made.ok, made.status, made.value], [false, "error", undefined]);
+      assert.deepEqual([made.error?.name, made.error?.value], ["KeyError", "'k'"]);
+      assert.match(made.error?.traceback ?? "", /line 2, in f/);
+    }),
+
+  session_results: (url) =>
+    inSession(url, async (session) => {
+      const code = [
+        "class Picture:",
+        "    def _repr_png_(self): return b'\\x89PNG'",
+        "    def _repr_json_(self): return {'a': [1]}",
+        "    def _repr_html_(self): return '<b>'",
+        "    def __repr__(self): return 'a picture'",
+        "display(1)",
+        "Picture()",
+      ].join("\n");
+      const made = await session.execute(code);
+      const [shown, main] = made.results;
+      assert.deepEqual([shown?.main, shown?.text(), main?.main], [false, "1", true]);
+      assert.deepEqual([made.value, main?.text("text/html")], ["a picture", "<b>"]);
+      assert.deepEqual([...(main?.bytes("image/png") ?? [])], [0x89, 0x50, 0x4e, 0x47]);
+      assert.deepEqual(main?.data["application/json"], { a: [1] });
+      assert.deepEqual([main?.bytes("text/html"), main?.text("image/png")], [undefined, undefined]);
+    }),
+
+  async session_files(url) {
+    const files = { "helper.py": "x = 7", raw: new Uint8Array([255, 0]) };
+    const limits = { memory: "128M" };
+    const session = await new Client(url).session({
+      files,
+      env: { MODE: "deep" },
+      limits,
+      ttl: 600,
+    });
+    assert.deepEqual([session.info.limits.memory_bytes, session.info.ttl_ms], [2 ** 27, 600_000]);
+    const code = "import helper, os; helper.x, os.environ['MODE'], open('raw', 'rb').read()";
+    assert.equal((await session.execute(code)).value, "(7, 'deep', b'\\xff\\x00')");
+    const made = await session.execute("open('plot.png', 'wb').write(bytes(9))");
+    assert.deepEqual(made.files, [{ path: "plot.png", bytes: 9, mime: "image/png" }]);
+    await session.quit();
+  },
+
+  session_timeout: (url) =>
+    inSession(url, async (session) => {
+      await session.execute("x = 1");
+      const made = await session.execute("while True: pass", { limits: { cpu: 0.3 } });
+      assert.deepEqual([made.status, made.raw.clock], ["timeout", "cpu"]);
+      assert.equal((await session.execute("x")).value, "1");
+    }),
+
+  session_interrupt: (url) =>
+    inSession(url, async (session, client) => {
+      assert.equal((await problem(session.interrupt())).status, 409);
+      await session.execute("x = 1");
+      const id = await session.submit(SLEEPING);
+      assert.equal((await session.get(id)).ended, false);
+      const waiting = session.get(id, { wait: true });
+      await upToOutput((await client.attach(session.id)).events(id));
+      await session.interrupt();
+      const made = await waiting;
+      assert.deepEqual([made.status, made.error?.name], ["interrupted", "KeyboardInterrupt"]);
+      assert.equal((await session.execute("x")).value, "1");
+    }),
+
+  session_stream: (url) =>
+    inSession(url, async (session) => {
+      const stream = session.stream("print('ä')\ndisplay('shown')\n1");
+      const events = await collect(stream);
+      assert.deepEqual(
+        events.map((event) => event.id),
+        events.map((_, at) => at + 1),
+      );
+      assert.equal(String(written(events)), "ä\n");
+      assert.equal(events.filter((event) => event.type === "result").length, 2);
+      assert(stream.id !== undefined && stream.execution?.value === "1");
+      assert.deepEqual(stream.execution, await session.get(stream.id));
+      assert.deepEqual(await collect(session.events(stream.id, { after: 2 })), events.slice(2));
+    }),
+
+  // Only the events go through what cuts.
+  async session_cut(url, direct = "") {
+    const through: typeof fetch = (target, init) => {
+      const asked = String(target);
+      return fetch(asked.endsWith("/events") ? asked.replace(direct, url) : asked, init);
+    };
+    await inSession(direct, async (session) => {
+      const attached = await new Client(direct, { fetch: through }).attach(session.id);
+      const stream = attached.stream(COUNTING);
+      const events = await collect(stream);
+      assert.deepEqual(
+        events.map((event) => event.id),
+        events.map((_, at) => at + 1),
+      );
+      assert.equal(String(written(events)), DIGITS);
+      assert.equal(stream.execution?.ok, true);
+      assert.equal((await session.look()).executions, 1);
+    });
+  },
+
+  // Against answers of the test's own: a session, then always 503.
+  async session_gone(url) {
+    const session = await new Client(url, { retries: 1 }).attach("ses_1");
+    assert.equal((await problem(session.execute("1"))).status, 503);
+    assert.equal((await problem(collect(session.stream("1")))).status, 503);
+    assert.equal((await problem(session.quit())).status, 503);
+    assert.throws(() => session.events(".."), TypeError);
+  },
+
+  session_contexts: (url) =>
+    inSession(url, async (session) => {
+      const context = "second";
+      assert.deepEqual((await session.createContext(context)).contexts, ["default", context]);
+      await session.execute("x = 1; open('shared', 'w').write('both')");
+      const code = "open('shared').read(), 'x' in globals()";
+      assert.equal((await session.execute(code, { context })).value, "('both', False)");
+      await session.restartContext();
+      assert.equal((await session.execute("x")).error?.name, "NameError");
+      assert.deepEqual((await session.removeContext(context)).contexts, ["default"]);
+      assert.equal((await problem(session.execute("1", { context }))).status, 404);
+      assert.equal((await problem(session.createContext("default"))).status, 409);
+    }),
+
+  sessions_apart: (url) =>
+    inSession(url, async (session, client) => {
+      await session.execute("x = 1; open('kept', 'w')");
+      const other = await client.session();
+      const found = await other.execute("import os; 'x' in globals(), os.listdir()");
+      assert.equal(found.value, "(False, [])");
+      const ended = await other.quit();
+      assert.deepEqual([ended.state, ended.reason], ["ended", "quit"]);
+      for (const refused of [
+        () => other.execute("1"),
+        () => collect(other.stream("1")),
+        () => other.interrupt(),
+      ]) {
+        const told = await problem(refused());
+        assert.equal(told.status, 409);
+        assert.match(told.message, /the session has ended: quit/);
+      }
+      assert.equal((await other.quit()).state, "ended");
+      assert.equal((await session.execute("x")).value, "1");
+      assert.equal((await problem(client.attach("ses_none"))).status, 404);
+      const told = await problem(client.session({ limits: { memory: "none" } }));
+      assert.deepEqual([told.status, told.limit], [400, "memory"]);
+    }),
+
   async key(url, key) {
     const named = new Client(url, { key: key ?? "" });
     assert.equal((await named.run(python("print(1)"))).status, "ok");
@@ -281,6 +464,18 @@ const scenarios: Record<string, (url: string, ...more: string[]) => Promise<void
     const batch = await client.batch([python("1")]);
     await client.getBatch(batch.id);
     await client.cancel(await client.submit(SLEEP));
+    await inSession(url, async ({ id }) => {
+      assert((await client.sessions()).some((each) => each.id === id));
+      const session = await client.attach(id);
+      const stream = session.stream(SLEEPING);
+      await upToOutput(stream);
+      assert.equal((await session.look()).state, "running");
+      await session.interrupt();
+      await session.get(stream.id ?? "", { wait: true });
+      await session.createContext("second");
+      await session.restartContext("second");
+      await session.removeContext("second");
+    });
     assert((await client.languages()).some((language) => language.name === "python"));
     assert((await client.policies()).some((policy) => policy.maximum.memory_bytes > 0));
     assert((await client.walls()).some((wall) => wall.name === "seccomp"));

@@ -1,0 +1,203 @@
+"""Sessions: interpreters that keep what one execution sets for the next."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Generator, Mapping, Optional
+
+from . import calls, model
+from .calls import Call
+from .errors import Problem
+from .program import Limit
+
+if TYPE_CHECKING:
+    from .aio import AsyncClient, AsyncExecutionStream
+    from .client import Client, ExecutionStream
+
+
+class Session:
+    """A session; `with` quits it at the end. Any number of threads may share one: executions come one after the other.
+
+    `id` is what Client.attach takes, `info` the session as it was when it began or was attached to; `look` asks anew.
+    What is asked of a session that has ended is a Problem with status 409, which says why it has.
+    """
+
+    def __init__(self, client: "Client", info: model.SessionInfo) -> None:
+        self._client = client
+        self.info = info
+        self.id = info.id
+
+    def __repr__(self) -> str:
+        return f"Session({self.id!r})"
+
+    def __enter__(self) -> "Session":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        try:
+            self.quit()
+        except Problem as problem:
+            if not _is_forgotten(problem):
+                raise
+
+    def execute(
+        self,
+        code: str,
+        *,
+        context: Optional[str] = None,
+        limits: Optional[Mapping[str, Limit]] = None,
+        wait_timeout: Optional[float] = None,
+    ) -> model.Execution:
+        """Executes code and waits for its end. `limits` are `wall`, `cpu` and `output`, of this execution alone.
+
+        Code that fails or is stopped is no error: `status` and `error` of the execution say how it ended. After
+        `wait_timeout` seconds Timeout is raised, and the execution goes on.
+        """
+        return self._client._send(calls.execute(self.id, code, context, limits), wait_timeout)
+
+    def submit(
+        self, code: str, *, context: Optional[str] = None, limits: Optional[Mapping[str, Limit]] = None
+    ) -> str:
+        """Has code executed when its turn comes, and answers with the execution's id."""
+        return self._client._send(calls.submit_execution(self.id, code, context, limits))
+
+    def stream(
+        self, code: str, *, context: Optional[str] = None, limits: Optional[Mapping[str, Limit]] = None
+    ) -> "ExecutionStream":
+        """Executes code and gives its events as they come.
+
+        It is submitted first, and its events are asked for then: a connection that is lost is taken up where it broke,
+        and code is never sent twice.
+        """
+        first = calls.submit_execution(self.id, code, context, limits)
+        return self._client._execution_stream(self.id, first)
+
+    def events(self, id: str, after: int = 0) -> "ExecutionStream":
+        """The events of an execution that is there, those from before too, or those after a number."""
+        first = calls.execution_events(self.id, id, after)
+        return self._client._execution_stream(self.id, first, id, after)
+
+    def get(self, id: str, *, wait: bool = False, wait_timeout: Optional[float] = None) -> model.Execution:
+        """An execution as it is now, or with `wait` when it has ended. The last hundred are kept."""
+        return self._client._send(calls.execution(self.id, id, wait), wait_timeout)
+
+    def interrupt(self) -> None:
+        """Ends what is executed, which keeps the state; where nothing is, a Problem with status 409."""
+        self._client._send(calls.interrupt(self.id))
+
+    def look(self) -> model.SessionInfo:
+        """The session as it is now."""
+        return self._client._send(calls.look(self.id))
+
+    def create_context(self, name: str) -> model.SessionInfo:
+        """One more interpreter, with the same files and no variable of the others."""
+        return self._client._send(calls.create_context(self.id, name))
+
+    def restart_context(self, name: str = "default") -> model.SessionInfo:
+        """A fresh interpreter in place of one; the files stay."""
+        return self._client._send(calls.restart_context(self.id, name))
+
+    def remove_context(self, name: str) -> model.SessionInfo:
+        """Ends an interpreter other than the default one."""
+        return self._client._send(calls.remove_context(self.id, name))
+
+    def quit(self) -> model.SessionInfo:
+        """Ends the session and what is executed in it; of one that has ended already, says so."""
+        return self._client._send(calls.quit(self.id))
+
+
+class AsyncSession:
+    """The same as Session for asyncio. It is begun, or attached to, by `async with` or `await`; `id` is known then.
+
+    `stream` and `events` are iterated over with `async for`; everything else is awaited.
+    """
+
+    info: model.SessionInfo
+    id: str
+
+    def __init__(self, client: "AsyncClient", first: "Call[model.SessionInfo]") -> None:
+        self._client = client
+        self._first = first
+
+    def __repr__(self) -> str:
+        return f"AsyncSession({getattr(self, 'id', None)!r})"
+
+    def __await__(self) -> "Generator[object, None, AsyncSession]":
+        return self._begin().__await__()
+
+    async def _begin(self) -> "AsyncSession":
+        if not hasattr(self, "info"):
+            self.info = await self._client._send(self._first)
+            self.id = self.info.id
+        return self
+
+    async def __aenter__(self) -> "AsyncSession":
+        return await self._begin()
+
+    async def __aexit__(self, *_: object) -> None:
+        try:
+            await self.quit()
+        except Problem as problem:
+            if not _is_forgotten(problem):
+                raise
+
+    async def execute(
+        self,
+        code: str,
+        *,
+        context: Optional[str] = None,
+        limits: Optional[Mapping[str, Limit]] = None,
+        wait_timeout: Optional[float] = None,
+    ) -> model.Execution:
+        """Executes code and waits for its end, as Session.execute does."""
+        return await self._client._send(calls.execute(self.id, code, context, limits), wait_timeout)
+
+    async def submit(
+        self, code: str, *, context: Optional[str] = None, limits: Optional[Mapping[str, Limit]] = None
+    ) -> str:
+        """Has code executed when its turn comes, and answers with the execution's id."""
+        return await self._client._send(calls.submit_execution(self.id, code, context, limits))
+
+    def stream(
+        self, code: str, *, context: Optional[str] = None, limits: Optional[Mapping[str, Limit]] = None
+    ) -> "AsyncExecutionStream":
+        """Executes code and gives its events as they come, as Session.stream does."""
+        first = calls.submit_execution(self.id, code, context, limits)
+        return self._client._execution_stream(self.id, first)
+
+    def events(self, id: str, after: int = 0) -> "AsyncExecutionStream":
+        """The events of an execution that is there, those from before too, or those after a number."""
+        first = calls.execution_events(self.id, id, after)
+        return self._client._execution_stream(self.id, first, id, after)
+
+    async def get(self, id: str, *, wait: bool = False, wait_timeout: Optional[float] = None) -> model.Execution:
+        """An execution as it is now, or with `wait` when it has ended. The last hundred are kept."""
+        return await self._client._send(calls.execution(self.id, id, wait), wait_timeout)
+
+    async def interrupt(self) -> None:
+        """Ends what is executed, which keeps the state; where nothing is, a Problem with status 409."""
+        await self._client._send(calls.interrupt(self.id))
+
+    async def look(self) -> model.SessionInfo:
+        """The session as it is now."""
+        return await self._client._send(calls.look(self.id))
+
+    async def create_context(self, name: str) -> model.SessionInfo:
+        """One more interpreter, with the same files and no variable of the others."""
+        return await self._client._send(calls.create_context(self.id, name))
+
+    async def restart_context(self, name: str = "default") -> model.SessionInfo:
+        """A fresh interpreter in place of one; the files stay."""
+        return await self._client._send(calls.restart_context(self.id, name))
+
+    async def remove_context(self, name: str) -> model.SessionInfo:
+        """Ends an interpreter other than the default one."""
+        return await self._client._send(calls.remove_context(self.id, name))
+
+    async def quit(self) -> model.SessionInfo:
+        """Ends the session and what is executed in it; of one that has ended already, says so."""
+        return await self._client._send(calls.quit(self.id))
+
+
+def _is_forgotten(problem: Problem) -> bool:
+    # The service forgets a session some time after its end.
+    return problem.status == 404
