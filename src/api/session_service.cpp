@@ -486,7 +486,7 @@ std::string SessionService::list_json(const Caller& caller) {
 
 void SessionService::put(const Shared& live,
                          std::function<void(engine::WardenAccess&)> work,
-                         std::function<void(const Error&)> give_up) {
+                         const std::function<void(const Error&)>& give_up) {
   std::optional<Error> refused;
   {
     const std::lock_guard lock(live->mutex);
@@ -584,7 +584,7 @@ Result<std::shared_ptr<LiveRun>> SessionService::execute(const Caller& caller,
                                                          const std::string& id,
                                                          ExecutionRequest request) {
   TRY_ASSIGN(const Shared live, find(caller, id));
-  const auto execution = std::make_shared<LiveRun>(make_id("exe"), caller.id);
+  auto execution = std::make_shared<LiveRun>(make_id("exe"), caller.id);
   {
     const std::lock_guard lock(live->mutex);
     if (live->ended) return std::unexpected(ended(live->reason));

@@ -94,7 +94,7 @@ class SessionService {
   void begin(LiveSession& live, const SessionRequest& request, engine::WardenAccess& access);
   void put(const Shared& live,
            std::function<void(engine::WardenAccess&)> work,
-           std::function<void(const Error&)> give_up);
+           const std::function<void(const Error&)>& give_up);
   void pump(const Shared& live);
   void work_off(const Shared& live, engine::WardenAccess& access);
   void give_up_first(LiveSession& live, const Error& error);
