@@ -12,6 +12,7 @@
 #include <atomic>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -84,12 +85,16 @@ class Session {
   Session& operator=(const Session&) = delete;
 
   // Wanted limits `wall`, `cpu` and `output` hold for this execution; the others are the cell's.
+  // `env`: "NAME=value", for this execution only.
   Result<Execution> execute(std::string_view context,
                             std::string_view code,
+                            std::span<const std::string> env,
                             const Limits& limits,
                             SessionObserver& observer);
-  // `op` as for context_frame().
-  Result<Execution> change_context(std::string_view op, std::string_view context);
+  // `op` and `cwd` as for context_frame().
+  Result<Execution> change_context(std::string_view op,
+                                   std::string_view context,
+                                   std::string_view cwd = {});
   // From any thread: what is executed now gets SIGINT. Nothing when nothing is executed.
   void interrupt();
   // From any thread: the cell is ended. What is executed now ends with it.
