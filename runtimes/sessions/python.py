@@ -37,8 +37,9 @@ from itertools import islice
 from select import POLLIN, POLLOUT, poll
 
 # Names of our own for what the code of a context may replace in its module.
+# (_signal and not signal, whose functions are Python and look at the user's builtins.)
+from _signal import SIG_BLOCK, SIG_DFL, SIG_IGN, SIG_SETMASK, SIGCHLD, SIGINT, SIGKILL, pthread_sigmask, signal
 from os import _exit, close, dup2, environ, fstat, getpid
-from signal import SIG_BLOCK, SIG_DFL, SIG_IGN, SIG_SETMASK, SIGCHLD, SIGINT, SIGKILL, pthread_sigmask, signal
 from sys import getprofile, getrecursionlimit, gettrace, setprofile, setrecursionlimit, settrace
 from time import clock_gettime_ns, sleep, time_ns
 

@@ -6,7 +6,9 @@
 #include <set>
 #include <utility>
 
+#include "api/json_reader.h"
 #include "api/request_fields.h"
+#include "api/run_request.h"
 #include "base/id.h"
 #include "base/sys.h"
 #include "base/text.h"
@@ -27,6 +29,8 @@ constexpr std::size_t kMostContexts = 16;
 constexpr std::string_view kDefaultContext = "default";
 // So long an ended session is still shown, with what ended it.
 constexpr Nanoseconds kShownAfterEnd = std::chrono::minutes(10);
+// So long after the last session somebody may still want one without waiting.
+constexpr Nanoseconds kSpareLife = std::chrono::minutes(10);
 
 Error ended(const std::string& reason) {
   return {.code = Code::kDenied, .message = "the session has ended: " + reason};
@@ -140,6 +144,25 @@ struct SessionService::LiveSession {
     }
   }
 
+  // For the gateway after this one, should this one be killed.
+  void note_locked() const {
+    if (session == nullptr || session->is_over()) return;
+    const json::object object{{"id", id},
+                              {"caller", caller.id},
+                              {"address", caller.address},
+                              {"policy", policy},
+                              {"created_ms", created_ms},
+                              {"ttl_ns", ttl.count()},
+                              {"idle_ns", idle.count()},
+                              {"deadline_ns", deadline.count()},
+                              {"language", plan.manifest.name},
+                              {"limits", belljar::to_value(plan.stages.run.limits)},
+                              {"executions", executions},
+                              {"contexts", json::array(contexts.begin(), contexts.end())}};
+    // A warden that is gone is told by the next execution.
+    (void)session->keep(json_text(object)).has_value();
+  }
+
   std::string json_locked() const {
     json::object object{{"id", id},
                         {"state", ended                         ? "ended"
@@ -180,6 +203,10 @@ SessionService::SessionService(const Settings& settings,
 SessionService::~SessionService() = default;
 
 void SessionService::close() {
+  {
+    const std::lock_guard lock(mutex_);
+    closed_ = true;
+  }
   watcher_.request_stop();
   if (watcher_.joinable()) watcher_.join();
 }
@@ -233,6 +260,7 @@ Status SessionService::add(const Shared& live) {
 
 void SessionService::create(const Caller& caller, SessionRequest request, const Answer& answer) {
   const auto live = std::make_shared<LiveSession>();
+  const bool plain = asks_for_nothing(request);
   const auto prepared = [&]() -> Status {
     if (request.ttl.value_or(settings_.session_ttl) > settings_.session_ttl) {
       return fail(Code::kDenied, "ttl: must be at most " + format_duration(settings_.session_ttl));
@@ -263,39 +291,186 @@ void SessionService::create(const Caller& caller, SessionRequest request, const 
     return add(live);
   }();
   if (!prepared) return answer(std::unexpected(in_request_words(prepared.error())));
+  if (auto spare = plain ? take_spare(live->plan.manifest.name) : nullptr) {
+    std::string text;
+    {
+      const std::lock_guard lock(live->mutex);
+      live->session = std::move(spare);
+      live->note_locked();
+      text = live->json_locked();
+    }
+    metrics_.count("belljar_sessions_total", "result=\"created\"");
+    answer(std::move(text));
+    return make_spare(live, request.submission);
+  }
   put(
       live,
-      [this, live, request = std::move(request), answer](engine::WardenAccess& access) {
+      [this, live, plain, request = std::move(request), answer](engine::WardenAccess& access) {
         begin(*live, request, access);
-        answer([&]() -> Result<std::string> {
+        Result<std::string> text = fail(Code::kUnavailable, "the session did not begin");
+        {
           const std::lock_guard lock(live->mutex);
-          if (live->session == nullptr) return fail(Code::kUnavailable, std::string(live->reason));
-          return live->json_locked();
-        }());
+          if (live->session == nullptr) {
+            text = fail(Code::kUnavailable, live->reason);
+          } else {
+            text = live->json_locked();
+          }
+        }
+        const bool made = text.has_value();
+        answer(std::move(text));
+        if (plain && made) make_spare(live, request.submission);
       },
       [answer](const Error& error) { answer(std::unexpected(error)); });
+}
+
+namespace {
+
+Result<std::unique_ptr<engine::Session>> begun(engine::WardenAccess& access,
+                                               const engine::Plan& plan,
+                                               const Policy& rules,
+                                               const Submission& submission) {
+  TRY_ASSIGN(warden::Client* const shared, access.client());
+  Result<warden::Client> own = shared->connect();
+  if (!own) {
+    access.drop();
+    return std::unexpected(own.error());
+  }
+  return engine::Session::create(*std::move(own), plan, rules, submission);
+}
+
+}  // namespace
+
+bool SessionService::asks_for_nothing(const SessionRequest& request) const {
+  const Submission& submission = request.submission;
+  return submission.files.empty() && submission.env.empty() &&
+         submission.limits == LimitOverrides{} &&
+         (request.policy.empty() || request.policy == settings_.policy);
+}
+
+std::unique_ptr<engine::Session> SessionService::take_spare(const std::string& language) {
+  std::vector<Spare> dead;  // whose end is waited for without the lock
+  const std::lock_guard lock(mutex_);
+  spare_wanted_ = sys::now();
+  for (auto at = spares_.begin(); at != spares_.end();) {
+    if (at->language != language) {
+      ++at;
+      continue;
+    }
+    Spare found = std::move(*at);
+    at = spares_.erase(at);
+    if (found.session->is_well()) return std::move(found.session);
+    dead.push_back(std::move(found));
+  }
+  return nullptr;
+}
+
+// Where one session was wanted, the next one may be too, and need not wait for its interpreter.
+void SessionService::make_spare(const Shared& like, const Submission& submission) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (closed_ || spares_.size() + spares_coming_ >= settings_.session_spares) return;
+    ++spares_coming_;
+  }
+  const auto work = [this, like, submission](engine::WardenAccess& access) {
+    auto made = begun(access, like->plan, *like->rules, submission);
+    const bool more = made.has_value();
+    {
+      const std::lock_guard lock(mutex_);
+      --spares_coming_;
+      if (more && !closed_) {
+        spares_.push_back({.language = like->plan.manifest.name, .session = *std::move(made)});
+      }
+    }
+    if (more) make_spare(like, submission);
+  };
+  const auto give_up = [this](const Error& /*error*/) {
+    const std::lock_guard lock(mutex_);
+    --spares_coming_;
+  };
+  const Limits& limits = like->plan.stages.run.limits;
+  const Status taken = dispatcher_.submit({.caller = "spare sessions",
+                                           .memory = limits.memory,
+                                           .cpus_milli = limits.cpus_milli,
+                                           .concurrent = 1,
+                                           .deadline = sys::now() + settings_.queue_wait,
+                                           .run = work,
+                                           .give_up = give_up});
+  if (!taken) give_up(taken.error());
+}
+
+void SessionService::forget_spares(Nanoseconds now) {
+  std::vector<Spare> forgotten;  // whose end is waited for without the lock
+  const std::lock_guard lock(mutex_);
+  if (now - spare_wanted_ > kSpareLife) forgotten.swap(spares_);
 }
 
 void SessionService::begin(LiveSession& live,
                            const SessionRequest& request,
                            engine::WardenAccess& access) {
-  auto made = [&]() -> Result<std::unique_ptr<engine::Session>> {
-    TRY_ASSIGN(warden::Client* const shared, access.client());
-    Result<warden::Client> own = shared->connect();
-    if (!own) {
-      access.drop();
-      return std::unexpected(own.error());
-    }
-    return engine::Session::create(*std::move(own), live.plan, *live.rules, request.submission);
-  }();
+  auto made = begun(access, live.plan, *live.rules, request.submission);
   metrics_.count("belljar_sessions_total", made ? "result=\"created\"" : "result=\"failed\"");
   const std::lock_guard lock(live.mutex);
   live.used = sys::now();
   if (made) {
     live.session = *std::move(made);
+    live.note_locked();
   } else {
     live.ended = true;
     live.reason = made.error().message;
+  }
+}
+
+Status SessionService::read_note(LiveSession& live, const std::string& note) const {
+  TRY_ASSIGN(const json::value value, parse_json(note));
+  TRY_ASSIGN(JsonReader reader, JsonReader::of(value, "note"));
+  const auto duration = [&reader](std::string_view name) -> Result<Nanoseconds> {
+    TRY_ASSIGN(const auto count, reader.count(name));
+    return Nanoseconds(static_cast<std::int64_t>(count.value_or(0)));
+  };
+  TRY_ASSIGN(live.id, reader.text_or("id", ""));
+  TRY_ASSIGN(live.caller.id, reader.text_or("caller", ""));
+  TRY_ASSIGN(live.caller.address, reader.text_or("address", ""));
+  TRY_ASSIGN(live.policy, reader.text_or("policy", ""));
+  TRY_ASSIGN(const auto created, reader.count("created_ms"));
+  live.created_ms = static_cast<std::int64_t>(created.value_or(0));
+  TRY_ASSIGN(live.ttl, duration("ttl_ns"));
+  TRY_ASSIGN(live.idle, duration("idle_ns"));
+  TRY_ASSIGN(live.deadline, duration("deadline_ns"));
+  TRY_ASSIGN(const std::string language, reader.text_or("language", ""));
+  TRY_ASSIGN(live.plan.manifest, catalog_.by_name(language));
+  TRY_ASSIGN(live.rules, runs_.policy(live.policy));
+  const json::value* const limits = reader.find("limits");
+  if (limits == nullptr) return reader.wrong("limits", "an object");
+  TRY_ASSIGN(const LimitOverrides noted, read_limits(*limits, reader.where("limits")));
+  live.plan.stages.run.limits = belljar::apply({}, noted);
+  TRY_ASSIGN(const auto executions, reader.count("executions"));
+  live.executions = executions.value_or(0);
+  TRY_ASSIGN(const std::vector<std::string> contexts, reader.texts("contexts"));
+  live.contexts.insert(contexts.begin(), contexts.end());
+  live.used = sys::now();
+  return reader.finish();
+}
+
+void SessionService::adopt(const engine::WardenAccess::Connect& connect) {
+  constexpr int kMostTries = 10'000;
+  for (int i = 0; i < kMostTries; ++i) {
+    auto client = connect();
+    if (!client) return;
+    const auto live = std::make_shared<LiveSession>();
+    auto kept = engine::Session::adopt(
+        *std::move(client),
+        [&](const std::string& note) -> Result<std::pair<Limits, OnOutputLimit>> {
+          TRY(read_note(*live, note));
+          return std::pair(live->plan.stages.run.limits, live->rules->on_output_limit);
+        });
+    if (kept && !*kept) return;
+    metrics_.count("belljar_sessions_total", kept ? "result=\"adopted\"" : "result=\"lost\"");
+    if (!kept) continue;
+    live->session = std::move((*kept)->session);
+    const std::lock_guard lock(mutex_);
+    sessions_.emplace(live->id, live);
+    const std::lock_guard inner(live->mutex);
+    live->note_locked();
   }
 }
 
@@ -497,6 +672,8 @@ void SessionService::perform(LiveSession& live,
       "status=\"" + std::string(made ? engine::to_string(made->status) : "failed") + "\"");
   execution.end(escape_json_for_terminal(json_text(object)),
                 made ? std::nullopt : std::optional(made.error()));
+  const std::lock_guard lock(live.mutex);
+  live.note_locked();
 }
 
 Result<std::shared_ptr<LiveRun>> SessionService::execution(const Caller& caller,
@@ -571,6 +748,7 @@ void SessionService::change_context(const Caller& caller,
           }
           if (change == ContextChange::kCreate) live->contexts.insert(context);
           if (change == ContextChange::kRemove) live->contexts.erase(context);
+          live->note_locked();
           return live->json_locked();
         }());
       },
@@ -632,6 +810,7 @@ void SessionService::watch(const std::stop_token& stop) {
         ++at;
       }
     }
+    forget_spares(now);
     for (auto& [live, reason] : due) end(*live, std::move(reason), {});
     woken.wait_for(waiting, stop, std::chrono::milliseconds(500), [] { return false; });
   }

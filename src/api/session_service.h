@@ -1,7 +1,8 @@
 // SessionService: the sessions of this service: who has which, what is executed in them and when
 // they end. A session belongs to the caller who made it; nobody else is told that it exists.
 //
-// Sessions live as long as the service: a gateway that ends takes its own with it.
+// Sessions outlive a gateway that is killed: the warden keeps them for the next one. They end with
+// the warden, and with a service that is stopped.
 //
 // Every member may be called from any thread; what is executed in a session comes one after the
 // other, in the order it was asked for.
@@ -42,6 +43,9 @@ class SessionService {
   // No session ends by itself from here on; before the dispatcher goes away.
   void close();
 
+  // What an earlier gateway of this service has left, before requests are taken.
+  void adopt(const engine::WardenAccess::Connect& connect);
+
   // Called once, from any thread, with the session as JSON. No lock is held meanwhile.
   using Answer = std::function<void(Result<std::string>)>;
   void create(const Caller& caller, SessionRequest request, const Answer& answer);
@@ -81,8 +85,19 @@ class SessionService {
   struct LiveSession;
   using Shared = std::shared_ptr<LiveSession>;
 
+  // A session that nobody has yet, as one comes that asks for nothing special.
+  struct Spare {
+    std::string language;
+    std::unique_ptr<engine::Session> session;
+  };
+  [[nodiscard]] bool asks_for_nothing(const SessionRequest& request) const;
+  std::unique_ptr<engine::Session> take_spare(const std::string& language);
+  void make_spare(const Shared& like, const Submission& submission);
+  void forget_spares(Nanoseconds now);
+
   Result<Shared> find(const Caller& caller, const std::string& id);
   Status add(const Shared& live);
+  Status read_note(LiveSession& live, const std::string& note) const;
   void begin(LiveSession& live, const SessionRequest& request, engine::WardenAccess& access);
   void put(const Shared& live,
            std::function<void(engine::WardenAccess&)> work,
@@ -103,6 +118,10 @@ class SessionService {
 
   std::mutex mutex_;
   std::map<std::string, Shared> sessions_;
+  std::vector<Spare> spares_;
+  std::size_t spares_coming_ = 0;
+  Nanoseconds spare_wanted_{};  // when somebody could have used one last
+  bool closed_ = false;
   std::jthread watcher_;  // last: it uses what stands above
 };
 

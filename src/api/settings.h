@@ -50,7 +50,8 @@ struct Settings {
   Nanoseconds drain = std::chrono::seconds(30);
   std::uint64_t sessions = 100;  // at once
   std::uint64_t sessions_per_caller = 20;
-  Nanoseconds session_ttl = std::chrono::hours(4);      // longest life of one
+  std::uint64_t session_spares = 1;                 // that wait for who asks for nothing special
+  Nanoseconds session_ttl = std::chrono::hours(4);  // longest life of one
   Nanoseconds session_idle = std::chrono::minutes(30);  // longest time without an execution
   std::string on_restart = "rerun";  // or "lost": what becomes of runs that a crash cut off
 

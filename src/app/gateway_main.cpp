@@ -72,7 +72,7 @@ class Wardens {
       metrics_.count("belljar_warden_restarts_total", "");
     }
     TRY_ASSIGN(Fd socket, supervisor_.request(GatewayMessage::kWarden));
-    first_ = warden::Client::adopt(std::move(socket));
+    TRY_ASSIGN(first_, warden::Client::adopt(std::move(socket)));
     TRY(first_->host());
     begin_(*first_);
     return first_->connect();
@@ -210,6 +210,7 @@ Status serve(const api::Settings& settings, Sockets sockets) {
                         .headers = &headers});
   TRY(runs.recover());
   api::SessionService sessions(settings, catalog, *dispatcher, metrics, runs);
+  sessions.adopt([&wardens] { return wardens.connect(); });
   api::Service service(settings, catalog, *store, *dispatcher, metrics, runs, sessions, host);
   const std::vector<std::string_view> proxies = comma_list(settings.proxies);
   // Its threads screen what comes.

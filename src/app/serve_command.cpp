@@ -250,12 +250,22 @@ class Supervisor {
   }
 
   // Each answers with the gateway's end of a socket to what was started.
+  // One that is there already outlives its gateway: the sessions in it are the next one's.
   Result<Fd> start_warden() {
+    pollfd ended{.fd = warden_.get(), .events = 0, .revents = 0};
+    if (warden_.valid() && ::poll(&ended, 1, 0) == 0) {
+      Fd again = Fd::adopt(::fcntl(warden_.get(), F_DUPFD_CLOEXEC, 0));
+      if (!again.valid()) return fail_errno("F_DUPFD_CLOEXEC");
+      return again;
+    }
     TRY_ASSIGN(auto sockets, sys::make_seqpacket());
     TRY_ASSIGN(const pid_t child,
                start({"belljar", "warden"}, {{sockets[1].get(), warden::kClientFd}}));
     helpers_.emplace(child, "warden_ended");
-    return std::move(sockets[0]);
+    warden_ = std::move(sockets[0]);
+    Fd given = Fd::adopt(::fcntl(warden_.get(), F_DUPFD_CLOEXEC, 0));
+    if (!given.valid()) return fail_errno("F_DUPFD_CLOEXEC");
+    return given;
   }
   Result<Fd> start_sender() {
     TRY_ASSIGN(auto sockets, sys::make_seqpacket());
@@ -314,7 +324,10 @@ class Supervisor {
       if (pid != gateway_) continue;
       gateway_ = -1;
       control_.reset();
-      if (stopping_) continue;
+      if (stopping_) {
+        warden_.reset();  // and with its last client the warden ends
+        continue;
+      }
       log_event("gateway_ended", {{"status", status}});
       // One that cannot start is not started for ever.
       constexpr std::size_t kMost = 5;
@@ -329,6 +342,7 @@ class Supervisor {
   const api::Settings& settings_;
   const uid_t uid_;
   Fd listener_, executor_, e2b_, control_;
+  Fd warden_;  // our copy of the gateway's connection
   pid_t gateway_ = -1;
   std::map<pid_t, std::string_view> helpers_;  // and what the log calls their end
   std::deque<Nanoseconds> started_;

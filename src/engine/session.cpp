@@ -1,11 +1,13 @@
 #include "engine/session.h"
 
 #include <poll.h>
+#include <sys/random.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include <array>
 #include <csignal>
+#include <tuple>
 #include <utility>
 
 #include "base/sys.h"
@@ -21,6 +23,8 @@ namespace {
 constexpr std::size_t kChunk = 64 * kKiB;
 constexpr std::size_t kMostResultBytes = 32 * kMiB;
 constexpr std::size_t kMostResults = 1000;
+constexpr std::size_t kMostNote = 1 * kMiB;
+constexpr Nanoseconds kSettlePatience = std::chrono::seconds(2);
 
 class Silent : public SessionObserver {
  public:
@@ -77,8 +81,11 @@ Result<std::unique_ptr<Session>> Session::create(warden::Client client,
                                                  const Plan& plan,
                                                  const Policy& policy,
                                                  const Submission& submission) {
+  // Sessions that are kept have no connection to tell them apart.
+  std::uint64_t id = 0;
+  if (::getrandom(&id, sizeof id, 0) != sizeof id) return fail_errno("getrandom");
   std::unique_ptr<Session> session(
-      new Session(std::move(client), plan.stages.run.limits, policy.on_output_limit));
+      new Session(std::move(client), id, plan.stages.run.limits, policy.on_output_limit));
   TRY(session->open(plan, policy, submission));
   return session;
 }
@@ -121,6 +128,61 @@ Status Session::open(const Plan& plan, const Policy& policy, const Submission& s
   std::string said = made.session_end->reason;
   if (!made.err.data.empty()) said += "; " + quote(made.err.data);
   return fail(Code::kUnavailable, "the session's interpreter did not come up: " + said);
+}
+
+Result<std::optional<Session::Kept>> Session::adopt(warden::Client client, const ReadNote& read) {
+  TRY_ASSIGN(auto adopted, client.adopt_session());
+  if (!adopted) return std::nullopt;
+  // Made first: whatever is wrong with it, it is ended with this object.
+  std::unique_ptr<Session> session(
+      new Session(std::move(client), adopted->id, {}, OnOutputLimit::kKill));
+  const std::string path = "/proc/self/fd/" + std::to_string(adopted->fds[3].get());
+  TRY_ASSIGN(std::string note, sys::read_file(path.c_str(), kMostNote));
+  TRY_ASSIGN(std::tie(session->limits_, session->on_limit_), read(note));
+  session->driver_ = std::move(adopted->fds[0]);
+  session->out_ = std::move(adopted->fds[1]);
+  session->err_ = std::move(adopted->fds[2]);
+  session->ready_ = true;
+  TRY(session->client_.pause(session->id_));
+  TRY(session->loop(Wait::kPaused));
+  if (!session->over_ && adopted->was_running) TRY(session->settle());
+  if (session->over_) return fail(Code::kUnavailable, "the session did not outlive its gateway");
+  session->start_ = session->paused_->start;
+  session->walls_ = WallSet::from_bits(session->paused_->walls);
+  return Kept{.session = std::move(session), .note = std::move(note)};
+}
+
+// Something is being executed of which nobody knows any more: interrupted, its end is waited for
+// and thrown away.
+Status Session::settle() {
+  Execution lost;
+  Silent nobody;
+  made_ = &lost;
+  observer_ = &nobody;
+  execution_limits_ = limits_;
+  paused_.reset();
+  const auto settled = [&]() -> Status {
+    TRY(client_.resume(id_, kSettlePatience, kSettlePatience));
+    TRY(client_.signal(id_, SIGINT));
+    last_request_ = 0;
+    executing_ = true;
+    TRY(loop(Wait::kDone));
+    if (over_) return {};
+    TRY(client_.pause(id_));
+    return loop(Wait::kPaused);
+  }();
+  executing_ = false;
+  while (read_stream(out_, lost.out, OutputStream::kOut)) continue;
+  while (read_stream(err_, lost.err, OutputStream::kErr)) continue;
+  made_ = nullptr;
+  last_request_ = static_cast<std::uint64_t>(sys::now().count());
+  return settled;
+}
+
+Status Session::keep(std::string_view note) {
+  TRY_ASSIGN(const Fd memory, sys::sealed_memfd("belljar-session", note));
+  const std::array<int, warden::kKeptFds> fds{driver_.get(), out_.get(), err_.get(), memory.get()};
+  return client_.keep_session(id_, fds);
 }
 
 Session::~Session() {
@@ -187,6 +249,11 @@ Result<Execution> Session::perform(const std::string& frame,
 
 void Session::interrupt() {
   if (executing_) (void)client_.signal(id_, SIGINT).has_value();
+}
+
+bool Session::is_well() const {
+  pollfd news{.fd = client_.fd(), .events = POLLIN, .revents = 0};
+  return !over_ && ::poll(&news, 1, 0) == 0;
 }
 
 void Session::stop() {
@@ -262,7 +329,8 @@ void Session::take_frame(std::string_view json) {
     return;
   }
   // What comes late, or of nothing that was asked for, is dropped.
-  if (!executing_ || frame->id != last_request_ || done_) return;
+  const bool wanted = frame->id == last_request_ || last_request_ == 0;
+  if (!executing_ || !wanted || done_) return;
   switch (frame->kind) {
     case DriverFrame::Kind::kReady:
       return;

@@ -10,15 +10,18 @@
 #pragma once
 
 #include <atomic>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/fd.h"
 #include "base/result.h"
+#include "base/sys.h"
 #include "engine/engine.h"
 #include "engine/plan.h"
 #include "engine/session_protocol.h"
@@ -79,6 +82,16 @@ class Session {
                                                  const Plan& plan,
                                                  const Policy& policy,
                                                  const Submission& submission);
+  // A session whose gateway has gone and that the warden has kept, and what that gateway had
+  // noted. What it executed then has been interrupted. Nothing when there is none (more); an Error,
+  // also when it did not survive, is no reason not to ask for the next. `limits` are found out from
+  // the note.
+  struct Kept {
+    std::unique_ptr<Session> session;
+    std::string note;
+  };
+  using ReadNote = std::function<Result<std::pair<Limits, OnOutputLimit>>(const std::string& note)>;
+  static Result<std::optional<Kept>> adopt(warden::Client client, const ReadNote& read);
   // Ends the cell, and waits for its end.
   ~Session();
   Session(const Session&) = delete;
@@ -95,11 +108,16 @@ class Session {
   Result<Execution> change_context(std::string_view op,
                                    std::string_view context,
                                    std::string_view cwd = {});
+  // Has the warden keep the session if this process ends without having ended it; `note` is told to
+  // whoever adopts it. May be called again, to change the note.
+  Status keep(std::string_view note);
   // From any thread: what is executed now gets SIGINT. Nothing when nothing is executed.
   void interrupt();
   // From any thread: the cell is ended. What is executed now ends with it.
   void stop();
 
+  // Nothing has been heard of its end. For a session that nobody executes anything in.
+  [[nodiscard]] bool is_well() const;
   // No further execution is possible.
   [[nodiscard]] bool is_over() const { return over_.has_value(); }
   [[nodiscard]] const std::string& version() const { return version_; }
@@ -108,9 +126,14 @@ class Session {
   [[nodiscard]] WallSet walls() const { return walls_; }
 
  private:
-  Session(warden::Client client, const Limits& limits, OnOutputLimit on_limit)
-      : client_(std::move(client)), limits_(limits), on_limit_(on_limit) {}
+  Session(warden::Client client, std::uint64_t id, const Limits& limits, OnOutputLimit on_limit)
+      : client_(std::move(client)),
+        id_(id),
+        limits_(limits),
+        on_limit_(on_limit),
+        last_request_(static_cast<std::uint64_t>(sys::now().count())) {}
 
+  Status settle();
   Status open(const Plan& plan, const Policy& policy, const Submission& submission);
   Result<Execution> perform(const std::string& frame,
                             const Limits& limits,
@@ -128,16 +151,16 @@ class Session {
   void finish(Execution& made);
 
   warden::Client client_;
-  const std::uint64_t id_ = 1;  // of the cell; the connection has no other
-  Limits limits_;               // the cell's
-  const OnOutputLimit on_limit_;
+  const std::uint64_t id_;  // of the cell; the connection has no other
+  Limits limits_;           // the cell's
+  OnOutputLimit on_limit_;
   std::string version_;
   Start start_ = Start::kCold;
   WallSet walls_;
 
   Fd driver_, out_, err_;
-  std::string pending_;  // bytes for the driver that its socket did not take yet
-  std::uint64_t last_request_ = 0;
+  std::string pending_;         // bytes for the driver that its socket did not take yet
+  std::uint64_t last_request_;  // higher than any that another gateway has sent
   std::atomic<bool> executing_ = false;
   FrameReader frames_;
   bool ready_ = false;

@@ -464,6 +464,8 @@ void CellRun::signal_program(int signal) {
 Status CellRun::pause() {
   // Both executions are over before the program can say anything.
   while (session_ && phase_ == Phase::kBuilding && report_.valid()) on_report();
+  if (phase_ == Phase::kPaused) has_news_ = true;
+  if (phase_ == Phase::kPaused || phase_ == Phase::kPausing) return {};
   if (!session_ || phase_ != Phase::kRunning) {
     return fail(Code::kInvalid, "pause: this cell has no session that runs");
   }

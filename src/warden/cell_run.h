@@ -88,13 +88,15 @@ class CellRun {
   void end(EndReason reason);
   // The run is a session: see Request::session.
   void make_session() { session_ = true; }
-  // Stops the program's processes; take_pause() tells when they have stopped.
+  // Stops the program's processes; take_pause() tells when they have stopped, also where they had
+  // before.
   Status pause();
   // Lets them go on, with limits and a bill of their own.
   Status resume(Nanoseconds wall, Nanoseconds cpu);
   // Once for each pause that has come to rest: the bill since the cell was resumed.
   std::optional<Result<CellReport>> take_pause();
   [[nodiscard]] bool is_paused() const { return phase_ == Phase::kPaused; }
+  [[nodiscard]] bool is_session() const { return session_; }
 
   // Sends a signal to the program, not to its children. One that cannot be sent is left out.
   void signal_program(int signal);

@@ -41,6 +41,12 @@ Result<Client> Client::spawn() {
   return Client(std::move(sockets[0]), child);
 }
 
+Result<Client> Client::adopt(Fd socket) {
+  Client client(std::move(socket), -1);
+  TRY(client.send({.kind = RequestKind::kHello}, {}));
+  return client;
+}
+
 Client::~Client() {
   if (!socket_.valid()) return;
   socket_.reset();
@@ -50,9 +56,15 @@ Client::~Client() {
 }
 
 Result<Reply> Client::receive() {
-  const Result<sys::Message> received = sys::receive_message(socket_.get(), sizeof(Reply));
+  std::vector<Fd> nothing;
+  return receive(nothing);
+}
+
+Result<Reply> Client::receive(std::vector<Fd>& fds) {
+  Result<sys::Message> received = sys::receive_message(socket_.get(), sizeof(Reply));
   if (!received) return std::unexpected(without_warden(received.error()));
   const sys::Message& message = *received;
+  fds = std::move(received->fds);
   Reply reply;
   if (message.bytes.empty()) return fail(Code::kUnavailable, "the warden has ended");
   if (message.bytes.size() != sizeof reply)
@@ -93,6 +105,24 @@ Status Client::run(std::uint64_t id,
 
 Status Client::signal(std::uint64_t id, int number) {
   return send({.kind = RequestKind::kSignal, .id = id, .signal = number}, {});
+}
+
+Status Client::keep_session(std::uint64_t id, std::span<const int, kKeptFds> fds) {
+  return send({.kind = RequestKind::kKeep, .id = id}, fds);
+}
+
+Result<std::optional<Client::Adopted>> Client::adopt_session() {
+  TRY(send({.kind = RequestKind::kAdopt}, {}));
+  while (true) {
+    Adopted adopted;
+    TRY_ASSIGN(const Reply reply, receive(adopted.fds));
+    if (reply.kind != ReplyKind::kAdopted) continue;
+    if (adopted.fds.empty()) return std::nullopt;
+    if (adopted.fds.size() != kKeptFds) return fail(Code::kInternal, "warden: wrong descriptors");
+    adopted.id = reply.id;
+    adopted.was_running = reply.was_running != 0;
+    return adopted;
+  }
 }
 
 Status Client::pause(std::uint64_t id) {

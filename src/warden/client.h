@@ -9,6 +9,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "base/fd.h"
 #include "base/result.h"
@@ -32,8 +33,9 @@ class Client {
   // warden sets itself up meanwhile, and what goes wrong there is told by the first call.
   static Result<Client> spawn();
 
-  // A warden that somebody else started and watches; `socket` is one end of its SOCK_SEQPACKET.
-  static Client adopt(Fd socket) { return {std::move(socket), -1}; }
+  // A warden that somebody else started and watches, and may have spoken with; `socket` is one end
+  // of its SOCK_SEQPACKET.
+  static Result<Client> adopt(Fd socket);
   // One more connection to the same warden, with cells of its own. It ends when this one does.
   Result<Client> connect();
 
@@ -55,6 +57,17 @@ class Client {
   Status end(std::uint64_t id, EndReason reason);
   // Sends a signal to the program of a running cell.
   Status signal(std::uint64_t id, int number);
+  // Has the warden keep a session's cell when this connection ends, with what the next client
+  // needs.
+  Status keep_session(std::uint64_t id, std::span<const int, kKeptFds> fds);
+  // A cell that is kept becomes this connection's.
+  struct Adopted {
+    std::uint64_t id = 0;
+    bool was_running = false;
+    std::vector<Fd> fds;  // kKeptFds
+  };
+  // Nothing when none is kept.
+  Result<std::optional<Adopted>> adopt_session();
   // Of a session's cell: stops it, answered by kPaused; lets it go on for so long at most.
   Status pause(std::uint64_t id);
   Status resume(std::uint64_t id, Nanoseconds wall, Nanoseconds cpu);
@@ -71,6 +84,8 @@ class Client {
 
  private:
   Status send(const Request& request, std::span<const int> fds);
+  // And the descriptors that came along.
+  Result<Reply> receive(std::vector<Fd>& fds);
 
   Client(Fd socket, pid_t child) : socket_(std::move(socket)), child_(child) {}
 

@@ -22,8 +22,16 @@ enum class RequestKind : std::uint32_t {
              // a cell for it waits, or when there will be none
   kConnect,  // one more connection: the descriptor is its SOCK_SEQPACKET socket
   kPause,    // of a session's cell: its processes stop where they stand; answered by kPaused
+  kHello,    // asks for one more kHello: of whoever takes a connection over
+  kKeep,     // of a session's cell: when its connection ends it is paused and kept for another to
+             // adopt. Descriptors: kKeptFds, of the client's. May be sent again
+  kAdopt,    // asks for a cell that is kept for whoever comes; answered by kAdopted
   kResume,   // they go on, for at most `wall_ns` and `cpu_ns`; from here a new bill begins
 };
+
+// What a client has of a session and the next one needs: the driver's socket, where stdout and
+// stderr are read, and a sealed memfd of whatever else it wants to tell.
+inline constexpr std::size_t kKeptFds = 4;
 
 // Why a client ends a cell.
 enum class EndReason : std::uint32_t { kNone, kCancelled, kOutputLimit };
@@ -52,8 +60,9 @@ enum class ReplyKind : std::uint32_t {
                // cell, its init and its mounts, goes after this answer, else before it
   kRefused,    // nothing was started
   kPrepared,
-  kPaused,  // no process of the program runs; `report` is the bill since it was resumed, and its
-            // cause the limit that it went past, or kProgram
+  kPaused,   // no process of the program runs; `report` is the bill since it was resumed, and its
+             // cause the limit that it went past, or kProgram
+  kAdopted,  // with kKeptFds; `id` is the cell's from here on. Without: no cell is kept
 };
 
 // What ended a cell, in the order of precedence of the verdict.
@@ -108,6 +117,7 @@ struct Reply {
   std::uint32_t error_code =
       0;  // belljar::Code, for kRefused and a failed kHello (then `text` is not empty)
   std::array<char, 256> text{};
+  std::uint32_t was_running = 0;  // kAdopted: it was not paused when its client went
   HostReport host{};
   CellReport report{};
 };

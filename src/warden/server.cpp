@@ -13,6 +13,7 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
+#include <utility>
 
 #include "base/sys.h"
 #include "model/policy.h"
@@ -24,12 +25,15 @@ namespace {
 
 constexpr std::size_t kMaxCells = 1024;
 constexpr std::size_t kMaxConnections = 1024;
-constexpr std::uint64_t kFirst = 0;  // the connection that a warden is started with
+constexpr std::uint64_t kFirst = 0;            // the connection that a warden is started with
+constexpr std::uint64_t kNobody = UINT64_MAX;  // that of cells which are kept for whoever comes
 constexpr std::uint32_t kMaxWaiting = 256;
 constexpr Nanoseconds kQuiet = std::chrono::milliseconds(1);
 constexpr Nanoseconds kTeardownPatience = std::chrono::seconds(5);
 constexpr Nanoseconds kPreparePatience = std::chrono::seconds(10);
 constexpr Nanoseconds kSortPool = std::chrono::seconds(5);
+// How long a session's cell is kept without a client.
+constexpr Nanoseconds kOrphanPatience = std::chrono::minutes(1);
 
 template <std::size_t kSize>
 void copy_text(std::array<char, kSize>& to, std::string_view text) {
@@ -49,7 +53,7 @@ Server::Server(Fd client, cell::Host host, cell::CgroupHost cgroups, std::string
 }
 
 Status Server::serve() {
-  hello();
+  hello(kFirst);
   prepare_ahead();
   maker_.sweep();
   while (!connections_.empty() || !cells_.empty() || !leaving_.empty()) {
@@ -85,6 +89,9 @@ Status Server::serve() {
     if (wants_quiet) deadline = std::min(deadline, sys::now() + kQuiet);
     if (pool_.size() > 0) deadline = std::min(deadline, sort_pool_at_);
     for (const Preparation& wish : preparations_) deadline = std::min(deadline, wish.deadline);
+    for (const auto& [name, kept] : kept_) {
+      if (name.connection == kNobody) deadline = std::min(deadline, kept.deadline);
+    }
     const Nanoseconds left = std::max(deadline - sys::now(), Nanoseconds{});
     const timespec timeout{.tv_sec = left.count() / 1'000'000'000,
                            .tv_nsec = left.count() % 1'000'000'000};
@@ -106,6 +113,7 @@ Status Server::serve() {
         handle_request(connections[i]);
     }
     settle();
+    for (const std::uint64_t connection : std::exchange(gone_, {})) disconnect(connection);
     pool_.promote();
     pool_.fill(ready == 0 && wants_quiet);
     announce(sys::now());
@@ -145,7 +153,7 @@ void Server::hear(Zygote& zygote) {
   }
 }
 
-void Server::hello() {
+void Server::hello(std::uint64_t connection) {
   Reply reply{.kind = ReplyKind::kHello};
   utsname names{};
   ::uname(&names);
@@ -154,15 +162,23 @@ void Server::hello() {
   reply.host.landlock_abi = host_.landlock_abi;
   reply.host.rootless = host_.privilege == cell::Privilege::kRoot ? 0 : 1;
   reply.host.walls = cgroups_.walls().bits();
-  send(kFirst, reply);
+  send(connection, reply);
 }
 
-// What runs on behalf of a client that is gone ends with it; the first one's end is everybody's.
+// What runs on behalf of a client that is gone ends with it, but for sessions that it had us keep;
+// the first one's end is everybody's.
 void Server::disconnect(std::uint64_t connection) {
   const bool all = connection == kFirst;
+  std::vector<CellName> kept;
   for (const auto& [name, cell] : cells_) {
-    if (all || name.connection == connection) cell->end(EndReason::kCancelled);
+    if (!all && name.connection != connection) continue;
+    if (!all && kept_.contains(name)) {
+      kept.push_back(name);
+    } else {
+      cell->end(EndReason::kCancelled);
+    }
   }
+  for (const CellName& name : kept) orphan(name, *cells_.at(name));
   if (all) {
     connections_.clear();
     std::ranges::move(pool_.drain(), std::back_inserter(leaving_));
@@ -211,6 +227,16 @@ void Server::handle_request(std::uint64_t connection) {
       if (!done) session.end(EndReason::kCancelled);
       return;
     }
+    case RequestKind::kHello:
+      hello(connection);
+      return;
+    case RequestKind::kKeep:
+      if (cell != cells_.end() && !keep(name, std::move(message->fds)))
+        cell->second->end(EndReason::kCancelled);
+      return;
+    case RequestKind::kAdopt:
+      adopt(connection);
+      return;
     case RequestKind::kPool:
       // Only whoever answers for this warden says what it may keep.
       if (connection == kFirst) pool_.resize(std::min(request.cells, kMaxWaiting));
@@ -237,6 +263,46 @@ Status Server::resume(CellRun& cell, const Request& request) {
   if (!fits(request.wall_ns, highest.wall)) return fail(Code::kDenied, "wall: out of range");
   if (!fits(request.cpu_ns, highest.cpu)) return fail(Code::kDenied, "cpu: out of range");
   return cell.resume(Nanoseconds(request.wall_ns), Nanoseconds(request.cpu_ns));
+}
+
+Status Server::keep(CellName name, std::vector<Fd> fds) {
+  if (fds.size() != kKeptFds || !cells_.at(name)->is_session()) {
+    return fail(Code::kInvalid, "keep: needs a session and its descriptors");
+  }
+  TRY(sys::check_sealed(fds.back().get()));
+  kept_[name].fds = std::move(fds);
+  return {};
+}
+
+// Without a client it stands still.
+void Server::orphan(CellName name, CellRun& cell) {
+  const CellName orphaned{.connection = kNobody, .id = name.id};
+  auto kept = kept_.extract(name);
+  kept.mapped().was_running = !cell.is_paused();
+  kept.mapped().deadline = sys::now() + kOrphanPatience;
+  if (cells_.contains(orphaned) || !cell.pause()) return cell.end(EndReason::kCancelled);
+  auto moved = cells_.extract(name);
+  moved.key() = kept.key() = orphaned;
+  cells_.insert(std::move(moved));
+  kept_.insert(std::move(kept));
+}
+
+void Server::adopt(std::uint64_t connection) {
+  const auto orphan = kept_.lower_bound({.connection = kNobody, .id = 0});
+  if (orphan == kept_.end()) return send(connection, {.kind = ReplyKind::kAdopted});
+  const CellName name{.connection = connection, .id = orphan->first.id};
+  auto cell = cells_.extract(orphan->first);
+  auto kept = kept_.extract(orphan);
+  cell.key() = kept.key() = name;
+  std::vector<int> fds;
+  for (const Fd& fd : kept.mapped().fds) fds.push_back(fd.get());
+  const Reply reply{.kind = ReplyKind::kAdopted,
+                    .id = name.id,
+                    .was_running = kept.mapped().was_running ? 1U : 0U};
+  // In place first: a client that has gone meanwhile makes an orphan of it again.
+  cells_.insert(std::move(cell));
+  kept_.insert(std::move(kept));
+  send(connection, reply, fds);
 }
 
 Status Server::connect(std::vector<Fd> fds) {
@@ -330,16 +396,22 @@ void Server::refuse(CellName name, const Error& error) {
   send(name.connection, reply);
 }
 
-void Server::send(std::uint64_t connection, const Reply& reply) {
+void Server::send(std::uint64_t connection, const Reply& reply, std::span<const int> fds) {
   const auto socket = connections_.find(connection);
   if (socket == connections_.end()) return;
   const std::string_view bytes(reinterpret_cast<const char*>(&reply), sizeof reply);
-  if (!sys::send_message(socket->second.get(), bytes, {})) disconnect(connection);
+  // Not at once: whoever sends may be walking through the cells.
+  if (!sys::send_message(socket->second.get(), bytes, fds)) gone_.push_back(connection);
 }
 
 // Does what is due in each cell, tells the client what happened, and lets go of what is over.
 void Server::settle() {
   const Nanoseconds now = sys::now();
+  for (const auto& [name, kept] : kept_) {
+    if (name.connection == kNobody && kept.deadline <= now) {
+      cells_.at(name)->end(EndReason::kCancelled);
+    }
+  }
   // With a pool the answer does not wait until the cell is taken down.
   const bool early = pool_.size() > 0;
   for (auto at = cells_.begin(); at != cells_.end();) {
@@ -358,6 +430,7 @@ void Server::settle() {
       continue;
     }
     const CellName name = at->first;
+    kept_.erase(name);
     std::unique_ptr<CellRun> done = std::move(at->second);
     at = cells_.erase(at);
     if (std::optional<GivenRun> run = done->take_back()) {

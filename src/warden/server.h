@@ -7,6 +7,8 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <span>
+#include <vector>
 
 #include "base/fd.h"
 #include "base/result.h"
@@ -36,7 +38,7 @@ class Server {
     auto operator<=>(const CellName&) const = default;
   };
 
-  void hello();
+  void hello(std::uint64_t connection);
   void handle_request(std::uint64_t connection);
   Status start(CellName name, const Request& request, std::vector<Fd> fds);
   Status start_cold(CellName name, const cell::CellSpec& spec, const Bundle& files, GivenRun run);
@@ -45,12 +47,15 @@ class Server {
   Status connect(std::vector<Fd> fds);
   void disconnect(std::uint64_t connection);
   void refuse(CellName name, const Error& error);
-  void send(std::uint64_t connection, const Reply& reply);
+  void send(std::uint64_t connection, const Reply& reply, std::span<const int> fds = {});
   template <typename Visit>
   void each_cell(Visit visit);
   void hear(Zygote& zygote);
   void settle();
   Status resume(CellRun& cell, const Request& request);
+  Status keep(CellName name, std::vector<Fd> fds);
+  void adopt(std::uint64_t connection);
+  void orphan(CellName name, CellRun& cell);
   // No cell needs a processor now.
   [[nodiscard]] bool is_quiet() const;
   void conclude(CellName name, CellRun& cell);
@@ -60,6 +65,7 @@ class Server {
 
   std::map<std::uint64_t, Fd> connections_;  // the first is kFirst
   std::uint64_t last_connection_;
+  std::vector<std::uint64_t> gone_;  // connections that could not be written to
   cell::Host host_;
   cell::CgroupHost cgroups_;
   ResourceMaker maker_;
@@ -73,6 +79,13 @@ class Server {
   };
   std::vector<Preparation> preparations_;
   std::map<CellName, std::unique_ptr<CellRun>> cells_;
+  // Of a session, what its next client will need.
+  struct Kept {
+    std::vector<Fd> fds;
+    bool was_running = false;
+    Nanoseconds deadline{};  // once its client is gone
+  };
+  std::map<CellName, Kept> kept_;                  // of cells in cells_
   std::vector<std::unique_ptr<CellRun>> leaving_;  // answered, or never run
 };
 

@@ -159,13 +159,16 @@ def test_who_waits_is_told_that_the_run_is_lost(serve):
 
 
 def test_cells_end_with_their_gateway(serve):
-    service = serve()
+    service = serve("--pool", "0")
     run = service.submit(SLEEP)
     wait_until_ready(service, run)
     (warden,) = service.wardens
+    (init,) = warden.children()
     service.kill("gateway")
-    wait_until(lambda: not warden.is_there(), "the first warden to end", PATIENCE)
+    wait_until(lambda: not init.is_there(), "the cell to end", PATIENCE)
     back(service)
+    # Itself it is the next gateway's.
+    assert [each.pid for each in service.wardens] == [warden.pid]
     service.wait_for_state(run, "running")
     service.post(f"/v1/runs/{run}/cancel")
     service.wait_for_state(run, "cancelled")

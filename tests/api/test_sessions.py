@@ -22,7 +22,7 @@ def service(service_maker, request):
 @pytest.fixture(scope="module")
 def cold(service_maker):
     """One whose warden has the processes of sessions below it and no others."""
-    return service_maker("--concurrent", "2", "--pool", "0")
+    return service_maker("--concurrent", "2", "--pool", "0", "--session-spares", "0")
 
 
 @pytest.fixture
@@ -330,6 +330,38 @@ def test_a_session_that_kills_its_driver_ends_alone(service, session):
         assert other.value("x") == "1"
 
 
+def test_a_gateway_that_is_killed_loses_no_session(serve):
+    service = serve("--pool", "0", "--session-spares", "0")
+    sessions = [service.session(limits={"memory": "96M"}) for _ in range(3)]
+    for number, each in enumerate(sessions):
+        each.execute(f"x = {number}; open('kept', 'w').write(str(x))")
+    service.post(sessions[0].path + "/contexts", {"name": "second"})
+    sessions[0].execute("y = 'there'", context="second")
+    running = sessions[1].ask(READY + "import time; time.sleep(600)", query="")
+    path = running.headers["Location"] + "/events"
+    with service.events(path) as events:
+        events.take(lambda event: event.name == "stdout")
+    before = [each.look() for each in sessions]
+    warden = service.wardens[0].pid
+    service.kill("gateway")
+    wait_until(lambda: len(service.logged("ready")) == 2, "the next gateway", PATIENCE)
+    assert [each.pid for each in service.wardens] == [warden]
+    after = [each.look() for each in sessions]
+    assert [each["state"] for each in after] == ["paused"] * 3
+    for was, now in zip(before, after):
+        for same in ("id", "created_at", "ttl_ms", "limits", "contexts", "walls", "policy", "language"):
+            assert now[same] == was[same], same
+    for number, each in enumerate(sessions):
+        assert each.value("x, open('kept').read()") == f"({number}, '{number}')"
+    assert sessions[0].value("y", context="second") == "'there'"
+    service.kill("gateway")  # and once more
+    wait_until(lambda: len(service.logged("ready")) == 3, "the next gateway", PATIENCE)
+    assert [each.value("x") for each in sessions] == ["0", "1", "2"]
+    for each in sessions:
+        each.quit()
+    wait_until(lambda: inside(service) == [], "their processes to go", PATIENCE)
+
+
 def test_without_its_warden_a_session_has_ended(serve):
     service = serve()
     session = service.session()
@@ -342,7 +374,7 @@ def test_without_its_warden_a_session_has_ended(serve):
 
 def test_many_come_and_go_and_leave_nothing(serve):
     count = 500 if os.environ.get("BELLJAR_TEST_FULL") else 60
-    service = serve("--sessions", "40", "--sessions-per-caller", "40", "--pool", "0")
+    service = serve("--sessions", "40", "--sessions-per-caller", "40", "--pool", "0", "--session-spares", "0")
 
     def round_of(number):
         sessions = [service.session() for _ in range(number)]
@@ -363,6 +395,26 @@ def test_many_come_and_go_and_leave_nothing(serve):
     wait_until(lambda: inside(service) == [], "all of them to go", PATIENCE)
     # The last connection of a client is closed a moment after its answer.
     wait_until(lambda: descriptors() <= before, f"the descriptors of before, {before}", PATIENCE)
+
+
+def test_who_asks_for_nothing_special_does_not_wait_for_an_interpreter(serve):
+    service = serve("--session-spares", "2", "--pool", "0")
+
+    def waiting():
+        return len(inside(service)) == 3  # the drivers of one session and two spares
+
+    first = service.session()
+    wait_until(waiting, "two spares", PATIENCE)
+    ids = {each.pid for each in inside(service)}
+    with service.session() as second:
+        second.execute("x = 1")
+        assert first.execute("x")["error"]["name"] == "NameError"
+        wait_until(lambda: len(inside(service)) == 4, "another spare", PATIENCE)
+        assert ids < {each.pid for each in inside(service)}  # one that waited was taken
+        first.quit()
+    with service.session(limits={"memory": "96M"}) as other:  # not from them
+        assert len({each.pid for each in inside(service)} - ids) == 2
+        assert other.look()["limits"]["memory_bytes"] == 96 << 20
 
 
 def test_there_is_room_for_so_many(serve):

@@ -9,7 +9,7 @@ import pytest
 from conftest import PORT
 from support.client import PATIENCE
 from support.command import wait_until
-from support.service import free_port, serving
+from support.service import free_port, live_service, serving
 
 
 def execute(call, code, **fields):
@@ -264,5 +264,25 @@ def test_it_ends_with_the_service():
         answer = service.call("POST", "/execute", {"code": "1"}, port=port)
         assert answer.status == 200
         (warden,) = service.wardens
-        (session,) = warden.children()
-    assert not session.is_there()
+        sessions = warden.children()
+    assert sessions and not any(each.is_there() for each in sessions)
+
+
+def test_it_survives_its_gateway():
+    port = free_port()
+    with live_service("--e2b-port", str(port)) as service:
+        def ask(method, target, body=None):
+            answer = service.call(method, target, body, port=port)
+            assert answer.status == 200, answer
+            return answer
+
+        context = ask("POST", "/contexts", {}).json
+        for code, name in (("x = 1", "default"), ("x = 2", context["id"])):
+            ask("POST", "/execute", {"code": code, "context_id": name})
+        service.kill("gateway")
+        wait_until(lambda: len(service.logged("ready")) == 2, "the next gateway", PATIENCE)
+        # Where the code of a context began nobody knows any more.
+        assert ask("GET", "/contexts").json[1:] == [{**context, "cwd": ""}]
+        for value, name in (("1", "default"), ("2", context["id"])):
+            answer = ask("POST", "/execute", {"code": "x", "context_id": name})
+            assert json.loads(answer.body.split(b"\n")[0])["text"] == value

@@ -5,7 +5,7 @@ import re
 
 # A path in backticks whose first part is one of these is meant to be in the repository.
 TOP_FOLDERS = frozenset(
-    ".ci api bench cmake deploy docs examples fuzz policies runtimes src tests tools web".split()
+    ".ci api bench clients cmake deploy docs examples fuzz policies runtimes src tests tools web".split()
 )
 CODE = re.compile(r"`([^`\n]+)`")
 LINK = re.compile(r"\[[^\]\n]*\]\(([^)\s]+)\)")
@@ -15,7 +15,8 @@ PROMISES = tuple(f"P{number}" for number in range(10))
 
 
 def documents(root):
-    return sorted([root / "README.md", *(root / "docs").rglob("*.md")])
+    pages = [*(root / "docs").rglob("*.md"), *(root / "clients").glob("*/README.md")]
+    return sorted([root / "README.md", *pages])
 
 
 def is_repository_path(word):

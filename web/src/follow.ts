@@ -114,7 +114,9 @@ export class StreamedRun implements Following {
   }
 
   private async take(event: ServerEvent): Promise<void> {
-    if (this.over || event.id <= this.last) return;
+    // Of a run whose events are forgotten there is the outcome alone, as the first of them.
+    const known = event.id <= this.last && event.name !== "outcome";
+    if (this.over || known) return;
     this.last = event.id;
     const data = JSON.parse(event.data);
     if (event.name === "status") this.listener.onState(data.state, data.stage ?? null);

@@ -281,16 +281,32 @@ class ResultLines : public EventStream {
 E2b::E2b(SessionService& sessions, const RunService& runs)
     : sessions_(sessions), runs_(runs), caller_{.id = "e2b", .address = "127.0.0.1", .key = {}} {}
 
-void E2b::forget_ended_locked() {
-  if (making_ || session_.empty() || sessions_.is_live(caller_, session_)) return;
+void E2b::find_session_locked() {
+  if (making_ || (!session_.empty() && sessions_.is_live(caller_, session_))) return;
   session_.clear();
   contexts_.clear();
+  // One may be left of an earlier gateway. Where its contexts began that one knew.
+  const json::object all = object_of(sessions_.list_json(caller_));
+  const json::value* const list = member(all, "sessions");
+  if (list == nullptr || !list->is_array()) return;
+  for (const json::value& each : list->get_array()) {
+    if (!each.is_object() || text_of(each.get_object(), "state") == "ended") continue;
+    session_ = text_of(each.get_object(), "id");
+    const json::value* const contexts = member(each.get_object(), "contexts");
+    if (contexts == nullptr || !contexts->is_array()) return;
+    for (const json::value& name : contexts->get_array()) {
+      if (name.is_string() && name.get_string() != kDefaultContext) {
+        contexts_[std::string(name.get_string())] = "";
+      }
+    }
+    return;
+  }
 }
 
 bool E2b::knows(const std::string& context) {
   if (context == kDefaultContext) return true;
   const std::lock_guard lock(mutex_);
-  forget_ended_locked();
+  find_session_locked();
   return contexts_.contains(context);
 }
 
@@ -298,7 +314,7 @@ void E2b::with_session(const Waiter& waiter) {
   std::string session;
   {
     const std::lock_guard lock(mutex_);
-    forget_ended_locked();
+    find_session_locked();
     session = session_;
     if (session.empty()) waiting_.push_back(waiter);
     if (making_) return;
@@ -373,7 +389,7 @@ void E2b::list_contexts(const Reply& reply) {
   json::array list{context_json(kDefaultContext, kFolder)};
   {
     const std::lock_guard lock(mutex_);
-    forget_ended_locked();
+    find_session_locked();
     for (const auto& [id, cwd] : contexts_) list.push_back(context_json(id, cwd));
   }
   reply(answer(list));

@@ -31,7 +31,7 @@ class E2b {
   using Waiter = std::function<void(const Result<std::string>&)>;
   void with_session(const Waiter& waiter);
   void keep_session(const Result<std::string>& made);
-  void forget_ended_locked();
+  void find_session_locked();
   bool knows(const std::string& context);
 
   void execute(const Request& request, const Reply& reply);
@@ -48,7 +48,8 @@ class E2b {
   std::string session_;  // empty: there is none
   bool making_ = false;
   std::vector<Waiter> waiting_;                  // for the one that is made
-  std::map<std::string, std::string> contexts_;  // besides the default one: where their code begins
+  std::map<std::string, std::string> contexts_;  // besides the default one: where their code
+                                                 // begins, empty: nobody knows any more
 };
 
 }  // namespace belljar::api

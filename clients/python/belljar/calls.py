@@ -1,0 +1,211 @@
+"""Every request that a client can make, and how its answer is read. Nothing here does any I/O."""
+
+from __future__ import annotations
+
+import json
+import urllib.parse
+from typing import Any, Callable, Dict, Generic, List, Mapping, NamedTuple, Optional, Sequence, TypeVar, Union
+
+from . import model
+from .errors import BadAnswer, Problem
+from .program import Content, Program, _content
+
+Value = TypeVar("Value")
+
+
+class Answer(NamedTuple):
+    """One answer that has come whole."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+    def check(self) -> "Answer":
+        if not 200 <= self.status < 300:
+            raise Problem.of(self.status, self.headers, self.body)
+        return self
+
+    def json(self) -> Any:
+        try:
+            return json.loads(self.body)
+        except ValueError as error:
+            raise BadAnswer(f"the answer is no JSON: {error}") from None
+
+
+class Call(Generic[Value]):
+    """A request, and what to make of its answer."""
+
+    def __init__(
+        self,
+        method: str,
+        path: str,
+        read: Callable[[Answer], Value],
+        *,
+        query: Optional[Mapping[str, Any]] = None,
+        body: Any = None,
+        idempotency_key: Optional[str] = None,
+        waits: bool = False,
+    ) -> None:
+        asked = {name: value for name, value in (query or {}).items() if value is not None}
+        self.method = method
+        self.target = path + ("?" + urllib.parse.urlencode(asked) if asked else "")
+        self.read = read
+        self.headers: Dict[str, str] = {}
+        self.body = None if body is None else json.dumps(body).encode()
+        if self.body is not None:
+            self.headers["Content-Type"] = "application/json"
+        if idempotency_key is not None:
+            self.headers["Idempotency-Key"] = checked_header("idempotency_key", idempotency_key)
+        self.waits = waits  # the answer comes with the end of a run
+        # Whether it does no harm to send it again when it is not known what became of it.
+        self.repeatable = method == "GET" or idempotency_key is not None
+
+
+def checked_header(name: str, value: str) -> str:
+    """The value, which must not be able to end its line."""
+    if not isinstance(value, str) or not value or not value.isascii() or not value.isprintable():
+        raise ValueError(f"{name} must be printable ASCII")
+    return value
+
+
+def quoted(name: str) -> str:
+    """One part of a path."""
+    made = urllib.parse.quote(name, safe="")
+    # A part that is empty, or dots, would be another path.
+    if made.strip(".") == "":
+        raise ValueError(f"{name!r} is no name")
+    return made
+
+
+def _record(kind: Callable[[Dict[str, Any]], Value]) -> Callable[[Answer], Value]:
+    def read(answer: Answer) -> Value:
+        value = answer.check().json()
+        if not isinstance(value, dict):
+            raise BadAnswer(f"the answer is no object: {value!r:.100}")
+        try:
+            return kind(value)
+        except (LookupError, TypeError, AttributeError) as error:
+            raise BadAnswer(f"the answer is not of the right shape: {error!r}") from error
+
+    return read
+
+
+def _text(answer: Answer) -> str:
+    return answer.check().body.decode()
+
+
+# ---- Runs ----
+
+
+def submit(program: Program, idempotency_key: Optional[str]) -> Call[str]:
+    read = _record(lambda value: value["id"])
+    return Call("POST", "/v1/runs", read, body=program.json(), idempotency_key=idempotency_key)
+
+
+def run(program: Program, idempotency_key: Optional[str]) -> Call[model.Run]:
+    return Call("POST", "/v1/runs", _record(model.Run), query={"wait": 1}, body=program.json(),
+                idempotency_key=idempotency_key, waits=True)  # fmt: skip
+
+
+def start_stream(program: Program, idempotency_key: str) -> Call[Answer]:
+    return Call("POST", "/v1/runs", Answer.check, query={"stream": 1}, body=program.json(),
+                idempotency_key=idempotency_key)  # fmt: skip
+
+
+def events(id: str, after: int) -> Call[Answer]:
+    call = Call("GET", f"/v1/runs/{quoted(id)}/events", Answer.check)
+    if after:
+        call.headers["Last-Event-ID"] = str(int(after))
+    return call
+
+
+def get(id: str, wait: bool = False) -> Call[model.Run]:
+    query = {"wait": 1} if wait else None
+    return Call("GET", f"/v1/runs/{quoted(id)}", _record(model.Run), query=query, waits=wait)
+
+
+def page(cursor: Optional[str], **filters: Any) -> Call[model.RunPage]:
+    return Call("GET", "/v1/runs", _record(model.RunPage), query={**filters, "cursor": cursor})
+
+
+def cancel(id: str) -> Call[None]:
+    return Call("POST", f"/v1/runs/{quoted(id)}/cancel", _record(lambda value: None))
+
+
+def request(id: str) -> Call[Dict[str, Any]]:
+    return Call("GET", f"/v1/runs/{quoted(id)}/request", _record(lambda value: value))
+
+
+def artifacts(id: str) -> Call[List[model.Artifact]]:
+    read = _record(lambda value: [model.Artifact(each) for each in value["artifacts"]])
+    return Call("GET", f"/v1/runs/{quoted(id)}/artifacts", read)
+
+
+def artifact(id: str, path: Union[str, model.Artifact]) -> Call[bytes]:
+    text = path.path if isinstance(path, model.Artifact) else path
+    target = f"/v1/runs/{quoted(id)}/artifacts/" + "/".join(quoted(each) for each in text.split("/"))
+    return Call("GET", target, lambda answer: answer.check().body)
+
+
+# ---- Batches ----
+
+
+def batch(programs: Sequence[Program], idempotency_key: Optional[str]) -> Call[model.AcceptedBatch]:
+    body = {"runs": [each.json() for each in programs]}
+    return Call("POST", "/v1/batches", _record(model.AcceptedBatch), body=body, idempotency_key=idempotency_key)
+
+
+def batch_of_inputs(
+    program: Program, inputs: Sequence[Mapping[str, Optional[Content]]], idempotency_key: Optional[str]
+) -> Call[model.AcceptedBatch]:
+    rows = [{name: _content(name, each) for name, each in row.items() if each is not None} for row in inputs]
+    body = {"program": program.json(), "inputs": rows}
+    return Call("POST", "/v1/batches", _record(model.AcceptedBatch), body=body, idempotency_key=idempotency_key)
+
+
+def get_batch(id: str) -> Call[model.Batch]:
+    return Call("GET", f"/v1/batches/{quoted(id)}", _record(model.Batch))
+
+
+# ---- The service ----
+
+
+def languages() -> Call[List[model.Language]]:
+    read = _record(lambda value: [model.Language(each) for each in value["languages"]])
+    return Call("GET", "/v1/languages", read)
+
+
+def policies() -> Call[List[model.Policy]]:
+    read = _record(lambda value: [model.Policy(each) for each in value["policies"]])
+    return Call("GET", "/v1/policies", read)
+
+
+def walls() -> Call[List[model.Wall]]:
+    read = _record(lambda value: [model.Wall(each) for each in value["walls"]])
+    return Call("GET", "/v1/walls", read)
+
+
+def system() -> Call[model.System]:
+    return Call("GET", "/v1/system", _record(model.System))
+
+
+def health() -> Call[bool]:
+    return Call("GET", "/healthz", _record(lambda value: value.get("status") == "ok"))
+
+
+def ready() -> Call[bool]:
+    def read(answer: Answer) -> bool:
+        # That it takes no runs is an answer here, and no error.
+        return answer.status != 503 and _record(lambda value: value.get("status") == "ready")(answer)
+
+    call = Call("GET", "/readyz", read)
+    call.repeatable = False  # asked for what is so now
+    return call
+
+
+def metrics() -> Call[str]:
+    return Call("GET", "/metrics", _text)
+
+
+def contract() -> Call[str]:
+    return Call("GET", "/openapi.yaml", _text)

@@ -1,0 +1,43 @@
+// The names of the contract's types, out of schema.ts, which is generated from api/openapi.yaml.
+import type { components } from "./schema.js";
+
+type Schemas = components["schemas"];
+
+export type AcceptedBatch = Schemas["AcceptedBatch"];
+export type Artifact = Schemas["Artifact"];
+export type Batch = Schemas["Batch"];
+export type Content = Schemas["Content"];
+export type Language = Schemas["Language"];
+export type Limits = Schemas["Limits"];
+export type Outcome = Schemas["Outcome"];
+export type Output = Schemas["Stream"];
+export type Policy = Schemas["Policy"];
+export type ProblemBody = Schemas["Problem"];
+export type Run = Schemas["Run"];
+export type RunPage = Schemas["RunPage"];
+export type RunRequest = Schemas["RunRequest"];
+export type Stage = Schemas["Stage"];
+export type State = Schemas["State"];
+export type Status = Schemas["Status"];
+export type System = Schemas["System"];
+export type WantedLimits = Schemas["WantedLimits"];
+export type Wall = { name: string; explanation: string };
+export type Input = { stdin?: Content | Uint8Array; expected?: Content | Uint8Array };
+
+// One event of a run: what the contract calls an event, with its number.
+export type RunEvent = Schemas["Event"] & { id: number };
+
+type Fields = Omit<
+  {
+    [Name in keyof RunRequest]: RunRequest[Name];
+  },
+  "files" | "stdin" | "expected"
+>;
+
+// A program with its input: the contract's RunRequest, in which bytes may stand as they are and files as an object of
+// paths and contents.
+export interface Program extends Fields {
+  files?: Record<string, string | Uint8Array> | Schemas["File"][];
+  stdin?: Content | Uint8Array;
+  expected?: Content | Uint8Array;
+}
