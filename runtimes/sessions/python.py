@@ -39,7 +39,7 @@ from select import POLLIN, POLLOUT, poll
 # Names of our own for what the code of a context may replace in its module.
 # (_signal and not signal, whose functions are Python and look at the user's builtins.)
 from _signal import SIG_BLOCK, SIG_DFL, SIG_IGN, SIG_SETMASK, SIGCHLD, SIGINT, SIGKILL, pthread_sigmask, signal
-from os import _exit, close, dup2, fstat, getpid
+from os import _exit, close, dup2, environ, fstat, getpid
 from sys import getprofile, getrecursionlimit, gettrace, setprofile, setrecursionlimit, settrace
 from time import clock_gettime_ns, sleep, time_ns
 
@@ -299,6 +299,7 @@ class Driver:
     def __init__(self, control):
         self.gateway = Channel(control, LARGEST_IN)
         self.contexts = {}  # by name: a Child, or None while there is no process
+        self.folders = {}  # by name: where a context's code begins, if not in the session's folder
         self.op = self.running = self.files = None  # the execution in flight, the Child that has it
         self.begun = self.to_interrupt = False
         # Signals write to it, so that they end the wait of poll().
@@ -380,6 +381,8 @@ class Driver:
     def execute(self, op, name):
         if type(op.get("code")) is not str:
             return self.done(op, "error", "code is not text")
+        if type(op.get("env", {})) is not dict:
+            return self.done(op, "error", "env is no object")
         self.reap()
         child = self.contexts[name]
         if child is None or child.deaf:
@@ -388,21 +391,30 @@ class Driver:
         child.count += 1
         self.op, self.running, self.begun, self.to_interrupt = op, child, False, False
         self.files = Files()
-        body = encoded({"id": op["id"], "code": op["code"], "title": f"<cell {child.count}>"})
+        frame = {"id": op["id"], "code": op["code"], "title": f"<cell {child.count}>", "env": op.get("env", {})}
+        body = encoded(frame)
         if not child.push(framed(body)):
             self.give_up(child)
 
     def create(self, op, name):
+        if "cwd" in op:
+            try:
+                close(os.open(op["cwd"], os.O_PATH | os.O_DIRECTORY))
+            except (OSError, TypeError, ValueError) as error:
+                return self.done(op, "error", f"cwd: {getattr(error, 'strerror', error)}")
+            self.folders[name] = op["cwd"]
         self.start(name)
         self.done(op, "ok")
 
     def restart(self, op, name):
         self.stop(name)
-        self.create(op, name)
+        self.start(name)
+        self.done(op, "ok")
 
     def remove(self, op, name):
         self.stop(name)
         del self.contexts[name]
+        self.folders.pop(name, None)
         self.done(op, "ok")
 
     ANSWERED = {
@@ -426,13 +438,13 @@ class Driver:
             theirs.close()
             raise
         if pid == 0:
-            self.become_child(ours)
+            self.become_child(ours, name)
             raise Forked(theirs)
         theirs.close()
         child = self.contexts[name] = Child(name, pid, ours)
         return child
 
-    def become_child(self, ours):
+    def become_child(self, ours, name):
         """Undoes in the child what is the driver's alone."""
         os.setsid()  # so that it is told of interrupts together with what it starts
         signals.set_wakeup_fd(-1)
@@ -443,6 +455,11 @@ class Driver:
             sock.close()
         close(self.wake)
         close(self.waker)
+        if name in self.folders:
+            try:
+                os.chdir(self.folders[name])
+            except OSError as error:  # the code has removed it since
+                print(f"cwd: {error.strerror}", file=sys.stderr)
 
     def kill(self, child):
         for send in (os.killpg, os.kill):
@@ -831,6 +848,7 @@ class Context:
         self.armed = self.late = False  # an interrupt may raise; one came when it might not
         self.futures, self.loop, self.sources, self.shown = 0, None, [], []
         self.tracing = None, None
+        self.lent = {}  # variables of the environment that are of one execution, and what they were
         self.spare = [high(os.dup(fd)) for fd in range(3)]
         self.streams = [sys.stdout, sys.stderr]
         for stream in self.streams:
@@ -864,6 +882,7 @@ class Context:
                     self.execute()
                 if self.leaving is None:
                     self.id = None  # what a thread shows from here on is printed
+                    self.give_back()
                     self.tell({"type": "done", "id": self.frame["id"], "status": self.outcome})
                     self.frame = self.outcome = None
             except BaseException as error:
@@ -971,6 +990,7 @@ class Context:
         self.outcome = "ok" if failure is None else "interrupted" if interrupted else "error"
 
     def evaluate(self, code, title):
+        self.lend(self.frame["env"])
         code = code.replace("\r\n", "\n").replace("\r", "\n")
         self.remember(title, code)
         tree = self.compiled(code, title, "exec", PARSED)
@@ -986,6 +1006,23 @@ class Context:
             if value is not None and not ends_in_semicolon(code, last):
                 builtins._ = value
                 self.result(value, main=True)
+
+    def lend(self, variables):
+        """Sets variables of the environment until the end of the execution."""
+        for name, value in variables.items():
+            self.lent.setdefault(name, environ.get(name))
+            environ[name] = value
+
+    def give_back(self):
+        for name, value in list(self.lent.items()):
+            try:
+                if value is None:
+                    environ.pop(name, None)
+                else:
+                    environ[name] = value
+            except Exception:  # the user has been at the module
+                pass
+        self.lent = {}
 
     def compiled(self, source, title, mode, flags=0):
         return compile(source, title, mode, self.futures | AWAITING | flags, True)
@@ -1060,6 +1097,7 @@ class Context:
         if getpid() != self.pid or self.id is None:  # nobody would take it for a result
             print(data.get("text/plain", ""), flush=True)
         else:
+            self.flush()  # what was printed before comes before
             self.tell(result_frame(self.id, main, data, metadata))
 
     def display(self, *objects, raw=False, metadata=None):

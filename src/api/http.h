@@ -33,7 +33,8 @@ struct Request {
   [[nodiscard]] std::optional<std::string_view> parameter(std::string_view name) const;
 };
 
-// Server-sent events: pulled by the connection, which asks again when it is told to.
+// What an answer consists of where it comes bit by bit, server-sent events for one: pulled by the
+// connection, which asks again when it is told to.
 class EventStream {
  public:
   virtual ~EventStream() = default;
@@ -41,6 +42,12 @@ class EventStream {
   virtual bool take(std::string& text) = 0;
   // `wake` is called, from any thread, once there is something to take. One at a time.
   virtual void on_more(std::function<void()> wake) = 0;
+  // What means nothing to its reader: sent now and then, so that no proxy closes what is only
+  // quiet.
+  [[nodiscard]] virtual std::string_view beat() const { return ": still here\n\n"; }
+  // Whether it is let go as soon as its client closes the connection, or its half of it. Else that
+  // is noticed when there is something to send.
+  [[nodiscard]] virtual bool ends_with_client() const { return false; }
 };
 
 // The other side of a WebSocket. Messages come one at a time, in order.

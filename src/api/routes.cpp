@@ -177,6 +177,7 @@ Service::Service(const Settings& settings,
       metrics_(metrics),
       runs_(runs),
       sessions_(sessions),
+      e2b_(sessions, runs),
       host_(std::move(host)) {}
 
 Result<Caller> Service::identify(const Request& request) {
@@ -373,6 +374,14 @@ void Service::handle(const Request& request, const Reply& plain_reply) {
   (this->*route->handler)(context, reply);
 }
 
+bool Service::refuse_page(const Request& request, const Reply& reply) {
+  const auto host = request.header("host");
+  if (!is_of_another_site(request, "") && (!host || names_loopback(*host))) return false;
+  metrics_.count("belljar_refusals_total", "reason=\"origin\"");
+  reply(problem(403, "Not allowed", "origin: pages may not ask here"));
+  return true;
+}
+
 void Service::handle_executor(const Request& request, const Reply& plain_reply) {
   const Reply reply = measured(request, "executor", with_headers(request, plain_reply));
   if (request.method != "POST") {
@@ -380,15 +389,19 @@ void Service::handle_executor(const Request& request, const Reply& plain_reply) 
     response.headers.emplace_back("Allow", "POST");
     return reply(std::move(response));
   }
-  if (const auto host = request.header("host");
-      is_of_another_site(request, "") || (host && !names_loopback(*host))) {
-    metrics_.count("belljar_refusals_total", "reason=\"origin\"");
-    return reply(problem(403, "Not allowed", "origin: pages may not ask here"));
-  }
+  if (refuse_page(request, reply)) return;
   Context context{.request = request, .caller = {}, .path = {}};
   context.caller.address = address_of(request.peer);
   context.caller.id = "ip:" + context.caller.address;
   pysandbox(context, reply);
+}
+
+void Service::handle_e2b(const Request& request, const Reply& plain_reply) {
+  const Reply reply = measured(request, "e2b", with_headers(request, plain_reply));
+  if (refuse_page(request, reply)) return;
+  // Which to the package is a sandbox that has ended.
+  if (closing_) return reply(problem(502, "Not available now", "the service is shutting down"));
+  e2b_.handle(request, reply);
 }
 
 }  // namespace belljar::api

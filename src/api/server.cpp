@@ -101,7 +101,9 @@ struct Server::Implementation : std::enable_shared_from_this<Implementation> {
   explicit Implementation(const ServerSettings& wanted)
       : settings(wanted), handlers(wanted.handler_threads), patience(context) {}
 
-  asio::awaitable<void> accept(std::shared_ptr<tcp::acceptor> acceptor, RequestHandler handler) {
+  asio::awaitable<void> accept(std::shared_ptr<tcp::acceptor> acceptor,
+                               RequestHandler handler,
+                               bool plain) {
     while (!stopping) {
       auto [error, socket] = co_await acceptor->async_accept(kAwait);
       if (error == asio::error::operation_aborted) co_return;
@@ -117,7 +119,7 @@ struct Server::Implementation : std::enable_shared_from_this<Implementation> {
       if (std::string why = full(network); !why.empty()) {
         if (settings.turned_away) settings.turned_away();
         // Without a handshake there are no words over TLS.
-        if (tls || turned_away >= kMostTurnedAway) continue;
+        if ((tls && !plain) || turned_away >= kMostTurnedAway) continue;
         ++turned_away;
         asio::co_spawn(
             context, turn_away(Plain(std::move(socket)), std::move(why)),
@@ -126,7 +128,7 @@ struct Server::Implementation : std::enable_shared_from_this<Implementation> {
       }
       ++connections;
       if (!network.empty()) ++of_network[network];
-      asio::co_spawn(context, begin(Plain(std::move(socket)), peer, handler),
+      asio::co_spawn(context, begin(Plain(std::move(socket)), peer, handler, plain),
                      [self = shared_from_this(), network](const std::exception_ptr&) {
                        self->closed(network);
                      });
@@ -180,8 +182,8 @@ struct Server::Implementation : std::enable_shared_from_this<Implementation> {
     co_return std::move(waiting->response);
   }
 
-  asio::awaitable<void> begin(Plain stream, std::string peer, RequestHandler handler) {
-    if (!tls) {
+  asio::awaitable<void> begin(Plain stream, std::string peer, RequestHandler handler, bool plain) {
+    if (!tls || plain) {
       co_await serve(std::move(stream), std::move(peer), std::move(handler));
       co_return;
     }
@@ -331,12 +333,13 @@ struct Server::Implementation : std::enable_shared_from_this<Implementation> {
     const auto [failed, size] = co_await http::async_write_header(stream, serializer, kAwait);
     if (failed) co_return;
     const auto bell = std::make_shared<Bell>(context.get_executor());
-    for (bool more = true; more;) {
+    const auto gone = std::make_shared<bool>(false);
+    if (response.events->ends_with_client()) listen_for_end(lowest(stream).socket(), bell, gone);
+    for (bool more = true; more && !*gone;) {
       std::string text;
       more = response.events->take(text);
       if (text.empty() && more) {
         response.events->on_more(ringer(bell));
-        // A comment now and then keeps proxies from closing what is only quiet.
         asio::steady_timer quiet(context, std::chrono::seconds(15));
         bool beat = false;
         quiet.async_wait([&beat, weak = std::weak_ptr(bell)](const Error_code& error) {
@@ -349,7 +352,7 @@ struct Server::Implementation : std::enable_shared_from_this<Implementation> {
         co_await bell->wait();
         quiet.cancel();
         if (!beat) continue;
-        text = ": still here\n\n";
+        text = response.events->beat();
       }
       if (text.empty()) continue;
       lowest(stream).expires_after(settings.idle_time);
@@ -357,8 +360,25 @@ struct Server::Implementation : std::enable_shared_from_this<Implementation> {
           co_await asio::async_write(stream, http::make_chunk(asio::buffer(text)), kAwait);
       if (error) co_return;
     }
+    if (*gone) co_return;
     lowest(stream).expires_after(settings.idle_time);
     co_await asio::async_write(stream, http::make_chunk_last(), kAwait);
+  }
+
+  // Rings when the client closes its side. One that sends more instead is not listened to further.
+  static void listen_for_end(tcp::socket& socket,
+                             const std::shared_ptr<Bell>& bell,
+                             const std::shared_ptr<bool>& gone) {
+    socket.async_wait(tcp::socket::wait_read,
+                      [&socket, gone, weak = std::weak_ptr(bell)](const Error_code& error) {
+                        const auto strong = weak.lock();  // it goes before the socket does
+                        if (error || strong == nullptr) return;
+                        char byte = 0;
+                        const ssize_t got =
+                            ::recv(socket.native_handle(), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+                        *gone = got == 0 || (got < 0 && errno != EAGAIN && errno != EINTR);
+                        if (*gone) strong->ring();
+                      });
   }
 
   template <typename Stream>
@@ -454,7 +474,7 @@ Status Server::use_tls(std::string_view certificates, std::string_view key) {
   return {};
 }
 
-Status Server::listen(Fd socket, RequestHandler handler) {
+Status Server::listen(Fd socket, RequestHandler handler, bool plain) {
   sockaddr_storage address{};
   socklen_t size = sizeof address;
   if (::getsockname(socket.get(), reinterpret_cast<sockaddr*>(&address), &size) != 0) {
@@ -466,8 +486,8 @@ Status Server::listen(Fd socket, RequestHandler handler) {
   if (error) return fail(Code::kInternal, "listen: " + error.message());
   (void)socket.release();
   implementation_->acceptors.push_back(acceptor);
-  asio::co_spawn(implementation_->context, implementation_->accept(acceptor, std::move(handler)),
-                 asio::detached);
+  asio::co_spawn(implementation_->context,
+                 implementation_->accept(acceptor, std::move(handler), plain), asio::detached);
   return {};
 }
 

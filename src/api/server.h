@@ -39,8 +39,8 @@ class Server {
 
   // From here on every connection is TLS 1.2 or 1.3. Both in PEM; the certificate's chain with it.
   Status use_tls(std::string_view certificates, std::string_view key);
-  // Takes a listening stream socket over.
-  Status listen(Fd socket, RequestHandler handler);
+  // Takes a listening stream socket over. `plain`: without TLS in any case, for loopback.
+  Status listen(Fd socket, RequestHandler handler, bool plain = false);
   // Serves until stop(), then until the requests that are being answered are done or `patience` is
   // over.
   void serve();

@@ -9,6 +9,7 @@
 #include <string>
 
 #include "api/caller.h"
+#include "api/dialects/e2b.h"
 #include "api/http.h"
 #include "api/metrics.h"
 #include "api/run_service.h"
@@ -42,6 +43,8 @@ class Service {
 
   // What the second port, pysandbox's executor, answers: any path.
   void handle_executor(const Request& request, const Reply& reply);
+  // What the third port, E2B's code interpreter, answers.
+  void handle_e2b(const Request& request, const Reply& reply);
 
   // From here on nothing new is taken: /readyz says so.
   void close() { closing_ = true; }
@@ -66,6 +69,8 @@ class Service {
                    std::string_view field,
                    std::size_t count,
                    const Reply& reply);
+  // What a port of its own on loopback does not answer: pages, and names that are not loopback's.
+  bool refuse_page(const Request& request, const Reply& reply);
   Reply measured(const Request& request, std::string_view route, const Reply& reply);
   Reply with_headers(const Request& request, const Reply& reply) const;
 
@@ -139,6 +144,7 @@ class Service {
   Metrics& metrics_;
   RunService& runs_;
   SessionService& sessions_;
+  E2b e2b_;
   const HostFacts host_;
   std::atomic<bool> closing_ = false;
 

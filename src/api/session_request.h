@@ -5,6 +5,7 @@
 #include <boost/json/value.hpp>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "model/submission.h"
 
@@ -21,7 +22,8 @@ Result<SessionRequest> read_session_request(const boost::json::value& value);
 struct ExecutionRequest {
   std::string code;
   std::string context = "default";
-  LimitOverrides limits;  // wall, cpu and output; the others are the session's
+  std::vector<std::string> env;  // "NAME=value", for this execution
+  LimitOverrides limits;         // wall, cpu and output; the others are the session's
 };
 Result<ExecutionRequest> read_execution_request(const boost::json::value& value);
 

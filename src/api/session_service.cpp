@@ -122,8 +122,9 @@ struct SessionService::LiveSession {
 
   std::mutex mutex;  // over what follows
   std::deque<Item> items;
-  bool busy = false;       // a worker has it, or will
-  bool executing = false;  // for a client, not for itself
+  bool busy = false;           // a worker has it, or will
+  bool executing = false;      // for a client, not for itself
+  LiveRun* current = nullptr;  // what is executed
   bool ended = false;
   std::string reason;
   Nanoseconds used{};  // or ended
@@ -216,6 +217,13 @@ std::size_t SessionService::count() {
     const std::lock_guard inner(each.second->mutex);
     return !each.second->ended;
   }));
+}
+
+bool SessionService::is_live(const Caller& caller, const std::string& id) {
+  const Result<Shared> found = find(caller, id);
+  if (!found) return false;
+  const std::lock_guard lock((*found)->mutex);
+  return !(*found)->ended;
 }
 
 Result<SessionService::Shared> SessionService::find(const Caller& caller, const std::string& id) {
@@ -599,18 +607,23 @@ Result<std::shared_ptr<LiveRun>> SessionService::execute(const Caller& caller,
     live->shown.push_back(execution);
     live->forget_old_locked();
   }
+  const auto give_up = [live, execution](const Error& error) {
+    const json::object object{{"id", execution->id()},
+                              {"session", live->id},
+                              {"state", "failed"},
+                              {"reason", repair_utf8(error.message)}};
+    execution->end(escape_json_for_terminal(json_text(object)), error);
+  };
   put(
       live,
-      [this, live, request = std::move(request), execution](engine::WardenAccess& /*access*/) {
+      [this, live, request = std::move(request), execution,
+       give_up](engine::WardenAccess& /*access*/) {
+        if (execution->is_cancelled()) {
+          return give_up({.code = Code::kUnavailable, .message = "its client went away"});
+        }
         perform(*live, request, *execution);
       },
-      [live, execution](const Error& error) {
-        const json::object object{{"id", execution->id()},
-                                  {"session", live->id},
-                                  {"state", "failed"},
-                                  {"reason", repair_utf8(error.message)}};
-        execution->end(escape_json_for_terminal(json_text(object)), error);
-      });
+      give_up);
   return execution;
 }
 
@@ -621,6 +634,7 @@ void SessionService::perform(LiveSession& live,
   {
     const std::lock_guard lock(live.mutex);
     live.executing = true;
+    live.current = &execution;
     if (live.ended) live.session->stop();
   }
   execution.add("status", R"({"state":"running"})");
@@ -628,7 +642,8 @@ void SessionService::perform(LiveSession& live,
   const Nanoseconds since = sys::now();
   Recorder recorder(execution);
   // Only a worker changes the pointer, and this is the worker.
-  const auto made = live.session->execute(request.context, request.code, limits, recorder);
+  const auto made =
+      live.session->execute(request.context, request.code, request.env, limits, recorder);
   metrics_.observe("belljar_session_execution_seconds", "", sys::now() - since);
   json::object object{{"id", execution.id()},
                       {"session", live.id},
@@ -644,6 +659,7 @@ void SessionService::perform(LiveSession& live,
   {
     const std::lock_guard lock(live.mutex);
     live.executing = false;
+    live.current = nullptr;
     live.used = sys::now();
     ++live.executions;
     if (!made && live.reason.empty()) live.reason = made.error().message;
@@ -673,6 +689,14 @@ Result<std::shared_ptr<LiveRun>> SessionService::execution(const Caller& caller,
   return *known;
 }
 
+void SessionService::abandon(const Caller& caller, const std::string& id, LiveRun& execution) {
+  execution.cancel();
+  const Result<Shared> found = find(caller, id);
+  if (!found) return;
+  const std::lock_guard lock((*found)->mutex);
+  if ((*found)->current == &execution) (*found)->session->interrupt();
+}
+
 Status SessionService::interrupt(const Caller& caller, const std::string& id) {
   TRY_ASSIGN(const Shared live, find(caller, id));
   const std::lock_guard lock(live->mutex);
@@ -686,7 +710,8 @@ void SessionService::change_context(const Caller& caller,
                                     const std::string& id,
                                     ContextChange change,
                                     const std::string& context,
-                                    const Answer& answer) {
+                                    const Answer& answer,
+                                    const std::string& cwd) {
   const Result<Shared> found = find(caller, id);
   if (!found) return answer(std::unexpected(found.error()));
   const Shared& live = *found;
@@ -711,18 +736,21 @@ void SessionService::change_context(const Caller& caller,
   if (!refused) return answer(std::unexpected(refused.error()));
   put(
       live,
-      [live, change, context, answer](engine::WardenAccess& /*access*/) {
-        const auto done = live->session->change_context(driver_op(change), context);
-        const std::lock_guard lock(live->mutex);
-        live->used = sys::now();
-        if (!done) return answer(std::unexpected(done.error()));
-        if (done->status != engine::ExecutionStatus::kOk) {
-          return answer(fail(Code::kUnavailable, "the interpreter did not do it: " + done->reason));
-        }
-        if (change == ContextChange::kCreate) live->contexts.insert(context);
-        if (change == ContextChange::kRemove) live->contexts.erase(context);
-        live->note_locked();
-        answer(live->json_locked());
+      [live, change, context, answer, cwd](engine::WardenAccess& /*access*/) {
+        const auto done = live->session->change_context(driver_op(change), context, cwd);
+        answer([&]() -> Result<std::string> {
+          const std::lock_guard lock(live->mutex);
+          live->used = sys::now();
+          if (!done) return std::unexpected(done.error());
+          if (done->status != engine::ExecutionStatus::kOk) {
+            if (done->reason.starts_with("cwd: ")) return fail(Code::kInvalid, done->reason);
+            return fail(Code::kUnavailable, "the interpreter did not do it: " + done->reason);
+          }
+          if (change == ContextChange::kCreate) live->contexts.insert(context);
+          if (change == ContextChange::kRemove) live->contexts.erase(context);
+          live->note_locked();
+          return live->json_locked();
+        }());
       },
       [answer](const Error& error) { answer(std::unexpected(error)); });
 }
@@ -771,6 +799,9 @@ void SessionService::watch(const std::stop_token& stop) {
           at = sessions_.erase(at);
           continue;
         }
+        // An interrupt may come too early, or be caught: as long as it is executed there is
+        // another.
+        if (live->current != nullptr && live->current->is_cancelled()) live->session->interrupt();
         if (!live->ended && now >= live->deadline) {
           due.emplace_back(live, "its time to live of " + format_duration(live->ttl) + " is over");
         } else if (!live->ended && !live->busy && now - live->used >= live->idle) {

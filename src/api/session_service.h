@@ -46,7 +46,7 @@ class SessionService {
   // What an earlier gateway of this service has left, before requests are taken.
   void adopt(const engine::WardenAccess::Connect& connect);
 
-  // Called once, from any thread, with the session as JSON.
+  // Called once, from any thread, with the session as JSON. No lock is held meanwhile.
   using Answer = std::function<void(Result<std::string>)>;
   void create(const Caller& caller, SessionRequest request, const Answer& answer);
   // kNotFound also for somebody else's.
@@ -62,17 +62,24 @@ class SessionService {
   Result<std::shared_ptr<LiveRun>> execution(const Caller& caller,
                                              const std::string& id,
                                              const std::string& execution);
+  // Its client is gone: nobody else waits for it. It does not begin any more, or is interrupted
+  // until it ends.
+  void abandon(const Caller& caller, const std::string& id, LiveRun& execution);
   // What is executed now gets SIGINT. kDenied when nothing is.
   Status interrupt(const Caller& caller, const std::string& id);
 
   enum class ContextChange : std::uint8_t { kCreate, kRestart, kRemove };
+  // `cwd`, of one that is created: where its code begins; empty: where the session's does.
   void change_context(const Caller& caller,
                       const std::string& id,
                       ContextChange change,
                       const std::string& context,
-                      const Answer& answer);
+                      const Answer& answer,
+                      const std::string& cwd = {});
 
   [[nodiscard]] std::size_t count();
+  // Whether there is one of this id and it has not ended.
+  bool is_live(const Caller& caller, const std::string& id);
 
  private:
   struct LiveSession;

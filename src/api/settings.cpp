@@ -143,6 +143,7 @@ Status check(const Settings& settings) {
   TRY_ASSIGN(const Endpoint endpoint, parse_endpoint(settings.listen));
   if (settings.executor_port > 65535)
     return fail(Code::kInvalid, "executor-port: must be at most 65535");
+  if (settings.e2b_port > 65535) return fail(Code::kInvalid, "e2b-port: must be at most 65535");
   if (settings.tls_certificate.empty() != settings.tls_key.empty()) {
     return fail(Code::kInvalid, "tls-certificate and tls-key: give both or none");
   }

@@ -19,6 +19,7 @@ struct Settings {
   // Listening.
   std::string listen = "127.0.0.1:8000";  // ADDRESS:PORT; an IPv6 address in brackets
   std::uint64_t executor_port = 0;        // pysandbox's executor on loopback; 0: none
+  std::uint64_t e2b_port = 0;             // E2B's code interpreter on loopback; 0: none
   bool open_to_all = false;               // another address than loopback without keys
   std::string tls_certificate;            // PEM file, with its chain; empty: no TLS
   std::string tls_key;                    // PEM file

@@ -109,6 +109,7 @@ void fill_pool(warden::Client& warden,
 struct Sockets {
   Fd listener;
   Fd executor;     // or none
+  Fd e2b;          // or none
   Fd certificate;  // or none, with the key
   Fd key;
 };
@@ -237,6 +238,13 @@ Status serve(const api::Settings& settings, Sockets sockets) {
                         service.handle_executor(request, reply);
                       })));
   }
+  if (sockets.e2b.valid()) {
+    TRY(server.listen(std::move(sockets.e2b),
+                      logged([&service](const api::Request& request, const api::Reply& reply) {
+                        service.handle_e2b(request, reply);
+                      }),
+                      true));  // what speaks the protocol to localhost speaks it without TLS
+  }
   const std::jthread pruner(
       [&settings, &store](const std::stop_token& stop) { prune_for_ever(settings, *store, stop); });
   TRY_ASSIGN(api::WebhookRules webhook_rules, api::webhook_rules(settings));
@@ -275,6 +283,7 @@ Status serve(const api::Settings& settings, Sockets sockets) {
 Sockets inherit() {
   Sockets sockets{.listener = Fd::adopt(kGatewayListenFd)};
   if (::fcntl(kGatewayExecutorFd, F_GETFD) >= 0) sockets.executor = Fd::adopt(kGatewayExecutorFd);
+  if (::fcntl(kGatewayE2bFd, F_GETFD) >= 0) sockets.e2b = Fd::adopt(kGatewayE2bFd);
   if (::fcntl(kGatewayKeyFd, F_GETFD) >= 0) {
     sockets.certificate = Fd::adopt(kGatewayCertificateFd);
     sockets.key = Fd::adopt(kGatewayKeyFd);

@@ -52,6 +52,13 @@ Result<Fd> listen_on(const api::Endpoint& endpoint) {
   return socket;
 }
 
+// Nothing for port 0.
+Result<Fd> listen_on_loopback(std::uint64_t port) {
+  if (port == 0) return Fd();
+  return listen_on(
+      {.address = "127.0.0.1", .port = static_cast<std::uint16_t>(port), .loopback = true});
+}
+
 // The port that the kernel chose where 0 was asked for.
 std::uint16_t port_of(int socket) {
   sockaddr_storage address{};
@@ -134,11 +141,12 @@ void notify_systemd(std::string_view state) {
 
 class Supervisor {
  public:
-  Supervisor(const api::Settings& settings, uid_t uid, Fd listener, Fd executor)
+  Supervisor(const api::Settings& settings, uid_t uid, Fd listener, Fd executor, Fd e2b)
       : settings_(settings),
         uid_(uid),
         listener_(std::move(listener)),
-        executor_(std::move(executor)) {}
+        executor_(std::move(executor)),
+        e2b_(std::move(e2b)) {}
 
   Result<int> run() {
     sigset_t signals;
@@ -173,10 +181,13 @@ class Supervisor {
       TRY_ASSIGN(certificate, sys::open_file(settings_.tls_certificate.c_str(), O_RDONLY));
       TRY_ASSIGN(key, sys::open_file(settings_.tls_key.c_str(), O_RDONLY));
     }
-    const std::vector<std::pair<int, int>> fds{
-        {sockets[1].get(), kGatewayControlFd},      {text.get(), kGatewaySettingsFd},
-        {listener_.get(), kGatewayListenFd},        {executor_.get(), kGatewayExecutorFd},
-        {certificate.get(), kGatewayCertificateFd}, {key.get(), kGatewayKeyFd}};
+    const std::vector<std::pair<int, int>> fds{{sockets[1].get(), kGatewayControlFd},
+                                               {text.get(), kGatewaySettingsFd},
+                                               {listener_.get(), kGatewayListenFd},
+                                               {executor_.get(), kGatewayExecutorFd},
+                                               {e2b_.get(), kGatewayE2bFd},
+                                               {certificate.get(), kGatewayCertificateFd},
+                                               {key.get(), kGatewayKeyFd}};
     const std::string uid = std::to_string(uid_);
     TRY_ASSIGN(gateway_, start({"belljar", "gateway", uid.c_str()}, fds));
     control_ = std::move(sockets[0]);
@@ -330,7 +341,7 @@ class Supervisor {
 
   const api::Settings& settings_;
   const uid_t uid_;
-  Fd listener_, executor_, control_;
+  Fd listener_, executor_, e2b_, control_;
   Fd warden_;  // our copy of the gateway's connection
   pid_t gateway_ = -1;
   std::map<pid_t, std::string_view> helpers_;  // and what the log calls their end
@@ -357,18 +368,14 @@ Result<int> serve_command(Invocation& invocation) {
     }
   }
   TRY_ASSIGN(Fd listener, listen_on(endpoint));
-  Fd executor;
-  if (settings.executor_port != 0) {
-    TRY_ASSIGN(executor, listen_on({.address = "127.0.0.1",
-                                    .port = static_cast<std::uint16_t>(settings.executor_port),
-                                    .loopback = true}));
-  }
+  TRY_ASSIGN(Fd executor, listen_on_loopback(settings.executor_port));
+  TRY_ASSIGN(Fd e2b, listen_on_loopback(settings.e2b_port));
   const std::string host = endpoint.address.find(':') == std::string::npos
                                ? endpoint.address
                                : "[" + endpoint.address + "]";
   say((settings.tls_certificate.empty() ? "listening on http://" : "listening on https://") + host +
       ":" + std::to_string(port_of(listener.get())));
-  return Supervisor(settings, uid, std::move(listener), std::move(executor)).run();
+  return Supervisor(settings, uid, std::move(listener), std::move(executor), std::move(e2b)).run();
 }
 
 }  // namespace belljar::app

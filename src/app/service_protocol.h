@@ -13,8 +13,9 @@ inline constexpr int kGatewayControlFd = 3;   // SOCK_SEQPACKET to the superviso
 inline constexpr int kGatewaySettingsFd = 4;  // sealed memfd: the settings as TOML
 inline constexpr int kGatewayListenFd = 5;
 inline constexpr int kGatewayExecutorFd = 6;     // or closed
-inline constexpr int kGatewayCertificateFd = 7;  // or closed: the files of TLS, which the gateway's
-inline constexpr int kGatewayKeyFd = 8;          // user need not be able to open
+inline constexpr int kGatewayE2bFd = 7;          // or closed
+inline constexpr int kGatewayCertificateFd = 8;  // or closed: the files of TLS, which the gateway's
+inline constexpr int kGatewayKeyFd = 9;          // user need not be able to open
 
 // Descriptors of a sender of webhooks when it is executed.
 inline constexpr int kSenderGatewayFd =

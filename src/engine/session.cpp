@@ -192,18 +192,21 @@ Session::~Session() {
 
 Result<Execution> Session::execute(std::string_view context,
                                    std::string_view code,
+                                   std::span<const std::string> env,
                                    const Limits& limits,
                                    SessionObserver& observer) {
-  const std::string frame = execute_frame(++last_request_, context, code);
+  const std::string frame = execute_frame(++last_request_, context, code, env);
   if (frame.size() > kMaxFrameToDriver) {
     return fail(Code::kInvalid, "code: is longer than " + format_bytes(kMaxFrameToDriver));
   }
   return perform(frame, limits, observer);
 }
 
-Result<Execution> Session::change_context(std::string_view op, std::string_view context) {
+Result<Execution> Session::change_context(std::string_view op,
+                                          std::string_view context,
+                                          std::string_view cwd) {
   Silent nobody;
-  return perform(context_frame(++last_request_, op, context), limits_, nobody);
+  return perform(context_frame(++last_request_, op, context, cwd), limits_, nobody);
 }
 
 Result<Execution> Session::perform(const std::string& frame,

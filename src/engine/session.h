@@ -13,6 +13,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -97,12 +98,16 @@ class Session {
   Session& operator=(const Session&) = delete;
 
   // Wanted limits `wall`, `cpu` and `output` hold for this execution; the others are the cell's.
+  // `env`: "NAME=value", for this execution only.
   Result<Execution> execute(std::string_view context,
                             std::string_view code,
+                            std::span<const std::string> env,
                             const Limits& limits,
                             SessionObserver& observer);
-  // `op` as for context_frame().
-  Result<Execution> change_context(std::string_view op, std::string_view context);
+  // `op` and `cwd` as for context_frame().
+  Result<Execution> change_context(std::string_view op,
+                                   std::string_view context,
+                                   std::string_view cwd = {});
   // Has the warden keep the session if this process ends without having ended it; `note` is told to
   // whoever adopts it. May be called again, to change the note.
   Status keep(std::string_view note);

@@ -123,12 +123,29 @@ Result<DriverFrame> read_driver_frame(std::string_view text) {
   return made;
 }
 
-std::string execute_frame(std::uint64_t id, std::string_view context, std::string_view code) {
-  return frame({{"op", "execute"}, {"id", id}, {"context", context}, {"code", code}});
+std::string execute_frame(std::uint64_t id,
+                          std::string_view context,
+                          std::string_view code,
+                          std::span<const std::string> env) {
+  json::object variables;
+  for (const std::string& each : env) {
+    const std::size_t at = each.find('=');
+    if (at != std::string::npos) variables[each.substr(0, at)] = each.substr(at + 1);
+  }
+  return frame({{"op", "execute"},
+                {"id", id},
+                {"context", context},
+                {"code", code},
+                {"env", std::move(variables)}});
 }
 
-std::string context_frame(std::uint64_t id, std::string_view op, std::string_view context) {
-  return frame({{"op", op}, {"id", id}, {"context", context}});
+std::string context_frame(std::uint64_t id,
+                          std::string_view op,
+                          std::string_view context,
+                          std::string_view cwd) {
+  json::object object{{"op", op}, {"id", id}, {"context", context}};
+  if (!cwd.empty()) object["cwd"] = cwd;
+  return frame(object);
 }
 
 Result<std::optional<std::string>> FrameReader::next() {

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -48,9 +49,17 @@ struct DriverFrame {
 Result<DriverFrame> read_driver_frame(std::string_view json);
 
 // A request as the bytes that go over the socket.
-std::string execute_frame(std::uint64_t id, std::string_view context, std::string_view code);
-// `op`: "create_context", "restart_context" or "remove_context".
-std::string context_frame(std::uint64_t id, std::string_view op, std::string_view context);
+// `env`: "NAME=value", for this execution only.
+std::string execute_frame(std::uint64_t id,
+                          std::string_view context,
+                          std::string_view code,
+                          std::span<const std::string> env = {});
+// `op`: "create_context", "restart_context" or "remove_context". `cwd`, of one that is created:
+// where its code begins; empty: where the session's does.
+std::string context_frame(std::uint64_t id,
+                          std::string_view op,
+                          std::string_view context,
+                          std::string_view cwd = {});
 
 // Frames out of bytes as they come.
 class FrameReader {

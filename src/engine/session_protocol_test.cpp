@@ -13,6 +13,11 @@ TEST(SessionProtocol, RequestsAreFramesOfJson) {
   EXPECT_EQ(bytes.substr(0, 4), std::string({static_cast<char>(bytes.size() - 4), 0, 0, 0}));
   EXPECT_THAT(bytes, HasSubstr("\"op\":\"execute\",\"id\":7,\"context\":\"default\""));
   EXPECT_THAT(context_frame(8, "restart_context", "c"), HasSubstr("\"op\":\"restart_context\""));
+  EXPECT_THAT(context_frame(8, "restart_context", "c"), Not(HasSubstr("cwd")));
+  EXPECT_THAT(context_frame(9, "create_context", "c", "/tmp"), HasSubstr("\"cwd\":\"/tmp\""));
+  const std::vector<std::string> env{"A=1=2", "B="};
+  EXPECT_THAT(execute_frame(10, "default", "", env),
+              HasSubstr("\"env\":{\"A\":\"1=2\",\"B\":\"\"}"));
 }
 
 TEST(SessionProtocol, FramesComeInPiecesOfAnySize) {

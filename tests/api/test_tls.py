@@ -8,6 +8,7 @@ import subprocess
 import pytest
 import websocket
 from support.command import binary
+from support.service import free_port
 
 
 @pytest.fixture(scope="module")
@@ -58,6 +59,15 @@ def test_interactive_runs_over_tls(secure, files):
         seen.append(json.loads(talk.recv()))
     assert {"type": "stdout", "text": "cba\n"} in seen
     talk.close()
+
+
+def test_the_port_of_e2b_stays_plain(serve, files):
+    port = free_port()
+    service = serve("--tls-certificate", str(files[0]), "--tls-key", str(files[1]), "--e2b-port", str(port))
+    plain = http.client.HTTPConnection(service.address[0], port, timeout=30)
+    plain.request("GET", "/health")
+    assert plain.getresponse().status == 200
+    plain.close()
 
 
 def test_old_tls_and_plain_http_are_refused(secure, files):

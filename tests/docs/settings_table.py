@@ -24,7 +24,7 @@ SIZES = ((1 << 30, "G"), (1 << 20, "M"), (1 << 10, "K"))
 
 def variables():
     """Environment variable by setting, from the table that all of Belljar's own walk."""
-    found = re.findall(r'_setting\(\s*"([a-z-]+)",\s*"([A-Z_]+)"', FIELDS.read_text())
+    found = re.findall(r'_setting\(\s*"([a-z0-9-]+)",\s*"([A-Z0-9_]+)"', FIELDS.read_text())
     return {name.replace("-", "_"): variable for name, variable in found}
 
 
