@@ -25,6 +25,8 @@ namespace json = boost::json;
 constexpr std::size_t kMostWaiting = 32;  // executions of one session
 constexpr std::size_t kMostKept = 100;    // ended executions of one session
 constexpr std::size_t kMostKeptBytes = 8 * kMiB;
+constexpr std::size_t kMostShownOfEnded = 256 * kKiB;
+constexpr std::size_t kMostEnded = 1000;  // sessions that are still shown
 constexpr std::size_t kMostContexts = 16;
 constexpr std::string_view kDefaultContext = "default";
 // So long an ended session is still shown, with what ended it.
@@ -52,14 +54,7 @@ std::string_view driver_op(SessionService::ContextChange change) {
   return "remove_context";
 }
 
-// What comes out of an interpreter is text that a program made: parsed once more, never pasted.
-json::value parsed(const std::string& text) {
-  return text.empty() ? json::value(nullptr) : json::parse(text);
-}
-
 json::object to_value(const engine::Execution& made) {
-  json::array results;
-  for (const std::string& each : made.results) results.push_back(parsed(each));
   json::array files;
   for (const engine::SessionFile& file : made.files) {
     files.push_back({{"path", repair_utf8(file.path)},
@@ -75,9 +70,7 @@ json::object to_value(const engine::Execution& made) {
   object["count"] = made.count;
   object["stdout"] = belljar::to_value(made.out, Base64::kWhereNeeded);
   object["stderr"] = belljar::to_value(made.err, Base64::kWhereNeeded);
-  object["results"] = std::move(results);
   object["results_truncated"] = made.results_truncated;
-  object["error"] = parsed(made.error);
   object["files"] = std::move(files);
   object["usage"] = belljar::to_value(made.usage);
   object["events"] = belljar::to_value(made.events);
@@ -85,6 +78,19 @@ json::object to_value(const engine::Execution& made) {
   object["denied_more"] = made.denied_more;
   object["limits"] = belljar::to_value(made.limits);
   return object;
+}
+
+// The object with what an interpreter made, which is JSON that was read and written here once and
+// may be large: as text it is a tenth of what it would be as values.
+std::string with_results(const json::object& object, const engine::Execution& made) {
+  std::string text = json_text(object);
+  text.back() = ',';
+  text += "\"results\":[";
+  for (const std::string& each : made.results) {
+    if (text.back() != '[') text += ',';
+    text += each;
+  }
+  return text + "],\"error\":" + (made.error.empty() ? "null" : made.error) + "}";
 }
 
 // What an interpreter shows and says, onto the execution's list of events.
@@ -114,6 +120,7 @@ struct SessionService::LiveSession {
   std::string id;
   Caller caller;
   std::string policy;
+  std::size_t concurrent = 0;  // of this caller's at once; 0: no limit of its own
   std::int64_t created_ms = 0;
   Nanoseconds ttl{}, idle{};
   Nanoseconds deadline{};  // CLOCK_MONOTONIC
@@ -129,16 +136,24 @@ struct SessionService::LiveSession {
   std::string reason;
   Nanoseconds used{};  // or ended
   std::uint64_t executions = 0;
+  std::uint64_t held = 0;  // bytes that it has had at once, and may have now
   std::set<std::string, std::less<>> contexts{std::string(kDefaultContext)};
   std::unique_ptr<engine::Session> session;
   std::deque<std::shared_ptr<LiveRun>> shown;  // executions, oldest first
   std::vector<std::function<void()>> gone;     // told when nothing of it is left
 
   void forget_old_locked() {
+    // Of one that has ended only what is small is still shown.
+    if (ended) {
+      std::erase_if(shown, [](const auto& each) {
+        return each->is_over() && each->bytes() > kMostShownOfEnded;
+      });
+    }
+    const std::size_t most = ended ? kMostShownOfEnded : kMostKeptBytes;
     std::size_t bytes = 0;
     for (const auto& each : shown) bytes += each->bytes();
     while (shown.size() > 1 && shown.front()->is_over() &&
-           (shown.size() > kMostKept || bytes > kMostKeptBytes)) {
+           (shown.size() > kMostKept || bytes > most)) {
       bytes -= shown.front()->bytes();
       shown.pop_front();
     }
@@ -151,6 +166,8 @@ struct SessionService::LiveSession {
                               {"caller", caller.id},
                               {"address", caller.address},
                               {"policy", policy},
+                              {"concurrent", concurrent},
+                              {"held", held},
                               {"created_ms", created_ms},
                               {"ttl_ns", ttl.count()},
                               {"idle_ns", idle.count()},
@@ -192,12 +209,14 @@ SessionService::SessionService(const Settings& settings,
                                const runtime::Catalog& catalog,
                                engine::Dispatcher& dispatcher,
                                Metrics& metrics,
-                               const RunService& runs)
+                               const RunService& runs,
+                               std::uint64_t memory)
     : settings_(settings),
       catalog_(catalog),
       dispatcher_(dispatcher),
       metrics_(metrics),
       runs_(runs),
+      memory_(memory),
       watcher_([this](const std::stop_token& stop) { watch(stop); }) {}
 
 SessionService::~SessionService() = default;
@@ -233,6 +252,18 @@ Result<SessionService::Shared> SessionService::find(const Caller& caller, const 
     return fail(Code::kNotFound, "there is no session of this id");
   }
   return known->second;
+}
+
+// A frozen session keeps its memory. What it may still grow by is asked for with each execution.
+std::uint64_t SessionService::held_by_others(const LiveSession& live) {
+  const std::lock_guard lock(mutex_);
+  std::uint64_t bytes = 0;
+  for (const auto& [id, other] : sessions_) {
+    if (other.get() == &live) continue;
+    const std::lock_guard inner(other->mutex);
+    if (!other->ended) bytes += other->held;
+  }
+  return bytes;
 }
 
 // Room is counted and taken at once.
@@ -282,20 +313,24 @@ void SessionService::create(const Caller& caller, SessionRequest request, const 
     TRY_ASSIGN(live->plan, engine::plan_submission(catalog_, *live->rules, request.submission));
     live->id = make_id("ses");
     live->caller = caller;
+    const std::int64_t own = caller.key ? caller.key->limits.concurrent : 0;
+    live->concurrent = own > 0 ? static_cast<std::size_t>(own) : settings_.concurrent_per_caller;
     live->policy = live->rules->name;
     live->created_ms = unix_ms();
     live->ttl = request.ttl.value_or(settings_.session_ttl);
     live->idle = request.idle.value_or(settings_.session_idle);
     live->used = sys::now();
     live->deadline = live->used + live->ttl;
-    return add(live);
+    return {};
   }();
   if (!prepared) return answer(std::unexpected(in_request_words(prepared.error())));
-  if (auto spare = plain ? take_spare(live->plan.manifest.name) : nullptr) {
+  // It is whole before anybody can find it: with its session, or with the work that makes one.
+  if (plain) live->session = take_spare(live->plan.manifest.name);
+  if (live->session != nullptr) {
+    if (const Status added = add(live); !added) return answer(std::unexpected(added.error()));
     std::string text;
     {
       const std::lock_guard lock(live->mutex);
-      live->session = std::move(spare);
       live->note_locked();
       text = live->json_locked();
     }
@@ -303,24 +338,37 @@ void SessionService::create(const Caller& caller, SessionRequest request, const 
     answer(std::move(text));
     return make_spare(live, request.submission);
   }
-  put(
-      live,
-      [this, live, plain, request = std::move(request), answer](engine::WardenAccess& access) {
-        begin(*live, request, access);
-        Result<std::string> text = fail(Code::kUnavailable, "the session did not begin");
-        {
-          const std::lock_guard lock(live->mutex);
-          if (live->session == nullptr) {
-            text = fail(Code::kUnavailable, live->reason);
-          } else {
-            text = live->json_locked();
-          }
-        }
-        const bool made = text.has_value();
-        answer(std::move(text));
-        if (plain && made) make_spare(live, request.submission);
-      },
-      [answer](const Error& error) { answer(std::unexpected(error)); });
+  live->items.push_back(
+      {.work =
+           [this, live, plain, request = std::move(request), answer](engine::WardenAccess& access) {
+             begin(*live, request, access);
+             Result<std::string> text = fail(Code::kUnavailable, "the session did not begin");
+             {
+               const std::lock_guard lock(live->mutex);
+               if (live->session == nullptr) {
+                 text = fail(Code::kUnavailable, live->reason);
+               } else {
+                 text = live->json_locked();
+               }
+             }
+             const bool made = text.has_value();
+             answer(std::move(text));
+             if (plain && made) make_spare(live, request.submission);
+           },
+       .give_up =
+           [live, answer](const Error& error) {
+             {
+               const std::lock_guard lock(live->mutex);
+               live->ended = true;
+               if (live->reason.empty()) live->reason = error.message;
+             }
+             answer(std::unexpected(error));
+           }});
+  if (const Status added = add(live); !added) {
+    live->items.clear();  // which hold it
+    return answer(std::unexpected(added.error()));
+  }
+  pump(live);
 }
 
 namespace {
@@ -431,6 +479,10 @@ Status SessionService::read_note(LiveSession& live, const std::string& note) con
   TRY_ASSIGN(live.caller.id, reader.text_or("caller", ""));
   TRY_ASSIGN(live.caller.address, reader.text_or("address", ""));
   TRY_ASSIGN(live.policy, reader.text_or("policy", ""));
+  TRY_ASSIGN(const auto concurrent, reader.count("concurrent"));
+  live.concurrent = static_cast<std::size_t>(concurrent.value_or(0));
+  TRY_ASSIGN(const auto held, reader.count("held"));
+  live.held = held.value_or(0);
   TRY_ASSIGN(const auto created, reader.count("created_ms"));
   live.created_ms = static_cast<std::int64_t>(created.value_or(0));
   TRY_ASSIGN(live.ttl, duration("ttl_ns"));
@@ -453,6 +505,8 @@ Status SessionService::read_note(LiveSession& live, const std::string& note) con
 
 void SessionService::adopt(const engine::WardenAccess::Connect& connect) {
   constexpr int kMostTries = 10'000;
+  constexpr int kMostLost = 100;  // then something is wrong with us and not with them
+  int lost = 0;
   for (int i = 0; i < kMostTries; ++i) {
     auto client = connect();
     if (!client) return;
@@ -465,6 +519,7 @@ void SessionService::adopt(const engine::WardenAccess::Connect& connect) {
         });
     if (kept && !*kept) return;
     metrics_.count("belljar_sessions_total", kept ? "result=\"adopted\"" : "result=\"lost\"");
+    if (!kept && ++lost > kMostLost) return;
     if (!kept) continue;
     live->session = std::move((*kept)->session);
     const std::lock_guard lock(mutex_);
@@ -524,13 +579,11 @@ void SessionService::pump(const Shared& live) {
       give_up_first(*live, error);
       pump(live);
     };
-    const std::uint64_t own =
-        live->caller.key ? static_cast<std::uint64_t>(live->caller.key->limits.concurrent) : 0;
     const Status taken = dispatcher_.submit(
         {.caller = live->caller.id,
          .memory = live->plan.stages.run.limits.memory,
          .cpus_milli = live->plan.stages.run.limits.cpus_milli,
-         .concurrent = own > 0 ? own : settings_.concurrent_per_caller,
+         .concurrent = live->concurrent,
          .deadline = sys::now() + settings_.queue_wait,
          .run = [this, live](engine::WardenAccess& access) { work_off(live, access); },
          .give_up = give_up});
@@ -581,6 +634,7 @@ void SessionService::release(LiveSession& live) {
     session = std::move(live.session);
     given_up.swap(live.items);
     gone.swap(live.gone);
+    live.forget_old_locked();
   }
   for (const LiveSession::Item& item : given_up) item.give_up(ended(live.reason));
   if (session != nullptr) metrics_.count("belljar_sessions_total", "result=\"ended\"");
@@ -593,6 +647,7 @@ Result<std::shared_ptr<LiveRun>> SessionService::execute(const Caller& caller,
                                                          ExecutionRequest request) {
   TRY_ASSIGN(const Shared live, find(caller, id));
   auto execution = std::make_shared<LiveRun>(make_id("exe"), caller.id);
+  const std::uint64_t others = held_by_others(*live);
   {
     const std::lock_guard lock(live->mutex);
     if (live->ended) return std::unexpected(ended(live->reason));
@@ -603,6 +658,16 @@ Result<std::shared_ptr<LiveRun>> SessionService::execute(const Caller& caller,
     const Limits wanted = apply(live->plan.stages.run.limits, request.limits);
     if (const Status within = check_within(wanted, live->rules->maximum); !within) {
       return std::unexpected(in_request_words(within.error()));
+    }
+    if (live->items.size() >= kMostWaiting) {
+      return fail(Code::kExhausted,
+                  "more than " + std::to_string(kMostWaiting) + " executions of this session wait");
+    }
+    if (others + live->plan.stages.run.limits.memory > memory_) {
+      return fail(Code::kExhausted, "the sessions hold " + format_bytes(others) +
+                                        ": with this one's " +
+                                        format_bytes(live->plan.stages.run.limits.memory) +
+                                        " it were more than " + format_bytes(memory_));
     }
     live->shown.push_back(execution);
     live->forget_old_locked();
@@ -662,6 +727,7 @@ void SessionService::perform(LiveSession& live,
     live.current = nullptr;
     live.used = sys::now();
     ++live.executions;
+    if (made) live.held = made->usage.peak_memory;
     if (!made && live.reason.empty()) live.reason = made.error().message;
     if (made && made->status == engine::ExecutionStatus::kEnded && live.reason.empty()) {
       live.reason = made->reason;
@@ -670,8 +736,8 @@ void SessionService::perform(LiveSession& live,
   metrics_.count(
       "belljar_session_executions_total",
       "status=\"" + std::string(made ? engine::to_string(made->status) : "failed") + "\"");
-  execution.end(escape_json_for_terminal(json_text(object)),
-                made ? std::nullopt : std::optional(made.error()));
+  const std::string text = made ? with_results(object, *made) : json_text(object);
+  execution.end(escape_json_for_terminal(text), made ? std::nullopt : std::optional(made.error()));
   const std::lock_guard lock(live.mutex);
   live.note_locked();
 }
@@ -776,8 +842,10 @@ void SessionService::end(LiveSession& live, std::string reason, std::function<vo
     if (live.reason.empty()) live.reason = std::move(reason);
     live.ended = true;
     if (gone) live.gone.push_back(std::move(gone));
-    if (live.executing) live.session->stop();
-    if (live.busy) return;
+    if (live.busy) {
+      if (live.session != nullptr) live.session->stop();
+      return;
+    }
     live.busy = true;
   }
   release(live);
@@ -790,12 +858,17 @@ void SessionService::watch(const std::stop_token& stop) {
   while (!stop.stop_requested()) {
     const Nanoseconds now = sys::now();
     std::vector<std::pair<Shared, std::string>> due;
+    std::vector<Shared> forgotten;  // let go of after every lock
     {
       const std::lock_guard lock(mutex_);
-      for (auto at = sessions_.begin(); at != sessions_.end();) {
-        const Shared& live = at->second;
+      std::size_t ended = 0;
+      // The youngest first: ids sort by time.
+      for (auto at = sessions_.end(); at != sessions_.begin();) {
+        --at;
+        const Shared live = at->second;
         const std::lock_guard inner(live->mutex);
-        if (live->ended && now - live->used > kShownAfterEnd) {
+        if (live->ended && (++ended > kMostEnded || now - live->used > kShownAfterEnd)) {
+          forgotten.push_back(live);
           at = sessions_.erase(at);
           continue;
         }
@@ -807,7 +880,6 @@ void SessionService::watch(const std::stop_token& stop) {
         } else if (!live->ended && !live->busy && now - live->used >= live->idle) {
           due.emplace_back(live, "nothing was executed for " + format_duration(live->idle));
         }
-        ++at;
       }
     }
     forget_spares(now);

@@ -30,12 +30,13 @@ namespace belljar::api {
 
 class SessionService {
  public:
-  // All borrowed; they outlive it.
+  // All borrowed; they outlive it. `memory`: that all sessions may have together.
   SessionService(const Settings& settings,
                  const runtime::Catalog& catalog,
                  engine::Dispatcher& dispatcher,
                  Metrics& metrics,
-                 const RunService& runs);
+                 const RunService& runs,
+                 std::uint64_t memory);
   ~SessionService();
   SessionService(const SessionService&) = delete;
   SessionService& operator=(const SessionService&) = delete;
@@ -95,6 +96,7 @@ class SessionService {
   void make_spare(const Shared& like, const Submission& submission);
   void forget_spares(Nanoseconds now);
 
+  std::uint64_t held_by_others(const LiveSession& live);
   Result<Shared> find(const Caller& caller, const std::string& id);
   Status add(const Shared& live);
   Status read_note(LiveSession& live, const std::string& note) const;
@@ -115,6 +117,7 @@ class SessionService {
   engine::Dispatcher& dispatcher_;
   Metrics& metrics_;
   const RunService& runs_;
+  const std::uint64_t memory_;
 
   std::mutex mutex_;
   std::map<std::string, Shared> sessions_;

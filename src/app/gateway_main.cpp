@@ -209,7 +209,7 @@ Status serve(const api::Settings& settings, Sockets sockets) {
                         .tenant = {},
                         .headers = &headers});
   TRY(runs.recover());
-  api::SessionService sessions(settings, catalog, *dispatcher, metrics, runs);
+  api::SessionService sessions(settings, catalog, *dispatcher, metrics, runs, limits.memory);
   sessions.adopt([&wardens] { return wardens.connect(); });
   api::Service service(settings, catalog, *store, *dispatcher, metrics, runs, sessions, host);
   const std::vector<std::string_view> proxies = comma_list(settings.proxies);

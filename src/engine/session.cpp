@@ -21,22 +21,25 @@ namespace belljar::engine {
 namespace {
 
 constexpr std::size_t kChunk = 64 * kKiB;
-constexpr std::size_t kMostResultBytes = 32 * kMiB;
+constexpr std::size_t kMostResultBytes = 8 * kMiB;
 constexpr std::size_t kMostResults = 1000;
 constexpr std::size_t kMostNote = 1 * kMiB;
 constexpr Nanoseconds kSettlePatience = std::chrono::seconds(2);
-
-class Silent : public SessionObserver {
- public:
-  void on_output(OutputStream /*stream*/, std::string_view /*bytes*/) override {}
-  void on_result(const std::string& /*json*/) override {}
-};
+constexpr Nanoseconds kBeginPatience = std::chrono::seconds(20);  // for the interpreter to come up
+// Beyond limits.output; who heeds no SIGINT for so long is ended.
+constexpr std::size_t kMostUnheeded = 64 * kMiB;
+// Asks a driver whether it executes something: a request for a context that no name is allowed for.
+constexpr std::uint64_t kProbe = 1;
+constexpr std::string_view kNoContext = "?";
+constexpr std::string_view kInFlight = "is still in flight";  // how a driver says that it does
 
 // RLIMIT_CPU counts a process's whole life, which here is many executions: they are held to their
 // limit by the warden's clock, and the kernel's bounds the session.
 Limits cell_limits(const Limits& wanted) {
   Limits limits = wanted;
   limits.cpu = highest_limits().cpu;
+  // Of the beginning; each execution brings its own.
+  limits.wall = kBeginPatience;
   return limits;
 }
 
@@ -107,26 +110,22 @@ Status Session::open(const Plan& plan, const Policy& policy, const Submission& s
   TRY(client_.run(
       id_, spec, bundle_of(submission.files),
       {.in = theirs.get(), .out = out.write.get(), .err = err.write.get(), .session = true}));
-  Execution made;
-  Silent nobody;
-  made_ = &made;
-  observer_ = &nobody;
   execution_limits_ = limits_;
-  const Status begun = loop(Wait::kReady);
-  made_ = nullptr;
-  TRY(begun);
-  if (ready_ && !over_) {
+  TRY(loop(Wait::kReady));
+  if (!over_) {
     TRY(client_.pause(id_));
     TRY(loop(Wait::kPaused));
   }
   if (!over_) {
     start_ = paused_->start;
     walls_ = WallSet::from_bits(paused_->walls);
+    unheard_ = {};
     return {};
   }
-  finish(made);
-  std::string said = made.session_end->reason;
-  if (!made.err.data.empty()) said += "; " + quote(made.err.data);
+  unheard_.limits = limits_;
+  finish(unheard_);
+  std::string said = unheard_.session_end->reason;
+  if (!unheard_.err.data.empty()) said += "; " + quote(unheard_.err.data);
   return fail(Code::kUnavailable, "the session's interpreter did not come up: " + said);
 }
 
@@ -143,40 +142,38 @@ Result<std::optional<Session::Kept>> Session::adopt(warden::Client client, const
   session->out_ = std::move(adopted->fds[1]);
   session->err_ = std::move(adopted->fds[2]);
   session->ready_ = true;
-  TRY(session->client_.pause(session->id_));
-  TRY(session->loop(Wait::kPaused));
-  if (!session->over_ && adopted->was_running) TRY(session->settle());
+  session->execution_limits_ = session->limits_;
+  TRY(session->settle(adopted->was_running));
   if (session->over_) return fail(Code::kUnavailable, "the session did not outlive its gateway");
   session->start_ = session->paused_->start;
   session->walls_ = WallSet::from_bits(session->paused_->walls);
   return Kept{.session = std::move(session), .note = std::move(note)};
 }
 
-// Something is being executed of which nobody knows any more: interrupted, its end is waited for
-// and thrown away.
-Status Session::settle() {
-  Execution lost;
-  Silent nobody;
-  made_ = &lost;
-  observer_ = &nobody;
-  execution_limits_ = limits_;
-  paused_.reset();
-  const auto settled = [&]() -> Status {
+// Paused, with nothing under way. What was executed when its gateway went is interrupted, and its
+// end thrown away; that may have come already, and perhaps nothing was.
+Status Session::settle(bool was_running) {
+  last_request_ = 0;
+  executing_ = was_running;
+  TRY(client_.pause(id_));
+  TRY(loop(Wait::kPaused));
+  if (was_running && !over_ && !done_) {
+    paused_.reset();
+    pending_ = context_frame(kProbe, "remove_context", kNoContext, {});
     TRY(client_.resume(id_, kSettlePatience, kSettlePatience));
     TRY(client_.signal(id_, SIGINT));
-    last_request_ = 0;
-    executing_ = true;
     TRY(loop(Wait::kDone));
-    if (over_) return {};
-    TRY(client_.pause(id_));
-    return loop(Wait::kPaused);
-  }();
+    if (!over_) {
+      TRY(client_.pause(id_));
+      TRY(loop(Wait::kPaused));
+    }
+  }
   executing_ = false;
-  while (read_stream(out_, lost.out, OutputStream::kOut)) continue;
-  while (read_stream(err_, lost.err, OutputStream::kErr)) continue;
-  made_ = nullptr;
+  while (read_stream(out_, unheard_.out, OutputStream::kOut)) continue;
+  while (read_stream(err_, unheard_.err, OutputStream::kErr)) continue;
+  unheard_ = {};
   last_request_ = static_cast<std::uint64_t>(sys::now().count());
-  return settled;
+  return {};
 }
 
 Status Session::keep(std::string_view note) {
@@ -199,24 +196,23 @@ Result<Execution> Session::execute(std::string_view context,
   if (frame.size() > kMaxFrameToDriver) {
     return fail(Code::kInvalid, "code: is longer than " + format_bytes(kMaxFrameToDriver));
   }
-  return perform(frame, limits, observer);
+  return perform(frame, limits, &observer);
 }
 
 Result<Execution> Session::change_context(std::string_view op,
                                           std::string_view context,
                                           std::string_view cwd) {
-  Silent nobody;
-  return perform(context_frame(++last_request_, op, context, cwd), limits_, nobody);
+  return perform(context_frame(++last_request_, op, context, cwd), limits_, nullptr);
 }
 
 Result<Execution> Session::perform(const std::string& frame,
                                    const Limits& limits,
-                                   SessionObserver& observer) {
+                                   SessionObserver* observer) {
   if (over_) return fail(Code::kDenied, "the session has ended");
   Execution made;
   made.limits = limits;
   made_ = &made;
-  observer_ = &observer;
+  observer_ = observer;
   execution_limits_ = limits;
   result_bytes_ = 0;
   done_.reset();
@@ -237,9 +233,11 @@ Result<Execution> Session::perform(const std::string& frame,
   // No process of the cell runs: what is in the pipes is all that it wrote.
   while (read_stream(out_, made.out, OutputStream::kOut)) continue;
   while (read_stream(err_, made.err, OutputStream::kErr)) continue;
-  made_ = nullptr;
+  made_ = &unheard_;
+  observer_ = nullptr;
   if (!performed) {
     // Where the cell stands is not known any more.
+    stop();
     if (!over_) over_ = warden::CellReport{};
     return std::unexpected(performed.error());
   }
@@ -324,12 +322,16 @@ void Session::take_frame(std::string_view json) {
   Result<DriverFrame> frame = read_driver_frame(json);
   if (!frame) return give_up_on_driver(frame.error().message);
   if (frame->kind == DriverFrame::Kind::kReady) {
+    // Once: others read the version meanwhile.
+    if (ready_) return;
     ready_ = true;
     version_ = std::move(frame->version);
     return;
   }
   // What comes late, or of nothing that was asked for, is dropped.
-  const bool wanted = frame->id == last_request_ || last_request_ == 0;
+  const bool settling = last_request_ == 0;
+  const bool wanted = settling || frame->id == last_request_;
+  if (settling && frame->id == kProbe && frame->reason.ends_with(kInFlight)) return;
   if (!executing_ || !wanted || done_) return;
   switch (frame->kind) {
     case DriverFrame::Kind::kReady:
@@ -346,7 +348,7 @@ void Session::take_frame(std::string_view json) {
         made_->results_truncated = true;
         return;
       }
-      observer_->on_result(frame->json);
+      if (observer_ != nullptr) observer_->on_result(frame->json);
       made_->results.push_back(std::move(frame->json));
       return;
   }
@@ -387,11 +389,14 @@ bool Session::read_stream(Fd& fd, Stream& stream, OutputStream which) {
   const std::string_view kept(chunk.data(), std::min(size, room));
   if (!kept.empty()) {
     stream.data.append(kept);
-    observer_->on_output(which, kept);
+    if (observer_ != nullptr) observer_->on_output(which, kept);
   }
-  if (kept.size() == size || stream.truncated) return true;
+  if (kept.size() == size) return true;
+  if (on_limit_ == OnOutputLimit::kKill && executing_) {
+    if (!stream.truncated) interrupt();
+    if (stream.total_bytes > execution_limits_.output + kMostUnheeded) stop();
+  }
   stream.truncated = true;
-  if (on_limit_ == OnOutputLimit::kKill) interrupt();
   return true;
 }
 

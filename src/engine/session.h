@@ -133,11 +133,11 @@ class Session {
         on_limit_(on_limit),
         last_request_(static_cast<std::uint64_t>(sys::now().count())) {}
 
-  Status settle();
+  Status settle(bool was_running);
   Status open(const Plan& plan, const Policy& policy, const Submission& submission);
   Result<Execution> perform(const std::string& frame,
                             const Limits& limits,
-                            SessionObserver& observer);
+                            SessionObserver* observer);
   // What is waited for: `until_` says it has come.
   enum class Wait : std::uint8_t { kReady, kDone, kPaused };
   Status loop(Wait wait);
@@ -169,7 +169,8 @@ class Session {
   std::optional<warden::CellReport> over_;
   std::string trouble_;  // why the driver was given up on
 
-  Execution* made_ = nullptr;  // while one is performed
+  Execution unheard_;            // takes what comes while nothing is performed
+  Execution* made_ = &unheard_;  // never null: a cell may write at any moment
   SessionObserver* observer_ = nullptr;
   Limits execution_limits_;
   std::size_t result_bytes_ = 0;

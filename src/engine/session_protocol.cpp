@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <boost/json.hpp>
+#include <cmath>
 #include <cstring>
 
 #include "base/text.h"
@@ -38,6 +39,16 @@ std::uint64_t count_of(const json::object& object, std::string_view name) {
   return value->is_int64() && value->get_int64() > 0
              ? static_cast<std::uint64_t>(value->get_int64())
              : 0;
+}
+
+// JSON has no infinity; a number that is too large for a double is read as one.
+bool is_finite(const json::value& value) {
+  if (const double* const number = value.if_double()) return std::isfinite(*number);
+  if (const json::array* const list = value.if_array())
+    return std::ranges::all_of(*list, is_finite);
+  const json::object* const object = value.if_object();
+  return object == nullptr ||
+         std::ranges::all_of(*object, [](const auto& each) { return is_finite(each.value()); });
 }
 
 Status read_done(const json::object& object, DriverFrame& made) {
@@ -101,6 +112,7 @@ Result<DriverFrame> read_driver_frame(std::string_view text) {
   options.max_depth = 32;
   const json::value value = json::parse(text, failed, {}, options);
   if (failed || !value.is_object()) return fail(Code::kInvalid, "a frame that is no JSON object");
+  if (!is_finite(value)) return fail(Code::kInvalid, "a frame with a number that is too large");
   const json::object& object = value.get_object();
   const std::string type = text_of(object, "type");
   DriverFrame made;

@@ -67,8 +67,8 @@ TEST(SessionProtocol, WhatIsNoFrameIsRefused) {
         R"({"type":"result","id":1})", R"({"type":"result","id":1,"data":[],"main":true})",
         R"({"type":"result","id":1,"data":{},"main":1})",
         R"({"type":"error","id":1,"name":"E","value":1,"traceback":""})",
-        R"({"type":"done","id":1})", R"({"type":"done","id":1,"status":"fine"})",
-        "{\"type\":\"\xff\"}"}) {
+        R"({"type":"result","id":1,"main":true,"data":{"x":[1e999]}})", R"({"type":"done","id":1})",
+        R"({"type":"done","id":1,"status":"fine"})", "{\"type\":\"\xff\"}"}) {
     const auto frame = read_driver_frame(text);
     ASSERT_FALSE(frame) << text;
     EXPECT_EQ(frame.error().code, Code::kInvalid);

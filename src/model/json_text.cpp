@@ -3,6 +3,7 @@
 #include <array>
 #include <boost/json.hpp>
 #include <charconv>
+#include <cmath>
 
 namespace belljar {
 namespace {
@@ -11,8 +12,12 @@ namespace json = boost::json;
 
 void print(std::string& out, double value) {
   std::array<char, 512> digits{};
+  // Beyond what people read digit by digit it is as short as it can be.
+  const double size = std::abs(value);
+  const auto format = size == 0 || (size >= 1e-9 && size < 1e17) ? std::chars_format::fixed
+                                                                 : std::chars_format::general;
   const auto [end, error] =
-      std::to_chars(digits.data(), digits.data() + digits.size(), value, std::chars_format::fixed);
+      std::to_chars(digits.data(), digits.data() + digits.size(), value, format);
   out.append(digits.data(), end);
 }
 

@@ -462,8 +462,12 @@ void CellRun::signal_program(int signal) {
 }
 
 Status CellRun::pause() {
-  // Both executions are over before the program can say anything.
-  while (session_ && phase_ == Phase::kBuilding && report_.valid()) on_report();
+  // Both executions are over before the program can say anything. What is not there yet is not
+  // waited for.
+  pollfd waiting{.fd = report_.get(), .events = POLLIN, .revents = 0};
+  while (session_ && phase_ == Phase::kBuilding && report_.valid() && ::poll(&waiting, 1, 0) == 1) {
+    on_report();
+  }
   if (phase_ == Phase::kPaused) has_news_ = true;
   if (phase_ == Phase::kPaused || phase_ == Phase::kPausing) return {};
   if (!session_ || phase_ != Phase::kRunning) {
@@ -535,7 +539,9 @@ Cause CellRun::passed_limit(Nanoseconds now) const {
 
 void CellRun::tick() {
   const Nanoseconds now = sys::now();
-  if (phase_ == Phase::kRunning && overrun_ != Cause::kProgram) {
+  if (phase_ == Phase::kPaused) {
+    // Nothing is due, however long it has stood still.
+  } else if (phase_ == Phase::kRunning && overrun_ != Cause::kProgram) {
     if (now >= overrun_deadline_) kill_program(overrun_);
   } else if (phase_ == Phase::kRunning) {
     const Cause passed = passed_limit(now);

@@ -291,6 +291,10 @@ void Server::adopt(std::uint64_t connection) {
   const auto orphan = kept_.lower_bound({.connection = kNobody, .id = 0});
   if (orphan == kept_.end()) return send(connection, {.kind = ReplyKind::kAdopted});
   const CellName name{.connection = connection, .id = orphan->first.id};
+  if (cells_.contains(name)) {
+    cells_.at(orphan->first)->end(EndReason::kCancelled);
+    return send(connection, {.kind = ReplyKind::kAdopted});
+  }
   auto cell = cells_.extract(orphan->first);
   auto kept = kept_.extract(orphan);
   cell.key() = kept.key() = name;
@@ -316,6 +320,8 @@ Status Server::connect(std::vector<Fd> fds) {
       type != SOCK_SEQPACKET) {
     return fail(Code::kInvalid, "request: the descriptor is no SOCK_SEQPACKET socket");
   }
+  // A client that does not read must not hold up the others' cells.
+  TRY(sys::set_nonblocking(fds[0].get()));
   connections_.emplace(++last_connection_, std::move(fds[0]));
   return {};
 }

@@ -322,6 +322,71 @@ def test_it_ends_by_itself(cold, field, reason):
     wait_until(lambda: inside(cold) == [], "its processes to go", PATIENCE)
 
 
+def hostile(start):
+    """A session whose driver has this code of the caller's in it, before its own."""
+    return {"files": [{"path": "sitecustomize.py", "content": start}], "env": {"PYTHONPATH": "/box"}}
+
+
+FRAME = "import os, struct\ndef say(text): os.write(0, struct.pack('<I', len(text)) + text)\n"
+
+
+@pytest.mark.parametrize("start", [
+    "import os; os.write(0, b'\\xff' * 100)",
+    "import os; os.write(0, b'\\1\\0')",
+    "import os; os.close(0)",
+    "import os; os._exit(3)",
+    FRAME + "say(b'{')",
+    FRAME + "say(b'[' * 1000000)",
+    FRAME + """say(b'{"type":"ready","version":1}' * 2)""",
+    FRAME + """say(b'{"type":"result","id":1,"main":true,"data":{"x":1e999}}')""",
+    FRAME + """say(b'{"type":"done","id":1,"status":"ok"}')\nos._exit(0)""",
+    "raise SystemExit(1)",
+])  # fmt: skip
+def test_a_driver_that_lies_gets_no_session_and_harms_nobody(cold, start):
+    with cold.session() as other:
+        answer = cold.post("/v1/sessions", hostile(start))
+        if answer.status == 201:  # some of it can be borne
+            cold.call("DELETE", f"/v1/sessions/{answer.json['id']}")
+        else:
+            assert answer.status == 503 and "interpreter" in answer.json["detail"], answer
+        assert other.value("6 * 7") == "42"
+    wait_until(lambda: inside(cold) == [], "what it left to go", PATIENCE)
+    cold.assert_nothing_fell()
+
+
+CHATTER = """
+import os, threading, time
+def talk():
+    while True:
+        for stream in (1, 2): os.write(stream, b'x' * 1000)
+        time.sleep(0.0005)
+threading.Thread(target=talk, daemon=True).start()
+"""
+READIES = FRAME + """
+import threading, time
+def talk():
+    number = 0
+    while True:
+        number += 1
+        say(b'{"type":"ready","version":"%s"}' % (b'9' * (number % 4000)))
+        say(b'{"type":"result","id":1,"main":true,"data":{"x":[1e308,1e-300]}}')
+        time.sleep(0.0005)
+threading.Thread(target=talk, daemon=True).start()
+"""
+
+
+@pytest.mark.parametrize("start", [CHATTER, READIES], ids=["output", "frames"])
+def test_a_driver_that_never_is_quiet_is_heard_out(service, start):
+    with service.session(**hostile(start)) as session:
+        for _ in range(5):
+            made = session.execute("6 * 7")
+            assert made["status"] in ("ok", "output_limit", "ended"), made
+            session.look()
+            if made["status"] == "ended":
+                break
+    service.assert_nothing_fell()
+
+
 def test_a_session_that_kills_its_driver_ends_alone(service, session):
     with service.session() as other:
         other.execute("x = 1")
@@ -337,7 +402,9 @@ def test_a_gateway_that_is_killed_loses_no_session(serve):
         each.execute(f"x = {number}; open('kept', 'w').write(str(x))")
     service.post(sessions[0].path + "/contexts", {"name": "second"})
     sessions[0].execute("y = 'there'", context="second")
-    running = sessions[1].ask(READY + "import time; time.sleep(600)", query="")
+    # It goes on printing, so that there is something unread when nobody reads.
+    talk = READY + "import time\nwhile True:\n    print('more', flush=True)\n    time.sleep(0.001)"
+    running = sessions[1].ask(talk, query="")
     path = running.headers["Location"] + "/events"
     with service.events(path) as events:
         events.take(lambda event: event.name == "stdout")
@@ -415,6 +482,16 @@ def test_who_asks_for_nothing_special_does_not_wait_for_an_interpreter(serve):
     with service.session(limits={"memory": "96M"}) as other:  # not from them
         assert len({each.pid for each in inside(service)} - ids) == 2
         assert other.look()["limits"]["memory_bytes"] == 96 << 20
+
+
+def test_memory_of_sessions_is_held_while_they_are_paused(serve):
+    service = serve("--memory", "400M", "--session-spares", "0")
+    with service.session(limits={"memory": "300M"}) as first, service.session() as second:
+        first.execute("x = bytearray(200 << 20)")
+        answer = second.ask("1")
+        assert answer.status == 429 and "the sessions hold" in answer.json["detail"], answer
+        first.quit()
+        assert second.value("6 * 7") == "42"
 
 
 def test_there_is_room_for_so_many(serve):
