@@ -56,7 +56,10 @@ Status Server::serve() {
   hello(kFirst);
   prepare_ahead();
   maker_.sweep();
-  while (!connections_.empty() || !cells_.empty() || !leaving_.empty()) {
+  while (true) {
+    // Before anything is waited for: also the first word may not have gone out.
+    for (const std::uint64_t connection : std::exchange(gone_, {})) disconnect(connection);
+    if (connections_.empty() && cells_.empty() && leaving_.empty()) return {};
     std::vector<pollfd> waits;
     std::vector<std::uint64_t> connections;
     for (const auto& [number, socket] : connections_) {
@@ -113,12 +116,10 @@ Status Server::serve() {
         handle_request(connections[i]);
     }
     settle();
-    for (const std::uint64_t connection : std::exchange(gone_, {})) disconnect(connection);
     pool_.promote();
     pool_.fill(ready == 0 && wants_quiet);
     announce(sys::now());
   }
-  return {};
 }
 
 bool Server::is_quiet() const {
