@@ -1264,7 +1264,7 @@ export interface components {
             count?: components["schemas"]["Count"];
             stdout?: components["schemas"]["Stream"];
             stderr?: components["schemas"]["Stream"];
-            /** @description At most 1000, and 32 MiB in all. */
+            /** @description At most 1000, and 8 MiB in all. */
             results?: components["schemas"]["SessionResult"][];
             results_truncated?: boolean;
             error?: null | {
