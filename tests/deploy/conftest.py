@@ -10,7 +10,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 from support.service import live_service  # noqa: E402
 
 # What makes a series of each kind appear: runs of both stages and several ends, a refused system
-# call, a request that is turned away.
+# call, a session, a request that is turned away.
 # Not one that a zygote denies itself, which nobody counts.
 MOUNT = "import ctypes; ctypes.CDLL(None).mount(0, 0, 0, 0, 0)"
 REQUESTS = (
@@ -27,6 +27,11 @@ def service():
         for request in REQUESTS:
             answer = live.call("POST", "/v1/runs?wait=1", request)
             assert answer.status == 200, answer
+        session = live.call("POST", "/v1/sessions", {})
+        assert session.status == 201, session
+        path = f"/v1/sessions/{session.json['id']}"
+        assert live.call("POST", path + "/executions?wait", {"code": "1"}).status == 200
+        assert live.call("DELETE", path).status == 200
         answer = live.call("GET", "/v1/runs", headers={"Authorization": "Bearer bj_wrong"})
         assert answer.status == 401, answer
         assert live.call("GET", "/nowhere").status == 404
