@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "api/json_reader.h"
 #include "base/units.h"
 
 namespace belljar::api {
@@ -23,6 +24,11 @@ Result<std::uint64_t> last_event(const Request& request) {
 Status check_media_type(const Request& request) {
   if (request.media_type().value_or("application/json") == "application/json") return {};
   return fail(Code::kInvalid, "content-type: must be application/json");
+}
+
+Result<boost::json::value> json_body(const Request& request) {
+  TRY(check_media_type(request));
+  return parse_json(request.body);
 }
 
 Error in_request_words(Error error) {

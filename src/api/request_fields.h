@@ -1,6 +1,7 @@
 // What several handlers read of a request besides its body.
 #pragma once
 
+#include <boost/json/value.hpp>
 #include <cstdint>
 #include <string_view>
 
@@ -16,6 +17,8 @@ bool asked(const Request& request, std::string_view name);
 Result<std::uint64_t> last_event(const Request& request);
 // kInvalid for another one than JSON; none is taken for JSON.
 Status check_media_type(const Request& request);
+// Its body, which must be JSON and say so, or say nothing.
+Result<boost::json::value> json_body(const Request& request);
 
 // The fields of a request have other names than the command line's options.
 Error in_request_words(Error error);

@@ -31,4 +31,14 @@ class RunStream : public EventStream {
   std::uint64_t after_;
 };
 
+// The answer that such a stream is; the header `name` says whose.
+inline Response stream_of(std::shared_ptr<LiveRun> live,
+                          std::uint64_t after,
+                          std::string_view name) {
+  Response response{.type = "text/event-stream"};
+  response.headers.emplace_back(name, live->id());
+  response.events = std::make_shared<RunStream>(std::move(live), after);
+  return response;
+}
+
 }  // namespace belljar::api

@@ -17,6 +17,7 @@ namespace {
 
 namespace json = boost::json;
 
+constexpr std::string_view kRunId = "X-Run-Id";  // names the run in the answer of a stream
 constexpr std::size_t kMostInBatch = 1000;
 constexpr std::size_t kMostBatchBytes = 16 * kMiB;
 
@@ -25,13 +26,6 @@ Response accepted(const Submitted& submitted) {
   response.body = json_text(json::object{{"id", submitted.id}, {"state", "queued"}});
   response.headers.emplace_back("Location", "/v1/runs/" + submitted.id);
   if (submitted.replayed) response.headers.emplace_back("Idempotency-Replayed", "true");
-  return response;
-}
-
-Response stream_of(std::shared_ptr<LiveRun> live, std::uint64_t after) {
-  Response response{.type = "text/event-stream"};
-  response.headers.emplace_back("X-Run-Id", live->id());
-  response.events = std::make_shared<RunStream>(std::move(live), after);
   return response;
 }
 
@@ -98,8 +92,7 @@ void Service::create_run(const Context& context, const Reply& reply) {
   if (!upload) return reply(problem(upload.error()));
   if (!*upload) {
     const auto run = [&request]() -> Result<RunRequest> {
-      TRY(check_media_type(request));
-      TRY_ASSIGN(const json::value value, parse_json(request.body));
+      TRY_ASSIGN(const json::value value, json_body(request));
       return read_run_request(value, "");
     }();
     if (!run) return reply(problem(run.error()));
@@ -124,7 +117,7 @@ void Service::submit_and_answer(const Caller& caller,
                                 const Reply& reply) {
   const auto submitted = runs_.submit(caller, std::move(run), options);
   if (!submitted) return reply(refusal(submitted.error()));
-  if (wish.stream && submitted->live) return reply(stream_of(submitted->live, wish.after));
+  if (wish.stream && submitted->live) return reply(stream_of(submitted->live, wish.after, kRunId));
   if (!wish.wait) return reply(accepted(*submitted));
   if (submitted->live) return answer_at_end(submitted->live, submitted->replayed, reply);
   const auto text = runs_.run_json(caller, submitted->id);
@@ -195,13 +188,14 @@ void Service::run_events(const Context& context, const Reply& reply) {
   const auto after = last_event(context.request);
   if (!after) return reply(problem(after.error()));
   const std::string& id = context.path.at("id");
-  if (const auto live = runs_.live(context.caller, id)) return reply(stream_of(*live, *after));
+  if (const auto live = runs_.live(context.caller, id))
+    return reply(stream_of(*live, *after, kRunId));
   // What a run said while it ran is kept for a while only; how it ended is kept.
   const auto text = runs_.run_json(context.caller, id);
   if (!text) return reply(problem(text.error()));
   const auto ended = std::make_shared<LiveRun>(id, context.caller.id);
   ended->end(*text, std::nullopt);
-  reply(stream_of(ended, 0));
+  reply(stream_of(ended, 0, kRunId));
 }
 
 void Service::list_artifacts(const Context& context, const Reply& reply) {
@@ -230,8 +224,7 @@ void Service::get_artifact(const Context& context, const Reply& reply) {
 }
 
 Result<Service::BatchRequest> Service::read_batch(const Request& request) {
-  TRY(check_media_type(request));
-  TRY_ASSIGN(const json::value value, parse_json(request.body));
+  TRY_ASSIGN(const json::value value, json_body(request));
   TRY_ASSIGN(JsonReader reader, JsonReader::of(value, ""));
   const json::value* const runs = reader.find("runs");
   const json::value* const program = reader.find("program");

@@ -13,6 +13,8 @@ namespace {
 
 namespace json = boost::json;
 
+constexpr std::string_view kExecutionId = "X-Execution-Id";  // as X-Run-Id
+
 // A session that has ended, or is not in the state for it, is a conflict, not a matter of rights.
 Response refusal(const Error& error) {
   if (error.code == Code::kDenied &&
@@ -28,8 +30,9 @@ Response refusal(const Error& error) {
 
 // An empty body is an object without members.
 Result<json::value> body_of(const Request& request) {
+  if (!request.body.empty()) return json_body(request);
   TRY(check_media_type(request));
-  return parse_json(request.body.empty() ? "{}" : std::string_view(request.body));
+  return json::object();
 }
 
 SessionService::Answer answer_with(unsigned status, const Reply& reply) {
@@ -37,13 +40,6 @@ SessionService::Answer answer_with(unsigned status, const Reply& reply) {
     if (!text) return reply(refusal(text.error()));
     reply({.status = status, .body = *text});
   };
-}
-
-Response stream_of(std::shared_ptr<LiveRun> execution, std::uint64_t after) {
-  Response response{.type = "text/event-stream"};
-  response.headers.emplace_back("X-Execution-Id", execution->id());
-  response.events = std::make_shared<RunStream>(std::move(execution), after);
-  return response;
 }
 
 void answer_at_end(const std::shared_ptr<LiveRun>& execution, const Reply& reply) {
@@ -86,7 +82,7 @@ void Service::create_execution(const Context& context, const Reply& reply) {
     return sessions_.execute(context.caller, id, std::move(request));
   }();
   if (!execution) return reply(refusal(execution.error()));
-  if (asked(context.request, "stream")) return reply(stream_of(*execution, 0));
+  if (asked(context.request, "stream")) return reply(stream_of(*execution, 0, kExecutionId));
   if (asked(context.request, "wait")) return answer_at_end(*execution, reply);
   Response response{.status = 202,
                     .body = json_text(json::object{
@@ -112,7 +108,7 @@ void Service::execution_events(const Context& context, const Reply& reply) {
   const auto execution =
       sessions_.execution(context.caller, context.path.at("id"), context.path.at("execution"));
   if (!execution) return reply(refusal(execution.error()));
-  reply(stream_of(*execution, *after));
+  reply(stream_of(*execution, *after, kExecutionId));
 }
 
 void Service::interrupt_session(const Context& context, const Reply& reply) {

@@ -34,7 +34,7 @@ constexpr Nanoseconds kShownAfterEnd = std::chrono::minutes(10);
 // So long after the last session somebody may still want one without waiting.
 constexpr Nanoseconds kSpareLife = std::chrono::minutes(10);
 
-Error ended(const std::string& reason) {
+Error has_ended(const std::string& reason) {
   return {.code = Code::kDenied, .message = "the session has ended: " + reason};
 }
 
@@ -130,8 +130,7 @@ struct SessionService::LiveSession {
   std::mutex mutex;  // over what follows
   std::deque<Item> items;
   bool busy = false;           // a worker has it, or will
-  bool executing = false;      // for a client, not for itself
-  LiveRun* current = nullptr;  // what is executed
+  LiveRun* current = nullptr;  // what is executed for a client
   bool ended = false;
   std::string reason;
   Nanoseconds used{};  // or ended
@@ -141,6 +140,23 @@ struct SessionService::LiveSession {
   std::unique_ptr<engine::Session> session;
   std::deque<std::shared_ptr<LiveRun>> shown;  // executions, oldest first
   std::vector<std::function<void()>> gone;     // told when nothing of it is left
+
+  // What waits longest; nothing when it was given up.
+  Item take_first() {
+    const std::lock_guard lock(mutex);
+    if (items.empty()) return {};
+    Item item = std::move(items.front());
+    items.pop_front();
+    return item;
+  }
+
+  // Why nothing more may wait in it.
+  Status may_wait_locked() const {
+    if (ended) return std::unexpected(has_ended(reason));
+    if (items.size() < kMostWaiting) return {};
+    return fail(Code::kExhausted,
+                "more than " + std::to_string(kMostWaiting) + " executions of this session wait");
+  }
 
   void forget_old_locked() {
     // Of one that has ended only what is small is still shown.
@@ -182,10 +198,10 @@ struct SessionService::LiveSession {
 
   std::string json_locked() const {
     json::object object{{"id", id},
-                        {"state", ended                         ? "ended"
-                                  : session == nullptr          ? "starting"
-                                  : executing || !items.empty() ? "running"
-                                                                : "paused"},
+                        {"state", ended                                  ? "ended"
+                                  : session == nullptr                   ? "starting"
+                                  : current != nullptr || !items.empty() ? "running"
+                                                                         : "paused"},
                         {"language", plan.manifest.name},
                         {"policy", policy},
                         {"created_at", format_time(created_ms)},
@@ -550,20 +566,13 @@ std::string SessionService::list_json(const Caller& caller) {
 void SessionService::put(const Shared& live,
                          std::function<void(engine::WardenAccess&)> work,
                          const std::function<void(const Error&)>& give_up) {
-  std::optional<Error> refused;
-  {
+  const Status refused = [&]() -> Status {
     const std::lock_guard lock(live->mutex);
-    if (live->ended) {
-      refused = ended(live->reason);
-    } else if (live->items.size() >= kMostWaiting) {
-      refused = Error{.code = Code::kExhausted,
-                      .message = "more than " + std::to_string(kMostWaiting) +
-                                 " executions of this session wait"};
-    } else {
-      live->items.push_back({.work = std::move(work), .give_up = give_up});
-    }
-  }
-  if (refused) return give_up(*refused);
+    TRY(live->may_wait_locked());
+    live->items.push_back({.work = std::move(work), .give_up = give_up});
+    return {};
+  }();
+  if (!refused) return give_up(refused.error());
   pump(live);
 }
 
@@ -593,27 +602,13 @@ void SessionService::pump(const Shared& live) {
 }
 
 void SessionService::give_up_first(LiveSession& live, const Error& error) {
-  LiveSession::Item item;
-  {
-    const std::lock_guard lock(live.mutex);
-    if (!live.items.empty()) {
-      item = std::move(live.items.front());
-      live.items.pop_front();
-    }
-  }
+  const LiveSession::Item item = live.take_first();
   if (item.give_up) item.give_up(error);
   release(live);
 }
 
 void SessionService::work_off(const Shared& live, engine::WardenAccess& access) {
-  LiveSession::Item item;
-  {
-    const std::lock_guard lock(live->mutex);
-    if (!live->items.empty()) {
-      item = std::move(live->items.front());
-      live->items.pop_front();
-    }
-  }
+  const LiveSession::Item item = live->take_first();
   if (item.work) item.work(access);
   release(*live);
   pump(live);
@@ -636,7 +631,7 @@ void SessionService::release(LiveSession& live) {
     gone.swap(live.gone);
     live.forget_old_locked();
   }
-  for (const LiveSession::Item& item : given_up) item.give_up(ended(live.reason));
+  for (const LiveSession::Item& item : given_up) item.give_up(has_ended(live.reason));
   if (session != nullptr) metrics_.count("belljar_sessions_total", "result=\"ended\"");
   session.reset();
   for (const auto& each : gone) each();
@@ -650,7 +645,7 @@ Result<std::shared_ptr<LiveRun>> SessionService::execute(const Caller& caller,
   const std::uint64_t others = held_by_others(*live);
   {
     const std::lock_guard lock(live->mutex);
-    if (live->ended) return std::unexpected(ended(live->reason));
+    TRY(live->may_wait_locked());
     if (!live->contexts.contains(request.context)) {
       return fail(Code::kNotFound,
                   "context: there is no " + quote(request.context) + " in this session");
@@ -658,10 +653,6 @@ Result<std::shared_ptr<LiveRun>> SessionService::execute(const Caller& caller,
     const Limits wanted = apply(live->plan.stages.run.limits, request.limits);
     if (const Status within = check_within(wanted, live->rules->maximum); !within) {
       return std::unexpected(in_request_words(within.error()));
-    }
-    if (live->items.size() >= kMostWaiting) {
-      return fail(Code::kExhausted,
-                  "more than " + std::to_string(kMostWaiting) + " executions of this session wait");
     }
     if (others + live->plan.stages.run.limits.memory > memory_) {
       return fail(Code::kExhausted, "the sessions hold " + format_bytes(others) +
@@ -698,7 +689,6 @@ void SessionService::perform(LiveSession& live,
   const Limits limits = apply(live.plan.stages.run.limits, request.limits);
   {
     const std::lock_guard lock(live.mutex);
-    live.executing = true;
     live.current = &execution;
     if (live.ended) live.session->stop();
   }
@@ -723,7 +713,6 @@ void SessionService::perform(LiveSession& live,
   }
   {
     const std::lock_guard lock(live.mutex);
-    live.executing = false;
     live.current = nullptr;
     live.used = sys::now();
     ++live.executions;
@@ -766,8 +755,9 @@ void SessionService::abandon(const Caller& caller, const std::string& id, LiveRu
 Status SessionService::interrupt(const Caller& caller, const std::string& id) {
   TRY_ASSIGN(const Shared live, find(caller, id));
   const std::lock_guard lock(live->mutex);
-  if (live->ended) return std::unexpected(ended(live->reason));
-  if (!live->executing) return fail(Code::kDenied, "nothing is executed in this session now");
+  if (live->ended) return std::unexpected(has_ended(live->reason));
+  if (live->current == nullptr)
+    return fail(Code::kDenied, "nothing is executed in this session now");
   live->session->interrupt();
   return {};
 }

@@ -228,23 +228,20 @@ Status serve(const api::Settings& settings, Sockets sockets) {
     TRY_ASSIGN(const std::string key, read_whole(sockets.key.get(), "tls-key", kMiB));
     TRY(server.use_tls(certificates, key));
   }
-  TRY(server.listen(std::move(sockets.listener),
-                    logged([&service](const api::Request& request, const api::Reply& reply) {
-                      service.handle(request, reply);
-                    })));
-  if (sockets.executor.valid()) {
-    TRY(server.listen(std::move(sockets.executor),
-                      logged([&service](const api::Request& request, const api::Reply& reply) {
-                        service.handle_executor(request, reply);
-                      })));
-  }
-  if (sockets.e2b.valid()) {
-    TRY(server.listen(std::move(sockets.e2b),
-                      logged([&service](const api::Request& request, const api::Reply& reply) {
-                        service.handle_e2b(request, reply);
-                      }),
-                      true));  // what speaks the protocol to localhost speaks it without TLS
-  }
+  using Handle = void (api::Service::*)(const api::Request&, const api::Reply&);
+  const auto listen = [&](Fd& socket, Handle handle, bool plain = false) -> Status {
+    if (!socket.valid()) return {};
+    return server.listen(
+        std::move(socket),
+        logged([&service, handle](const api::Request& request, const api::Reply& reply) {
+          (service.*handle)(request, reply);
+        }),
+        plain);
+  };
+  TRY(listen(sockets.listener, &api::Service::handle));
+  TRY(listen(sockets.executor, &api::Service::handle_executor));
+  // What speaks the protocol to localhost speaks it without TLS.
+  TRY(listen(sockets.e2b, &api::Service::handle_e2b, true));
   const std::jthread pruner(
       [&settings, &store](const std::stop_token& stop) { prune_for_ever(settings, *store, stop); });
   TRY_ASSIGN(api::WebhookRules webhook_rules, api::webhook_rules(settings));

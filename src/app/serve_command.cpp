@@ -253,16 +253,13 @@ class Supervisor {
   // One that is there already outlives its gateway: the sessions in it are the next one's.
   Result<Fd> start_warden() {
     pollfd ended{.fd = warden_.get(), .events = 0, .revents = 0};
-    if (warden_.valid() && ::poll(&ended, 1, 0) == 0) {
-      Fd again = Fd::adopt(::fcntl(warden_.get(), F_DUPFD_CLOEXEC, 0));
-      if (!again.valid()) return fail_errno("F_DUPFD_CLOEXEC");
-      return again;
+    if (!warden_.valid() || ::poll(&ended, 1, 0) != 0) {
+      TRY_ASSIGN(auto sockets, sys::make_seqpacket());
+      TRY_ASSIGN(const pid_t child,
+                 start({"belljar", "warden"}, {{sockets[1].get(), warden::kClientFd}}));
+      helpers_.emplace(child, "warden_ended");
+      warden_ = std::move(sockets[0]);
     }
-    TRY_ASSIGN(auto sockets, sys::make_seqpacket());
-    TRY_ASSIGN(const pid_t child,
-               start({"belljar", "warden"}, {{sockets[1].get(), warden::kClientFd}}));
-    helpers_.emplace(child, "warden_ended");
-    warden_ = std::move(sockets[0]);
     Fd given = Fd::adopt(::fcntl(warden_.get(), F_DUPFD_CLOEXEC, 0));
     if (!given.valid()) return fail_errno("F_DUPFD_CLOEXEC");
     return given;

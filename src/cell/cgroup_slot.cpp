@@ -224,13 +224,11 @@ Result<CgroupUsage> CgroupSlot::usage() const {
 Status CgroupSlot::freeze(bool stop) const {
   if (unified_user_ < 0)
     return fail(Code::kUnavailable, "cgroup: there is no v2 tree to freeze in");
-  const int user = directories_[static_cast<std::size_t>(unified_user_)].fd.get();
-  return write_cgroup(user, "cgroup.freeze", stop ? "1" : "0");
+  return write_cgroup(user_birthplace(), "cgroup.freeze", stop ? "1" : "0");
 }
 
 Result<bool> CgroupSlot::is_frozen() const {
-  const int user = directories_[static_cast<std::size_t>(unified_user_)].fd.get();
-  TRY_ASSIGN(const std::string events, read_cgroup(user, "cgroup.events"));
+  TRY_ASSIGN(const std::string events, read_cgroup(user_birthplace(), "cgroup.events"));
   return value_of(events, "frozen") == 1U;
 }
 

@@ -51,11 +51,6 @@ ExecutionStatus status_of(std::string_view said) {
   return ExecutionStatus::kError;
 }
 
-std::string used_of(Nanoseconds used, Nanoseconds limit, std::string_view clock) {
-  return "used " + format_duration(used) + " of " + format_duration(limit) + " " +
-         std::string(clock);
-}
-
 }  // namespace
 
 std::string_view to_string(ExecutionStatus status) {
@@ -112,10 +107,7 @@ Status Session::open(const Plan& plan, const Policy& policy, const Submission& s
       {.in = theirs.get(), .out = out.write.get(), .err = err.write.get(), .session = true}));
   execution_limits_ = limits_;
   TRY(loop(Wait::kReady));
-  if (!over_) {
-    TRY(client_.pause(id_));
-    TRY(loop(Wait::kPaused));
-  }
+  TRY(come_to_rest());
   if (!over_) {
     start_ = paused_->start;
     walls_ = WallSet::from_bits(paused_->walls);
@@ -155,22 +147,17 @@ Result<std::optional<Session::Kept>> Session::adopt(warden::Client client, const
 Status Session::settle(bool was_running) {
   last_request_ = 0;
   executing_ = was_running;
-  TRY(client_.pause(id_));
-  TRY(loop(Wait::kPaused));
+  TRY(come_to_rest());
   if (was_running && !over_ && !done_) {
     paused_.reset();
     pending_ = context_frame(kProbe, "remove_context", kNoContext, {});
     TRY(client_.resume(id_, kSettlePatience, kSettlePatience));
     TRY(client_.signal(id_, SIGINT));
     TRY(loop(Wait::kDone));
-    if (!over_) {
-      TRY(client_.pause(id_));
-      TRY(loop(Wait::kPaused));
-    }
+    TRY(come_to_rest());
   }
   executing_ = false;
-  while (read_stream(out_, unheard_.out, OutputStream::kOut)) continue;
-  while (read_stream(err_, unheard_.err, OutputStream::kErr)) continue;
+  drain();
   unheard_ = {};
   last_request_ = static_cast<std::uint64_t>(sys::now().count());
   return {};
@@ -223,16 +210,10 @@ Result<Execution> Session::perform(const std::string& frame,
     TRY(client_.resume(id_, limits.wall, limits.cpu));
     TRY(loop(Wait::kDone));
     executing_ = false;
-    if (!over_) {
-      TRY(client_.pause(id_));
-      TRY(loop(Wait::kPaused));
-    }
-    return {};
+    return come_to_rest();
   }();
   executing_ = false;
-  // No process of the cell runs: what is in the pipes is all that it wrote.
-  while (read_stream(out_, made.out, OutputStream::kOut)) continue;
-  while (read_stream(err_, made.err, OutputStream::kErr)) continue;
+  drain();
   made_ = &unheard_;
   observer_ = nullptr;
   if (!performed) {
@@ -243,6 +224,19 @@ Result<Execution> Session::perform(const std::string& frame,
   }
   finish(made);
   return made;
+}
+
+// Until no process of the cell runs; a cell that has ended rests already.
+Status Session::come_to_rest() {
+  if (over_) return {};
+  TRY(client_.pause(id_));
+  return loop(Wait::kPaused);
+}
+
+// At rest, what is in the pipes is all that it wrote.
+void Session::drain() {
+  while (read_stream(out_, made_->out, OutputStream::kOut)) continue;
+  while (read_stream(err_, made_->err, OutputStream::kErr)) continue;
 }
 
 void Session::interrupt() {
@@ -383,14 +377,8 @@ bool Session::read_stream(Fd& fd, Stream& stream, OutputStream which) {
     return false;
   }
   const auto size = static_cast<std::size_t>(got);
-  stream.total_bytes += size;
-  const std::size_t room = execution_limits_.output -
-                           std::min<std::size_t>(execution_limits_.output, stream.data.size());
-  const std::string_view kept(chunk.data(), std::min(size, room));
-  if (!kept.empty()) {
-    stream.data.append(kept);
-    if (observer_ != nullptr) observer_->on_output(which, kept);
-  }
+  const std::string_view kept = keep_within(stream, {chunk.data(), size}, execution_limits_.output);
+  if (!kept.empty() && observer_ != nullptr) observer_->on_output(which, kept);
   if (kept.size() == size) return true;
   if (on_limit_ == OnOutputLimit::kKill && executing_) {
     if (!stream.truncated) interrupt();
@@ -401,8 +389,12 @@ bool Session::read_stream(Fd& fd, Stream& stream, OutputStream which) {
 }
 
 void Session::finish(Execution& made) {
-  const warden::CellReport& report = over_ ? *over_ : *paused_;
-  StageResult result{.report = report, .out = {}, .err = {}, .artifacts = {}};
+  StageResult result{.report = over_ ? *over_ : *paused_, .out = {}, .err = {}, .artifacts = {}};
+  const bool cut = made.out.truncated || made.err.truncated;
+  if (!over_ && cut && on_limit_ == OnOutputLimit::kKill &&
+      result.report.cause == warden::Cause::kProgram) {
+    result.report.cause = warden::Cause::kOutputLimit;
+  }
   const StageOutcome stage = judge(StageKind::kRun, result, made.limits);
   made.usage = stage.usage;
   made.events = stage.events;
@@ -420,18 +412,12 @@ void Session::finish(Execution& made) {
   made.signal = done_->signal;
   made.count = done_->count;
   made.files = std::move(done_->files);
-  if (report.cause == warden::Cause::kCpuTime) {
-    made.status = ExecutionStatus::kTimeout;
-    made.clock = Clock::kCpu;
-    made.reason = used_of(made.usage.cpu, made.limits.cpu, "processor time");
-  } else if (report.cause == warden::Cause::kWallTime) {
-    made.status = ExecutionStatus::kTimeout;
-    made.clock = Clock::kWall;
-    made.reason = used_of(made.usage.wall, made.limits.wall, "wall time");
-  } else if (on_limit_ == OnOutputLimit::kKill && (made.out.truncated || made.err.truncated)) {
-    made.status = ExecutionStatus::kOutputLimit;
-    made.reason = "wrote over " + format_bytes(made.limits.output) + " to one stream";
-  }
+  // What it was interrupted for comes before what its interpreter says of it.
+  if (result.report.cause == warden::Cause::kProgram) return;
+  made.status = stage.status == RunStatus::kTimeout ? ExecutionStatus::kTimeout
+                                                    : ExecutionStatus::kOutputLimit;
+  made.clock = stage.clock;
+  made.reason = stage.reason;
 }
 
 }  // namespace belljar::engine

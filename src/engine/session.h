@@ -134,6 +134,8 @@ class Session {
         last_request_(static_cast<std::uint64_t>(sys::now().count())) {}
 
   Status settle(bool was_running);
+  Status come_to_rest();
+  void drain();
   Status open(const Plan& plan, const Policy& policy, const Submission& submission);
   Result<Execution> perform(const std::string& frame,
                             const Limits& limits,

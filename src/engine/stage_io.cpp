@@ -46,6 +46,14 @@ Result<TerminalPair> open_terminal(int person) {
 
 }  // namespace
 
+std::string_view keep_within(Stream& stream, std::string_view bytes, std::uint64_t most) {
+  stream.total_bytes += bytes.size();
+  const std::size_t room = most - std::min<std::size_t>(most, stream.data.size());
+  const std::string_view kept = bytes.substr(0, room);
+  stream.data.append(kept);
+  return kept;
+}
+
 Result<StageIo::Ends> StageIo::open_streams(const cell::CellSpec& spec, const Input& input) {
   Ends ends;
   if (spec.terminal) {
@@ -230,14 +238,8 @@ bool StageIo::read_stream(Fd& fd,
     return false;
   }
   const auto size = static_cast<std::size_t>(got);
-  stream.total_bytes += size;
-  const std::size_t room =
-      limits_.output - std::min<std::size_t>(limits_.output, stream.data.size());
-  const std::string_view kept(chunk().data(), std::min(size, room));
-  if (!kept.empty()) {
-    stream.data.append(kept);
-    observer.on_output(kind, which, kept);
-  }
+  const std::string_view kept = keep_within(stream, {chunk().data(), size}, limits_.output);
+  if (!kept.empty()) observer.on_output(kind, which, kept);
   if (kept.size() == size || stream.truncated) return true;
   stream.truncated = true;
   // A warden that is gone says so by itself.

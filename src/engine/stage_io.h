@@ -13,6 +13,9 @@
 
 namespace belljar::engine {
 
+// Counts the bytes and keeps what of them fits into `most` in all; answers with that part.
+std::string_view keep_within(Stream& stream, std::string_view bytes, std::uint64_t most);
+
 // What one stage produced, as seen from outside the cell.
 struct StageResult {
   warden::CellReport report{};

@@ -227,6 +227,13 @@ def test_a_quiet_execution_is_kept_and_its_lines_stay_json(call):
     assert lines[0]["text"] == "late"
 
 
+def still_open():
+    """How many connections to the port the service has not closed: established or half closed (proc(5), tcp_states.h)."""
+    with open("/proc/net/tcp") as table:
+        rows = [line.split() for line in table.readlines()[1:]]
+    return sum(row[1].endswith(f":{PORT:04X}") and row[3] in ("01", "08") for row in rows)
+
+
 def test_only_so_many_wait(call):
     connections = [begin(FOR_EVER)]
     answers = []
@@ -234,8 +241,12 @@ def test_only_so_many_wait(call):
         connections.append(send("begun = 'no'"))
         answers.append(connections[-1].recv(1 << 16).split(b"\r\n")[0])
     assert (answers[0], answers[-1]) == (b"HTTP/1.1 200 OK", b"HTTP/1.1 429 Too Many Requests")
-    for each in connections:
+    # Those that wait go first: were the one that is executed to go before the service has seen the others go, the next of
+    # them would begin.
+    for each in connections[1:]:
         each.close()
+    wait_until(lambda: still_open() == 1, "the service to have seen them go")
+    connections[0].close()
     wait_until(lambda: call("POST", "/execute", {"code": "1"}).status == 200, "there to be room")
     assert execute(call, "'begun' in globals()")[0]["text"] == "False"
 

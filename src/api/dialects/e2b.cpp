@@ -66,13 +66,8 @@ struct Execute {
   bool names_context = false;
 };
 
-Result<json::value> body_of(const Request& request) {
-  TRY(check_media_type(request));
-  return parse_json(request.body);
-}
-
 Result<Execute> read_execute(const Request& request) {
-  TRY_ASSIGN(const json::value value, body_of(request));
+  TRY_ASSIGN(const json::value value, json_body(request));
   TRY_ASSIGN(JsonReader reader, JsonReader::of(value, ""));
   Execute wanted;
   TRY_ASSIGN(const auto code, reader.text("code"));
@@ -95,7 +90,7 @@ Result<Execute> read_execute(const Request& request) {
 
 // Where its code is to begin.
 Result<std::string> read_context(const Request& request) {
-  TRY_ASSIGN(const json::value value, body_of(request));
+  TRY_ASSIGN(const json::value value, json_body(request));
   TRY_ASSIGN(JsonReader reader, JsonReader::of(value, ""));
   TRY_ASSIGN(const std::string language, reader.text_or("language", ""));
   TRY(check_language(language));
