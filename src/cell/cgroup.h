@@ -4,6 +4,7 @@
 // too. A v2 tree without controllers still gives membership, cgroup.kill (kernel 5.14) and the bill
 // (cpu.stat). Layout: <hierarchy>/belljar/<slot>, and inside it `user` for the program and, on v2
 // with controllers (where inner nodes hold no processes, cgroups(7)), `init` for the cell's init.
+// The v2 groups of a zygote's cells are in its branch, <hierarchy>/belljar/<branch>/belljar/<slot>.
 //
 // Nothing here moves a process. On v2 the processes of a cell are born inside (CLONE_INTO_CGROUP,
 // kernel 5.7); on v1 each joins by itself, single-threaded, by writing "0" to a kept-open `tasks`
@@ -12,6 +13,8 @@
 //
 // Runs in: warden. Not thread-safe.
 #pragma once
+
+#include <sys/types.h>
 
 #include <array>
 #include <cstdint>
@@ -28,6 +31,9 @@
 
 namespace belljar::cell {
 
+// So long the last processes of a group that was killed may take to leave it.
+inline constexpr Nanoseconds kRemovalPatience = std::chrono::seconds(2);
+
 enum class Controller : std::uint8_t { kMemory, kPids, kCpu, kCpuacct };
 inline constexpr int kControllerCount = 4;
 
@@ -41,15 +47,31 @@ struct CgroupUsage {
   Nanoseconds throttled{};
 };
 
-// The cgroups of one cell. Destroying it kills what is left inside and removes the directories.
-// How the processes of a cell come into its v2 groups.
-enum class Joining : std::uint8_t {
-  kBorn,    // the warden clones them there
-  kItself,  // they join by themselves, as on v1: for a zygote's, which may not clone them there. It
-            // can stall, so it is for cells that are made ahead. A v2 tree that only says who is
-            // a member is left out.
+// A branch of the v2 tree for one who is not the warden and makes cells: a zygote. Who clones a
+// process into a group must be allowed to move one from its own group there
+// (cgroup_attach_permissions(), kernel/cgroup/cgroup.c): so the zygote lives in the branch, and the
+// branch is its own. On a host without a v2 tree it is nothing.
+//
+// Destroying it removes the directories; its processes must have ended, and its slots be gone.
+class CgroupBranch {
+ public:
+  CgroupBranch() = default;
+  CgroupBranch(CgroupBranch&&) = default;
+  CgroupBranch& operator=(CgroupBranch&&) = default;
+  ~CgroupBranch();
+
+  // v2 directory for CLONE_INTO_CGROUP of its owner; -1: none.
+  [[nodiscard]] int birthplace() const { return home_.get(); }
+
+ private:
+  friend class CgroupHost;
+  std::string slots_;  // where its slots are made
+  uid_t owner_ = 0;
+  Fd home_;
+  std::vector<std::string> directories_;  // parents before children
 };
 
+// The cgroups of one cell. Destroying it kills what is left inside and removes the directories.
 class CgroupSlot {
  public:
   CgroupSlot() = default;
@@ -134,11 +156,14 @@ class CgroupHost {
 
   // A fresh slot; the name must be unique on this host (the uid lease sees to that). A directory of
   // that name left by a warden that was killed is emptied and removed first.
-  Result<CgroupSlot> make_slot(std::string_view name, Joining joining = Joining::kBorn) const;
+  // In a branch it is that one's owner who clones the cell's processes.
+  Result<CgroupSlot> make_slot(std::string_view name, const CgroupBranch* branch = nullptr) const;
+  // One of that name that is there already is swept.
+  Result<CgroupBranch> make_branch(std::string_view name, uid_t owner) const;
 
-  // Names of the slots that exist now, in any hierarchy.
+  // Names of the slots and branches that exist now, in any hierarchy.
   [[nodiscard]] std::vector<std::string> slot_names() const;
-  // Kills and removes a slot by name: for what a killed warden left behind.
+  // Kills and removes a slot or a branch by name: for what a killed warden left behind.
   void sweep(std::string_view name) const;
 
  private:

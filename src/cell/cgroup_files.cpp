@@ -4,10 +4,13 @@
 #include <unistd.h>
 
 #include <array>
+#include <cerrno>
 #include <charconv>
+#include <ctime>
 #include <limits>
 
 #include "base/fd.h"
+#include "base/sys.h"
 
 namespace belljar::cell {
 
@@ -55,6 +58,15 @@ std::optional<std::uint64_t> value_of(std::string_view lines, std::string_view k
     }
   }
   return std::nullopt;
+}
+
+Status remove_group(const std::string& path, Nanoseconds deadline) {
+  while (::rmdir(path.c_str()) != 0 && errno != ENOENT) {
+    if (errno != EBUSY || sys::now() > deadline) return fail_errno("cgroup: rmdir");
+    const timespec pause{.tv_sec = 0, .tv_nsec = 200'000};
+    ::nanosleep(&pause, nullptr);
+  }
+  return {};
 }
 
 }  // namespace belljar::cell

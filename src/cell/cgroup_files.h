@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "base/result.h"
+#include "base/units.h"
 
 namespace belljar::cell {
 
@@ -16,5 +17,8 @@ Result<std::string> read_cgroup(int directory, const char* file);
 Result<std::uint64_t> read_cgroup_number(int directory, const char* file);
 // "key value" lines: the value of one key, absent when there is no such line.
 std::optional<std::uint64_t> value_of(std::string_view lines, std::string_view key);
+// Removes one group that has no others below it, or is gone already. A killed process leaves its
+// group a moment after it was reaped: until `deadline` (CLOCK_MONOTONIC) it is waited for.
+Status remove_group(const std::string& path, Nanoseconds deadline);
 
 }  // namespace belljar::cell

@@ -107,6 +107,12 @@ bool crowded(const std::string& directory) {
   return !inside || !inside->empty();
 }
 
+// Whoever owns a group's list may bring processes into it, as far as the group above is theirs too.
+Status hand_over(const std::string& group, uid_t owner) {
+  const std::string list = group + "/cgroup.procs";
+  return ::chown(list.c_str(), owner, owner) == 0 ? Status{} : fail_errno("cgroup: chown");
+}
+
 }  // namespace
 
 CgroupHost CgroupHost::detect() {
@@ -193,7 +199,37 @@ std::vector<std::string> CgroupHost::slot_names() const {
   return names;
 }
 
-Result<CgroupSlot> CgroupHost::make_slot(std::string_view name, Joining joining) const {
+Result<CgroupBranch> CgroupHost::make_branch(std::string_view name, uid_t owner) const {
+  CgroupBranch branch;
+  if (unified_ < 0) return branch;
+  const Hierarchy& hierarchy = hierarchies_[static_cast<std::size_t>(unified_)];
+  const std::string top = hierarchy.parent + "/" + std::string(name);
+  const std::string home = top + "/zygote";
+  branch.slots_ = top + "/" + std::string(kParentName);
+  branch.owner_ = owner;
+  if (::access(top.c_str(), F_OK) == 0) sweep(name);
+  for (const std::string& each : {top, home, branch.slots_}) {
+    if (::mkdir(each.c_str(), 0755) != 0) return fail_errno("cgroup: mkdir");
+    branch.directories_.push_back(each);
+  }
+  if (hierarchy.controllers) {
+    (void)enable_controllers(top);
+    (void)enable_controllers(branch.slots_);
+  }
+  TRY(hand_over(top, owner));
+  TRY(hand_over(home, owner));
+  TRY_ASSIGN(branch.home_, sys::open_file(home.c_str(), O_RDONLY | O_DIRECTORY));
+  return branch;
+}
+
+CgroupBranch::~CgroupBranch() {
+  const Nanoseconds deadline = sys::now() + kRemovalPatience;
+  for (; !directories_.empty(); directories_.pop_back()) {
+    if (!remove_group(directories_.back(), deadline)) return;
+  }
+}
+
+Result<CgroupSlot> CgroupHost::make_slot(std::string_view name, const CgroupBranch* branch) const {
   CgroupSlot slot;
   const auto add = [&](const std::string& path, bool v2) -> Result<int> {
     if (::mkdir(path.c_str(), 0755) != 0) {
@@ -209,10 +245,9 @@ Result<CgroupSlot> CgroupHost::make_slot(std::string_view name, Joining joining)
   };
   for (std::size_t i = 0; i < hierarchies_.size(); ++i) {
     const Hierarchy& hierarchy = hierarchies_[i];
-    const bool needed = !hierarchy.v2 || hierarchy.controllers ||
-                        home_[static_cast<std::size_t>(Controller::kCpuacct)] < 0;
-    if (joining == Joining::kItself && !needed) continue;
-    const std::string path = hierarchy.parent + "/" + std::string(name);
+    const bool branched = hierarchy.v2 && branch != nullptr;
+    const std::string path =
+        (branched ? branch->slots_ : hierarchy.parent) + "/" + std::string(name);
     TRY_ASSIGN(const int top, add(path, hierarchy.v2));
     ++slot.hierarchies_;
     bool user_joins = false;
@@ -236,15 +271,9 @@ Result<CgroupSlot> CgroupHost::make_slot(std::string_view name, Joining joining)
       const int user_fd = slot.directories_[static_cast<std::size_t>(slot.unified_user_)].fd.get();
       slot.cpu_usage_ = Fd::adopt(::openat(user_fd, "cpu.stat", O_RDONLY | O_CLOEXEC));
       slot.cpu_usage_v2_ = true;
-      if (joining == Joining::kItself) {
-        const int init_fd =
-            slot.directories_[static_cast<std::size_t>(slot.unified_init_)].fd.get();
-        for (const auto& [fd, tasks] :
-             {std::pair(init_fd, &slot.init_tasks_), std::pair(user_fd, &slot.user_tasks_)}) {
-          Fd procs = Fd::adopt(::openat(fd, "cgroup.procs", O_WRONLY | O_CLOEXEC));
-          if (!procs.valid()) return fail_errno("cgroup: open cgroup.procs");
-          tasks->push_back(std::move(procs));
-        }
+      for (std::size_t at = static_cast<std::size_t>(top);
+           branched && at < slot.directories_.size(); ++at) {
+        TRY(hand_over(slot.directories_[at].path, branch->owner_));
       }
     } else {
       const int slot_fd = slot.directories_[static_cast<std::size_t>(top)].fd.get();
@@ -266,11 +295,18 @@ Result<CgroupSlot> CgroupHost::make_slot(std::string_view name, Joining joining)
 void CgroupHost::sweep(std::string_view name) const {
   CgroupSlot slot;
   for (const Hierarchy& hierarchy : hierarchies_) {
-    const std::string path = hierarchy.parent + "/" + std::string(name);
-    for (const std::string& each : {path, path + "/init", path + "/user"}) {
+    const std::string top = hierarchy.parent + "/" + std::string(name);
+    std::vector<std::string> groups{top};
+    std::error_code error;
+    for (std::filesystem::recursive_directory_iterator at(top, error), end; at != end && !error;
+         at.increment(error)) {
+      std::error_code unseen;
+      if (at->is_directory(unseen)) groups.push_back(at->path());
+    }
+    for (const std::string& each : groups) {
       Fd fd = Fd::adopt(::open(each.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
       if (!fd.valid()) continue;
-      if (hierarchy.v2 && each == path) slot.unified_ = static_cast<int>(slot.directories_.size());
+      if (hierarchy.v2 && each == top) slot.unified_ = static_cast<int>(slot.directories_.size());
       slot.directories_.push_back({.path = each, .v2 = hierarchy.v2, .fd = std::move(fd)});
     }
   }

@@ -6,7 +6,6 @@
 #include <unistd.h>
 
 #include <charconv>
-#include <ctime>
 
 #include "base/sys.h"
 #include "cell/cgroup.h"
@@ -64,7 +63,7 @@ void kill_listed(int directory) {
 CgroupSlot::~CgroupSlot() {
   if (directories_.empty()) return;
   kill_all();
-  (void)remove(std::chrono::seconds(2)).has_value();
+  (void)remove(kRemovalPatience).has_value();
 }
 
 const CgroupSlot::Directory* CgroupSlot::directory(Controller controller) const {
@@ -254,16 +253,8 @@ void CgroupSlot::kill_all() const {
 
 Status CgroupSlot::remove(Nanoseconds patience) {
   const Nanoseconds deadline = sys::now() + patience;
-  while (!directories_.empty()) {
-    const std::string& path = directories_.back().path;
-    if (::rmdir(path.c_str()) == 0 || errno == ENOENT) {
-      directories_.pop_back();
-      continue;
-    }
-    if (errno != EBUSY || sys::now() > deadline) return fail_errno("cgroup: rmdir");
-    // A killed process leaves its cgroup a moment after it was reaped.
-    const timespec pause{.tv_sec = 0, .tv_nsec = 200'000};
-    ::nanosleep(&pause, nullptr);
+  for (; !directories_.empty(); directories_.pop_back()) {
+    TRY(remove_group(directories_.back().path, deadline));
   }
   return {};
 }

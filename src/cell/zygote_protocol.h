@@ -22,16 +22,18 @@ inline constexpr const char* kZygoteDevices = "/run/dev";  // a folder of nodes 
 inline constexpr unsigned kZygoteCells = 127;
 inline constexpr unsigned kZygoteUids = 2 * kZygoteCells + 2;
 
-// Descriptors, in this order: the class as a sealed spec, report, control, park, then the `tasks`
-// files that the cell's init and its program join.
+// Descriptors, in this order: the class as a sealed spec, report, control, park, then, where
+// `born_in_groups`, the v2 groups that the cell's init and its program are born in, and then the
+// `tasks` files that the two join.
 struct ZygoteRequest {
   std::uint64_t id = 0;
   std::uint32_t cell = 0;          // which of its cells: uids and devices
   std::uint32_t cgroup_walls = 0;  // WallSet bits
   std::uint32_t hierarchies = 0;
+  std::uint32_t born_in_groups = 0;  // 1 or 0
   std::uint32_t init_tasks = 0;
   std::uint32_t user_tasks = 0;
-  std::array<char, 44> mark{};  // LaunchPlan::cgroup_mark
+  std::array<char, 40> mark{};  // LaunchPlan::cgroup_mark
 };
 
 struct ZygoteMessage {

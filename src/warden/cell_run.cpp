@@ -149,11 +149,15 @@ Result<std::unique_ptr<CellRun>> CellRun::order(Zygote& zygote,
                               .cell = run->resources_.place->number(),
                               .cgroup_walls = cgroup.walls().bits(),
                               .hierarchies = cgroup.hierarchies(),
+                              .born_in_groups = cgroup.init_birthplace() >= 0 ? 1U : 0U,
                               .init_tasks = static_cast<std::uint32_t>(init_tasks.size()),
                               .user_tasks = static_cast<std::uint32_t>(user_tasks.size())};
   const std::string mark = "/belljar/" + run->resources_.lease.name();
   mark.copy(request.mark.data(), request.mark.size() - 1);
   std::vector<int> fds{memory.get(), reports[1].get(), controls[1].get(), parks[1].get()};
+  if (request.born_in_groups != 0) {
+    fds.insert(fds.end(), {cgroup.init_birthplace(), cgroup.user_birthplace()});
+  }
   fds.insert(fds.end(), init_tasks.begin(), init_tasks.end());
   fds.insert(fds.end(), user_tasks.begin(), user_tasks.end());
   TRY(zygote.request(request, fds));

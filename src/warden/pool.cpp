@@ -132,7 +132,10 @@ void Pool::tend(Nest& nest, const cell::CellSpec& spec, Nanoseconds now) {
   }
   const bool wanted = nest.now == nullptr || nest.now->is_spent();
   if (!wanted || nest.next != nullptr || nest.retry > now) return;
-  Result<std::unique_ptr<Zygote>> started = Zygote::start(host_, maker_.lease_file(), spec);
+  Result<std::unique_ptr<Zygote>> started = [&]() -> Result<std::unique_ptr<Zygote>> {
+    TRY_ASSIGN(auto share, maker_.make_share());
+    return Zygote::start(host_, std::move(share), spec);
+  }();
   if (started) {
     nest.next = *std::move(started);
   } else {

@@ -19,6 +19,10 @@ namespace {
 constexpr uid_t kSingleUser = 1000;     // the only uid of a nested user namespace
 constexpr uid_t kFirstSubordinate = 1;  // 0 of the warden's namespace is the person
 constexpr unsigned kSubordinateLeases = 16384;
+constexpr unsigned kMostZygotes = 64;
+// Past the uids of all other cells.
+constexpr uid_t kFirstZygoteUid = cell::kFirstUid + 2 * cell::kLeaseCount;
+constexpr char kBranchLetter = 'z';  // their groups are named by lease, as a cell's are
 
 Status bring_loopback_up_here() {
   const Fd socket = Fd::adopt(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
@@ -99,17 +103,31 @@ Result<CellResources> ResourceMaker::make(Zygote& zygote) const {
   if (made.place == nullptr) return fail(Code::kExhausted, "all cells of this zygote are alive");
   TRY_ASSIGN(made.lease, cell::UidLease::take(lease_file_, cell::kLeaseCount));
   made.identity.outside = made.place->user();
-  TRY_ASSIGN(made.cgroup, cgroups_.make_slot(made.lease.name(), cell::Joining::kItself));
+  TRY_ASSIGN(made.cgroup, cgroups_.make_slot(made.lease.name(), &made.place->branch()));
   return made;
+}
+
+Result<std::shared_ptr<ZygoteShare>> ResourceMaker::make_share() const {
+  auto share = std::make_shared<ZygoteShare>();
+  TRY_ASSIGN(share->lease, cell::UidLease::take(zygotes_lease_file_, kMostZygotes));
+  const unsigned slot = share->lease.slot();
+  share->first = kFirstZygoteUid + slot * cell::kZygoteUids;
+  for (unsigned i = 0; i < cell::kZygoteCells; ++i) share->free.push_back(i);
+  TRY_ASSIGN(share->branch,
+             cgroups_.make_branch(kBranchLetter + std::to_string(slot), share->first));
+  return share;
 }
 
 void ResourceMaker::sweep() const {
   for (const std::string& name : cgroups_.slot_names()) {
     unsigned slot = 0;
-    if (!name.starts_with("c")) continue;
+    const bool branch = name.starts_with(kBranchLetter);
+    if (!branch && !name.starts_with('c')) continue;
     const char* const end = name.data() + name.size();
     if (std::from_chars(name.data() + 1, end, slot).ptr != end) continue;
-    if (cell::UidLease::is_free(lease_file_, slot)) cgroups_.sweep(name);
+    if (cell::UidLease::is_free(branch ? zygotes_lease_file_ : lease_file_, slot)) {
+      cgroups_.sweep(name);
+    }
   }
 }
 

@@ -18,11 +18,12 @@
 namespace belljar::warden {
 
 struct CellResources {
+  // Of a zygote's cell. First, since what follows is in it and has to go before it.
+  std::unique_ptr<ZygoteCell> place;
   cell::UidLease lease;
   cell::CgroupSlot cgroup;
   Fd net;  // an empty network namespace; invalid where the cell makes its own
   cell::Identity identity;
-  std::unique_ptr<ZygoteCell> place;  // of a zygote's cell
 };
 
 class ResourceMaker {
@@ -33,14 +34,16 @@ class ResourceMaker {
   Result<CellResources> make() const;
   // For a cell that this zygote is to make.
   Result<CellResources> make(Zygote& zygote) const;
-  [[nodiscard]] const std::string& lease_file() const { return lease_file_; }
-  // Removes what wardens that were killed left behind: slots whose lease nobody holds.
+  // For one more zygote.
+  Result<std::shared_ptr<ZygoteShare>> make_share() const;
+  // Removes what wardens that were killed left behind: groups whose lease nobody holds.
   void sweep() const;
 
  private:
   const cell::Host& host_;
   const cell::CgroupHost& cgroups_;
   std::string lease_file_;
+  std::string zygotes_lease_file_ = lease_file_ + ".zygotes";
 };
 
 // Brings `lo` of a network namespace up. There is no way back: an address that was once there keeps

@@ -23,9 +23,6 @@ namespace {
 
 using cell::ZygoteMessage;
 
-constexpr unsigned kMostZygotes = 64;
-// Past the uids of all other cells.
-constexpr uid_t kFirstZygoteUid = cell::kFirstUid + 2 * cell::kLeaseCount;
 // Cells of one zygote share their memory layout and hash seed: not for ever.
 constexpr unsigned kMostCells = 2000;
 constexpr Nanoseconds kPatience = std::chrono::seconds(15);
@@ -62,15 +59,10 @@ Result<std::unique_ptr<cell::LaunchPlan>> plan_root(const cell::Host& host,
 }  // namespace
 
 Result<std::unique_ptr<Zygote>> Zygote::start(const cell::Host& host,
-                                              const std::string& lease_file,
+                                              std::shared_ptr<ZygoteShare> share,
                                               const cell::CellSpec& spec) {
   std::unique_ptr<Zygote> zygote(new Zygote);
-  zygote->uids_ = std::make_shared<ZygoteUids>();
-  ZygoteUids& uids = *zygote->uids_;
-  TRY_ASSIGN(uids.lease, cell::UidLease::take(lease_file + ".zygotes", kMostZygotes));
-  uids.first = kFirstZygoteUid + uids.lease.slot() * cell::kZygoteUids;
-  for (unsigned i = 0; i < cell::kZygoteCells; ++i) uids.free.push_back(i);
-  TRY_ASSIGN(const auto root, plan_root(host, spec, uids.first));
+  TRY_ASSIGN(const auto root, plan_root(host, spec, share->first));
 
   std::string names;
   for (const std::string& name : spec.preload) names += (names.empty() ? "" : ",") + name;
@@ -81,7 +73,7 @@ Result<std::unique_ptr<Zygote>> Zygote::start(const cell::Host& host,
   TRY_ASSIGN(auto sockets, sys::make_seqpacket());
   const cell::ZygotePlan plan{.root = root.get(),
                               .warden = ::getpid(),
-                              .first_uid = uids.first,
+                              .first_uid = share->first,
                               .socket = sockets[1].get(),
                               .library = zygote_library(),
                               .argv = pointers(argv),
@@ -91,9 +83,14 @@ Result<std::unique_ptr<Zygote>> Zygote::start(const cell::Host& host,
   arguments.flags = CLONE_NEWNS | CLONE_CLEAR_SIGHAND | CLONE_PIDFD;
   arguments.pidfd = reinterpret_cast<std::uint64_t>(&pidfd);
   arguments.exit_signal = SIGCHLD;
+  if (const int birthplace = share->branch.birthplace(); birthplace >= 0) {
+    arguments.flags |= CLONE_INTO_CGROUP;
+    arguments.cgroup = static_cast<std::uint64_t>(birthplace);
+  }
   const long child = ::syscall(SYS_clone3, &arguments, sizeof arguments);
   if (child < 0) return fail_errno("clone the zygote");
   if (child == 0) cell::enter_zygote(plan);
+  zygote->share_ = std::move(share);
   zygote->pid_ = static_cast<pid_t>(child);
   zygote->pidfd_ = Fd::adopt(pidfd);
   zygote->socket_ = std::move(sockets[0]);
@@ -118,10 +115,10 @@ bool Zygote::is_spent() const {
 }
 
 std::unique_ptr<ZygoteCell> Zygote::place() {
-  if (uids_->free.empty()) return nullptr;
-  const unsigned number = uids_->free.front();
-  uids_->free.erase(uids_->free.begin());
-  return std::make_unique<ZygoteCell>(uids_, number);
+  if (share_->free.empty()) return nullptr;
+  const unsigned number = share_->free.front();
+  share_->free.erase(share_->free.begin());
+  return std::make_unique<ZygoteCell>(share_, number);
 }
 
 Status Zygote::request(const cell::ZygoteRequest& request, std::span<const int> fds) {
@@ -165,7 +162,7 @@ std::optional<Birth> Zygote::hear() {
   switch (message.kind) {
     case ZygoteMessage::Kind::kMapMe: {
       const std::string map =
-          "0 " + std::to_string(uids_->first) + " " + std::to_string(cell::kZygoteUids) + "\n";
+          "0 " + std::to_string(share_->first) + " " + std::to_string(cell::kZygoteUids) + "\n";
       failed_ = !write_map(pid_, "uid_map", map) || !write_map(pid_, "gid_map", map) ||
                 !sys::send_message(socket_.get(), "m", {});
       return std::nullopt;

@@ -13,6 +13,7 @@
 
 #include "base/fd.h"
 #include "base/result.h"
+#include "cell/cgroup.h"
 #include "cell/host.h"
 #include "cell/lease.h"
 #include "cell/spec.h"
@@ -20,28 +21,33 @@
 
 namespace belljar::warden {
 
-// The uids of one zygote and which of its cells are alive.
-struct ZygoteUids {
+// What a zygote and its cells have in common: uids, which of its cells are alive, and a branch of
+// the cgroups. The last of them gives it back.
+struct ZygoteShare {
   cell::UidLease lease;
   uid_t first = 0;
   std::vector<unsigned> free;  // cells; the one that has rested longest comes first
+  cell::CgroupBranch branch;
 };
 
-// One cell's share of them; given back when it is destroyed.
+// One cell's place in it; given back when it is destroyed.
 class ZygoteCell {
  public:
-  ZygoteCell(std::shared_ptr<ZygoteUids> uids, unsigned number)
-      : uids_(std::move(uids)), number_(number) {}
+  ZygoteCell(std::shared_ptr<ZygoteShare> share, unsigned number)
+      : share_(std::move(share)), number_(number) {}
   ZygoteCell(const ZygoteCell&) = delete;
   ZygoteCell& operator=(const ZygoteCell&) = delete;
-  ~ZygoteCell() { uids_->free.push_back(number_); }
+  ~ZygoteCell() { share_->free.push_back(number_); }
 
-  [[nodiscard]] bool is_of(const std::shared_ptr<ZygoteUids>& uids) const { return uids_ == uids; }
+  [[nodiscard]] bool is_of(const std::shared_ptr<ZygoteShare>& share) const {
+    return share_ == share;
+  }
   [[nodiscard]] unsigned number() const { return number_; }
-  [[nodiscard]] uid_t user() const { return uids_->first + 1 + 2 * number_; }
+  [[nodiscard]] uid_t user() const { return share_->first + 1 + 2 * number_; }
+  [[nodiscard]] const cell::CgroupBranch& branch() const { return share_->branch; }
 
  private:
-  std::shared_ptr<ZygoteUids> uids_;
+  std::shared_ptr<ZygoteShare> share_;
   unsigned number_;
 };
 
@@ -57,7 +63,7 @@ class Zygote {
  public:
   // Clones it. It imports on its own; the first request waits for that.
   static Result<std::unique_ptr<Zygote>> start(const cell::Host& host,
-                                               const std::string& lease_file,
+                                               std::shared_ptr<ZygoteShare> share,
                                                const cell::CellSpec& spec);
   Zygote(const Zygote&) = delete;
   Zygote& operator=(const Zygote&) = delete;
@@ -75,7 +81,7 @@ class Zygote {
   [[nodiscard]] bool is_busy() const { return owed_ > 0; }
   [[nodiscard]] Nanoseconds since() const { return since_; }
 
-  [[nodiscard]] bool is_parent_of(const ZygoteCell& cell) const { return cell.is_of(uids_); }
+  [[nodiscard]] bool is_parent_of(const ZygoteCell& cell) const { return cell.is_of(share_); }
   // A place for one more cell; null when all are taken.
   std::unique_ptr<ZygoteCell> place();
   // Asks for a cell. Descriptors as cell/zygote_protocol.h says.
@@ -90,7 +96,7 @@ class Zygote {
   Fd socket_;
   Fd pidfd_;
   pid_t pid_ = -1;
-  std::shared_ptr<ZygoteUids> uids_;
+  std::shared_ptr<ZygoteShare> share_;
   Nanoseconds since_{};
   unsigned made_ = 0;
   unsigned owed_ = 0;

@@ -33,7 +33,8 @@ namespace {
 using cell::ZygoteMessage;
 using cell::ZygoteRequest;
 
-constexpr std::size_t kFixedFds = 4;  // spec, report, control, park
+constexpr std::size_t kFixedFds = 4;     // spec, report, control, park
+constexpr std::size_t kBirthplaces = 2;  // where there are any: init's, the program's
 
 std::string* preload_names = nullptr;
 bool began = false;
@@ -67,7 +68,8 @@ Status make_cell(const cell::Host& host,
                  Python& python,
                  const ZygoteRequest& request,
                  const std::vector<Fd>& fds) {
-  if (fds.size() != kFixedFds + request.init_tasks + request.user_tasks ||
+  const std::size_t first_tasks = kFixedFds + (request.born_in_groups != 0 ? kBirthplaces : 0);
+  if (fds.size() != first_tasks + request.init_tasks + request.user_tasks ||
       request.cell >= cell::kZygoteCells) {
     return fail(Code::kInvalid, "request: wrong number of descriptors");
   }
@@ -76,8 +78,12 @@ Status make_cell(const cell::Host& host,
   TRY_ASSIGN(const Fd nothing, sys::open_file("/dev/null", O_RDWR));
   launch.in = launch.out = launch.err = nothing.get();
   launch.init_image = host.init_image.get();
-  for (std::size_t i = kFixedFds; i < fds.size(); ++i) {
-    auto& tasks = i < kFixedFds + request.init_tasks ? launch.init_tasks : launch.user_tasks;
+  if (request.born_in_groups != 0) {
+    launch.init_birthplace = fds[kFixedFds].get();
+    launch.user_birthplace = fds[kFixedFds + 1].get();
+  }
+  for (std::size_t i = first_tasks; i < fds.size(); ++i) {
+    auto& tasks = i < first_tasks + request.init_tasks ? launch.init_tasks : launch.user_tasks;
     tasks.push_back(fds[i].get());
   }
   const cell::Identity identity{.user = 1 + 2 * request.cell, .init = 2 + 2 * request.cell};
@@ -97,6 +103,9 @@ Status make_cell(const cell::Host& host,
   clone_args arguments{};
   arguments.flags = cell::clone_flags(*plan);
   arguments.pidfd = reinterpret_cast<std::uint64_t>(&pidfd);
+  if (launch.init_birthplace >= 0) {
+    arguments.cgroup = static_cast<std::uint64_t>(launch.init_birthplace);
+  }
   Python::before_fork();
   const long child = ::syscall(SYS_clone3, &arguments, sizeof arguments);
   const int error = errno;

@@ -31,9 +31,9 @@ nothing
 
 
 def cell_cgroups() -> list[str]:
-    """<hierarchy>/belljar/c7 on v1, belljar/c7 below the root or a delegated subtree on v2."""
+    """<hierarchy>/belljar/c7 on v1, belljar/c7 below the root or a delegated subtree on v2; a zygote's branch, belljar/z3."""
     return [os.path.join(folder, name) for folder, names, _ in os.walk("/sys/fs/cgroup")
-            if os.path.basename(folder) == "belljar" for name in names if re.fullmatch(r"c\d+", name)]
+            if os.path.basename(folder) == "belljar" for name in names if re.fullmatch(r"[cz]\d+", name)]
 
 
 def leftovers() -> list[str]:

@@ -16,10 +16,15 @@ class Roles:
     def __init__(self):
         self.role = {}
         self.order = []
+        self.cloned = False  # the warden has begun to make a cell
 
     def of(self, pid: str) -> str:
         if pid not in self.role:
-            # Processes appear in the order in which they are made: client, warden, pid 1, pid 2.
+            # Processes appear in the order in which they are made: client, warden, pid 1, pid 2. What an ordinary
+            # user's warden starts before its first cell helps with the maps of its user namespace.
+            if len(self.order) == 2 and not self.cloned:
+                self.role[pid] = "helper"
+                return self.role[pid]
             names = ["client", "client-fork", "init-setup", "program-setup"]
             self.role[pid] = names[len(self.order)] if len(self.order) < len(names) else "program"
             self.order.append(pid)
@@ -33,6 +38,7 @@ class Roles:
         pid, call = match["pid"], match["call"]
         role = self.of(pid)
         finished = "<unfinished" not in text
+        self.cloned = self.cloned or (role == "warden" and call == "clone3" and "CLONE_NEWPID" in text)
         if call in ("execve", "execveat") and finished and re.search(r"= 0\b", text) and "INJECTED" not in text:
             self.role[pid] = self.AFTER_EXEC.get(role, role)
         return role, call, finished

@@ -22,6 +22,7 @@ WHOLE = [
     ("root", "tests/hostile"),
     ("tester", "tests/hostile"),
     ("root", "tests/faults/test_setup.py"),
+    ("tester", "tests/faults/test_setup.py"),
 ]
 
 

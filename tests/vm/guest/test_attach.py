@@ -1,13 +1,19 @@
-"""No process is moved into a cgroup on the way of a cold run: each is born there. After a quiet moment a move waits for
+"""No process is moved into a cgroup on the way of a run: each is born there. After a quiet moment a move waits for
 every processor to come by (cgroup_attach_lock(), kernel/cgroup/cgroup.c), five milliseconds and more."""
 
 import contextlib
 import os
 import pathlib
 import subprocess
+import sys
 import time
 
 import pytest
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2]))
+
+from support.command import wait_until  # noqa: E402 - after the path above
+from support.service import live_service  # noqa: E402
 
 BELLJAR = os.environ["BELLJAR"]
 TRACING = pathlib.Path("/sys/kernel/tracing")
@@ -71,3 +77,20 @@ def test_no_run_waits_for_it(waits, tmp_path):
             assert done.stdout == b"ran\n0\n"
 
     assert waits(runs) == 0
+
+
+def test_no_run_of_a_dry_pool_waits_for_it(waits):
+    """Its cells are a zygote's, made while the run waits for one."""
+    with live_service("--pool", "1") as service:
+
+        def start_of_run():
+            answer = service.call("POST", "/v1/runs?wait=1", {"language": "python", "source": "print(1)"})
+            return answer.json["outcome"]["stages"][-1]["start"]
+
+        wait_until(lambda: start_of_run() == "interpreter", "the zygote to be up")
+
+        def runs():
+            time.sleep(2)  # a quiet moment
+            assert [start_of_run() for _ in range(4)] == ["interpreter"] * 4
+
+        assert waits(runs) == 0
