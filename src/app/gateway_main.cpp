@@ -98,11 +98,19 @@ void fill_pool(warden::Client& warden,
     const auto manifest = catalog.by_name(language);
     if (!manifest) continue;
     const std::string entry = "main" + manifest->extensions.front();
-    Submission like;
-    like.language = manifest->name;
-    like.entry = entry;
-    like.files.push_back({.path = entry, .content = "\n", .executable = false});
-    (void)engine.expect(like).has_value();
+    std::vector<std::string> texts{"\n"};
+    // Where some programs begin with modules and some without, of either kind.
+    const auto& warm = manifest->run.warm;
+    if (warm && !warm->light.empty() && !warm->preload.empty()) {
+      texts.push_back("import " + warm->preload.front() + "\n");
+    }
+    for (const std::string& text : texts) {
+      Submission like;
+      like.language = manifest->name;
+      like.entry = entry;
+      like.files.push_back({.path = entry, .content = text, .executable = false});
+      (void)engine.expect(like).has_value();
+    }
   }
 }
 

@@ -11,26 +11,38 @@ bool is_of_word(unsigned char c) {
          c >= 0x80;
 }
 
-bool has_word(std::string_view line, const std::vector<std::string_view>& words) {
+std::vector<std::string_view> words_of(std::string_view line) {
+  std::vector<std::string_view> words;
   auto at = line.begin();
   while (at != line.end()) {
     const auto begin = std::find_if(at, line.end(), is_of_word);
     at = std::find_if_not(begin, line.end(), is_of_word);
-    if (std::ranges::find(words, std::string_view(begin, at)) != words.end()) return true;
+    if (begin != at) words.emplace_back(begin, at);
   }
-  return false;
+  return words;
 }
 
-bool imports_any(std::string_view text, const std::vector<std::string_view>& names) {
+bool any_import(std::string_view text, auto&& meets) {
   std::size_t at = 0;
   while ((at = text.find("import", at)) != text.npos) {
     const std::size_t before = text.rfind('\n', at);
     const std::size_t begin = before == text.npos ? 0 : before + 1;
     const std::size_t end = std::min(text.find('\n', at), text.size());
-    if (has_word(text.substr(begin, end - begin), names)) return true;
+    if (meets(words_of(text.substr(begin, end - begin)))) return true;
     at = end;
   }
   return false;
+}
+
+bool names_another(const std::vector<std::string_view>& words,
+                   const std::vector<std::string>& modules) {
+  const auto is_other = [&modules](std::string_view word) {
+    return std::ranges::find(modules, word) == modules.end();
+  };
+  if (words.size() > 2 && words[0] == "from" && words[2] == "import") return is_other(words[1]);
+  return std::ranges::any_of(words, [&is_other](std::string_view word) {
+    return word != "import" && word != "as" && is_other(word);
+  });
 }
 
 }  // namespace
@@ -44,8 +56,21 @@ bool imports_any(const std::vector<std::string_view>& texts,
   return std::ranges::any_of(texts, [&](std::string_view text) {
     const std::string_view part = text.substr(0, left);
     left -= part.size();
-    return imports_any(part, names);
+    return any_import(part, [&names](const std::vector<std::string_view>& words) {
+      return std::ranges::find_first_of(words, names) != words.end();
+    });
   });
+}
+
+bool imports_only(const std::vector<std::string_view>& texts,
+                  const std::vector<std::string>& modules) {
+  std::size_t size = 0;
+  for (const std::string_view text : texts) size += text.size();
+  return size <= kMostSearched && std::ranges::none_of(texts, [&](std::string_view text) {
+           return any_import(text, [&modules](const std::vector<std::string_view>& words) {
+             return names_another(words, modules);
+           });
+         });
 }
 
 }  // namespace belljar::runtime

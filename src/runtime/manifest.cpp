@@ -261,7 +261,7 @@ Result<LimitOverrides> parse_limit_table(const Section& step) {
 Result<std::optional<Warm>> parse_warm(const Section& step) {
   if (step.table->get("warm") == nullptr) return std::nullopt;
   TRY_ASSIGN(const Section section, section_of(step, "warm"));
-  TRY(check_keys(section, {"kind", "preload", "preload_when_named"}));
+  TRY(check_keys(section, {"kind", "light", "preload", "preload_when_named"}));
   constexpr std::array<std::pair<std::string_view, InterpreterKind>, 4> kKinds{
       {{"cpython", InterpreterKind::kCpython},
        {"node", InterpreterKind::kNode},
@@ -273,18 +273,20 @@ Result<std::optional<Warm>> parse_warm(const Section& step) {
   if (known == kKinds.end()) {
     return wrong(section.name("kind"), "must be one of cpython, node, java, javac");
   }
-  Warm warm{.kind = known->second, .preload = {}, .preload_when_named = {}};
+  Warm warm{.kind = known->second, .preload = {}, .light = {}, .preload_when_named = {}};
   TRY_ASSIGN(warm.preload, list_of(section, "preload"));
+  TRY_ASSIGN(warm.light, list_of(section, "light"));
   TRY_ASSIGN(warm.preload_when_named, list_of(section, "preload_when_named"));
-  for (const auto& [key, list] : {std::pair{"preload", &warm.preload},
-                                  std::pair{"preload_when_named", &warm.preload_when_named}}) {
+  for (const auto& [key, list] :
+       {std::pair{"preload", &warm.preload}, std::pair{"light", &warm.light},
+        std::pair{"preload_when_named", &warm.preload_when_named}}) {
     if (warm.kind != InterpreterKind::kCpython && !list->empty()) {
       return wrong(section.name(key), "is for cpython");
     }
   }
-  if (warm.preload.size() + warm.preload_when_named.size() > kMaxPreload) {
+  if (warm.preload.size() + warm.light.size() + warm.preload_when_named.size() > kMaxPreload) {
     return wrong(section.name("preload"), "has over " + std::to_string(kMaxPreload) +
-                                              " modules, those of preload_when_named counted");
+                                              " modules, those of the other lists counted");
   }
   return warm;
 }

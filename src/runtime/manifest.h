@@ -43,6 +43,8 @@ struct Linker {
 struct Warm {
   InterpreterKind kind{};
   std::vector<std::string> preload;  // modules to import ahead, where they are installed
+  // A program that imports nothing but these, as far as its text tells, begins with nothing.
+  std::vector<std::string> light;
   // Those that come on top of them for programs that import one of them, as far as their text tells
   // (runtime/imports.h): such as would make the process of every other program larger for nothing.
   std::vector<std::string> preload_when_named;

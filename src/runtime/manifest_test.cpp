@@ -35,7 +35,7 @@ limits = { memory = "2G" }
 [run]
 argv = ["/box/a.out", "{args}"]
 limits = { output = "2M" }
-warm = { kind = "cpython", preload = ["toys"], preload_when_named = ["large.toys"] }
+warm = { kind = "cpython", preload = ["toys"], light = ["air"], preload_when_named = ["large.toys"] }
 [hello]
 file = "hello.toy"
 source = "say Hello from Toy"
@@ -86,6 +86,7 @@ TEST(Manifest, IsReadWhole) {
   ASSERT_TRUE(manifest->run.warm.has_value());
   EXPECT_EQ(manifest->run.warm->kind, InterpreterKind::kCpython);
   EXPECT_THAT(manifest->run.warm->preload, ElementsAre("toys"));
+  EXPECT_THAT(manifest->run.warm->light, ElementsAre("air"));
   EXPECT_THAT(manifest->run.warm->preload_when_named, ElementsAre("large.toys"));
   EXPECT_EQ(manifest->hello.file, "hello.toy");
   EXPECT_EQ(manifest->hello.source, "say Hello from Toy");
@@ -159,7 +160,10 @@ TEST(Manifest, RefusalsNameTheKey) {
        "run.argv: must end"},
       {"cpython", "ruby", "run.warm.kind: must be one of cpython, node, java, javac"},
       {"cpython", "node", "run.warm.preload: is for cpython"},
-      {"cpython\", preload = [\"toys\"]", "node\"", "run.warm.preload_when_named: is for cpython"},
+      {"cpython\", preload = [\"toys\"]", "node\"", "run.warm.light: is for cpython"},
+      {"cpython\", preload = [\"toys\"], light = [\"air\"]", "node\"",
+       "run.warm.preload_when_named: is for cpython"},
+      {"[\"air\"]", "true", "run.warm.light: must be a list of texts"},
       {"preload", "imports", "run.warm.'imports': unknown key"},
       {"[\"large.toys\"]", "1", "run.warm.preload_when_named: must be a list of texts"},
       {"[\"large.toys\"]", list_of(kMaxPreload), "run.warm.preload: has over 128 modules"},

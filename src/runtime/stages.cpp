@@ -215,7 +215,6 @@ Strings preload_of(const std::optional<Warm>& warm,
                    const Submission& submission,
                    std::string_view entry) {
   if (!warm) return {};
-  Strings preload = warm->preload;
   std::vector<std::string_view> texts;
   for (const File& file : submission.files) {
     if (file.path == entry) {
@@ -224,6 +223,8 @@ Strings preload_of(const std::optional<Warm>& warm,
       texts.emplace_back(file.content);
     }
   }
+  if (!warm->light.empty() && imports_only(texts, warm->light)) return {};
+  Strings preload = warm->preload;
   if (imports_any(texts, warm->preload_when_named)) {
     preload.insert(preload.end(), warm->preload_when_named.begin(), warm->preload_when_named.end());
   }

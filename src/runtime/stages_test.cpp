@@ -262,12 +262,14 @@ TEST(Stages, AnInterpreterWaitsWithTheWordsThatEveryRunHas) {
   EXPECT_FALSE(cpp->compile->warm || cpp->run.warm);
 }
 
-TEST(Stages, WhatIsLargeIsImportedAheadForProgramsThatNameIt) {
+TEST(Stages, WhatIsImportedAheadFollowsFromTheTexts) {
   const Warm warm = *built_in("python").run.warm;
   Strings both = warm.preload;
   both.insert(both.end(), warm.preload_when_named.begin(), warm.preload_when_named.end());
   EXPECT_THAT(warm.preload, AllOf(Contains("json"), Not(Contains("numpy"))));
   EXPECT_THAT(warm.preload_when_named, ElementsAre("numpy", "pandas", "matplotlib"));
+
+  const Strings none;
 
   struct Case {
     std::vector<std::pair<std::string, std::string>> files;  // the first is the entry
@@ -278,7 +280,17 @@ TEST(Stages, WhatIsLargeIsImportedAheadForProgramsThatNameIt) {
       {{{"x.py", "import pandas as pd\n"}}, both},
       {{{"x", "import numpy\n"}}, both},
       {{{"x.py", "import helper\n"}, {"lib/helper.py", "from numpy import array\n"}}, both},
-      {{{"x.py", ""}, {"requirements.txt", "import numpy\n"}}, warm.preload},
+      {{{"x.py", "import json"}, {"requirements.txt", "import numpy\n"}}, warm.preload},
+      // What imports next to nothing carries nothing.
+      {{{"x.py", ""}}, none},
+      {{{"x.py", "print('hello')\n"}, {"requirements.txt", "import json\n"}}, none},
+      {{{"x.py", "import sys, time as clock\nfrom math import sqrt, pi\n"}}, warm.preload},
+      {{{"x.py", "import sys, time\nfrom math import sqrt, pi\n  from os import path\n"}}, none},
+      {{{"x.py", "import sys\n"}, {"y.py", "import asyncio\n"}}, warm.preload},
+      {{{"x.py", "from asyncio import sys\n"}}, warm.preload},
+      {{{"x.py", "importlib.reload(sys)\n"}}, warm.preload},
+      {{{"x.py", "__import__('asyncio')\n"}}, warm.preload},
+      {{{"x.py", "# this is important\n"}}, warm.preload},
       {{{"x.py", std::string(kMostSearched, '#')}, {"y.py", "import numpy\n"}}, warm.preload},
       // The entry's text is looked at first, wherever it stands.
       {{{"x.py", "import numpy\n"}, {"a.py", std::string(kMostSearched, '#')}}, both},

@@ -17,11 +17,11 @@ from support.service import live_service
 from test_channels import run, warm
 
 PROGRAM = """
-import os, sys
+import json, os, sys
 ahead = "belljar_hostile" in sys.modules
 print(ahead, sys.modules["belljar_hostile"].found if ahead else [], sorted(os.listdir("/proc/self/fd")), len(os.listdir("/proc/self/task")))
 """
-COLD_PROGRAM = "print('went on')\n"
+COLD_PROGRAM = "import json\nprint('went on')\n"
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root makes a folder in /opt")
 
 
@@ -114,7 +114,8 @@ def test_runs_go_on_where_a_module_does_not_come_back(leaves_nothing, place, ven
             assert stage["start"] in ("cold", "cell")
 
 
-AHEAD = "import sys\nprint('belljar_heavy' in sys.modules)\n"
+AHEAD = "import json, sys\nprint('belljar_heavy' in sys.modules)\n"
+IMPORTS_NOTHING = "import sys\nprint('json' in sys.modules)\n"
 NAMES_IT = AHEAD + "import belljar_heavy\nprint(belljar_heavy.__file__)\n"
 
 
@@ -135,6 +136,7 @@ def heavy(place, venv):
 @pytest.mark.parametrize(
     "source, files, ahead",
     [
+        (IMPORTS_NOTHING, {}, False),
         (AHEAD, {}, False),
         (AHEAD, {"notes.txt": "import belljar_heavy\n"}, False),
         (AHEAD, {"helper.py": "from belljar_heavy import nothing\n"}, True),
@@ -169,17 +171,18 @@ def zygotes(service, venv):
     return found
 
 
-def test_both_kinds_of_programs_keep_an_interpreter(leaves_nothing, heavy, venv):
+def test_each_kind_of_programs_keeps_an_interpreter(leaves_nothing, heavy, venv):
     folder, module = heavy
-    with live_service("--concurrent", "2", "--pool", "2", "--runtimes", str(folder)) as service:
+    with live_service("--concurrent", "2", "--pool", "3", "--runtimes", str(folder)) as service:
         warm(service)
         # What nobody names is not imported for anybody. A cell that is being made looks like a zygote.
-        wait_until(lambda: len(zygotes(service, venv)) == 1, "one zygote")
+        wait_until(lambda: len(zygotes(service, venv)) == 2, "a zygote for what is light, and one for the rest")
         warm(service, NAMES_IT)
-        for source, said in [(AHEAD, "False\n"), (NAMES_IT, f"True\n{module}\n")] * 10:
+        programs = [(IMPORTS_NOTHING, "False\n"), (AHEAD, "False\n"), (NAMES_IT, f"True\n{module}\n")]
+        for source, said in programs * 10:
             stage = run(service, source=source)
             assert (stage["start"], stage["stdout"]["text"]) == ("interpreter", said), stage
-        wait_until(lambda: len(zygotes(service, venv)) == 2, "two zygotes")
+        wait_until(lambda: len(zygotes(service, venv)) == 3, "one more zygote")
 
 
 def test_two_interpreters_side_by_side(leaves_nothing, place, venv):
