@@ -151,6 +151,7 @@ std::span<const Service::Route> Service::routes() {
       Route{"GET", "/r/{id}", &Service::playground, ""},
       Route{"GET", "/tests", &Service::playground, ""},
       Route{"GET", "/tests/{id}", &Service::playground, ""},
+      Route{"GET", "/notebook", &Service::playground, ""},
       Route{"GET", "/history", &Service::playground, ""},
       Route{"GET", "/compare", &Service::playground, ""},
       Route{"GET", "/status", &Service::playground, ""},

@@ -185,7 +185,7 @@ SUCCESSES = {
     ("GET", "/readyz", 200), ("GET", "/metrics", 200), ("GET", "/openapi.yaml", 200),
     ("GET", "/v1/runs/{id}/request", 200), ("GET", "/v1/policies", 200), ("GET", "/v1/walls", 200),
     ("GET", "/", 200), ("GET", "/r/{id}", 200), ("GET", "/tests", 200), ("GET", "/tests/{id}", 200),
-    ("GET", "/history", 200), ("GET", "/compare", 200), ("GET", "/status", 200), ("GET", "/web/{file}", 200),
+    ("GET", "/notebook", 200), ("GET", "/history", 200), ("GET", "/compare", 200), ("GET", "/status", 200), ("GET", "/web/{file}", 200),
     ("GET", "/docs", 200), ("GET", "/docs/{file}", 200), ("POST", "/execute", 200), ("POST", "/run", 200), ("POST", "/pysandbox", 200),
 }  # fmt: skip
 
@@ -219,7 +219,7 @@ def test_every_route_answers_as_the_contract_says(service):
         service.post(f"{session.path}/contexts/c/restart")
         service.call("DELETE", f"{session.path}/contexts/c")
     for path in ("/v1/runs/interactive", "/v1/languages", "/v1/system", "/healthz", "/readyz", "/metrics", "/openapi.yaml", "/docs", "/docs/viewer.js",
-                 "/v1/policies", "/v1/walls", "/", f"/r/{run}", "/tests", "/tests/batch_1", "/history", "/compare", "/status"):
+                 "/v1/policies", "/v1/walls", "/", f"/r/{run}", "/tests", "/tests/batch_1", "/notebook", "/history", "/compare", "/status"):
         service.get(path)
     service.get(f"/v1/runs/{run}/request")
     for name in set(re.findall(rb'"(/web/[^"]+)"', service.get("/").body)):

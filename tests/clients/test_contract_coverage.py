@@ -24,6 +24,7 @@ LEFT_OUT = {
     "getRunPage": PAGE,
     "getTestsPage": PAGE,
     "getBatchPage": PAGE,
+    "getNotebookPage": PAGE,
     "getHistoryPage": PAGE,
     "getComparePage": PAGE,
     "getStatusPage": PAGE,

@@ -19,11 +19,11 @@ export interface Following {
   leave(): void; // the run goes on, nobody listens
 }
 
-interface OutputData {
+export interface OutputData {
   text?: string;
   base64?: string;
 }
-const contentOf = (data: OutputData) =>
+export const contentOf = (data: OutputData) =>
   data.base64 === undefined ? (data.text ?? "") : bytesOf(data.base64);
 
 const LONGEST_PAUSE_MS = 5000;
@@ -131,11 +131,11 @@ export class StreamedRun implements Following {
 }
 
 // What may be otherwise in a moment: the service starts anew, or is full.
-function isPassing(problem: Problem): boolean {
+export function isPassing(problem: Problem): boolean {
   return problem.status === 502 || problem.status === 503 || problem.status === 504;
 }
 
-const sleep = (ms: number) =>
+export const sleep = (ms: number) =>
   new Promise<void>((done) => {
     const timer = setTimeout(finish, ms);
     function finish() {

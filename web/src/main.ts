@@ -79,7 +79,9 @@ async function route(): Promise<void> {
       ? (await import("./history_page")).page
       : first === "compare"
         ? (await import("./compare_page")).page
-        : (await import("./status_page")).page;
+        : first === "notebook"
+          ? (await import("./notebook/page")).page
+          : (await import("./status_page")).page;
   if (location.pathname === at) leave = page(other, open);
 }
 

@@ -38,10 +38,13 @@ import "monaco-editor/esm/vs/basic-languages/typescript/typescript.contribution.
 import * as monaco from "monaco-editor/esm/vs/editor/editor.api.js";
 import EditorWorker from "monaco-editor/esm/vs/editor/editor.worker.js?worker";
 import type { Surface, SurfaceEvents } from "./editor";
+import type { CellEvents, CellSurface } from "./notebook/field";
 import type { Place } from "./problems";
+import { isDark } from "./theme";
 
 self.MonacoEnvironment = { getWorker: () => new EditorWorker() };
 
+const HIGHEST_CELL = 640;
 const colours = {
   light: { background: "#ffffff", line: "#f4f6f5", number: "#5f6b72" },
   dark: { background: "#15191c", line: "#1c2226", number: "#8b979e" },
@@ -60,40 +63,63 @@ for (const name of ["light", "dark"] as const) {
   });
 }
 
+const themeOf = (dark: boolean) => (dark ? "belljar-dark" : "belljar-light");
+
 const severities = {
   error: monaco.MarkerSeverity.Error,
   warning: monaco.MarkerSeverity.Warning,
   info: monaco.MarkerSeverity.Info,
 };
 
+const OPTIONS: monaco.editor.IStandaloneEditorConstructionOptions = {
+  automaticLayout: true,
+  fontFamily: "'JetBrains Mono Variable', ui-monospace, monospace",
+  fontSize: 14,
+  lineHeight: 22,
+  fontLigatures: false,
+  minimap: { enabled: false },
+  scrollBeyondLastLine: false,
+  overviewRulerLanes: 0,
+  hideCursorInOverviewRuler: true,
+  overviewRulerBorder: false,
+  lineNumbersMinChars: 3,
+  lineDecorationsWidth: 12,
+  renderLineHighlight: "line",
+  fixedOverflowWidgets: true,
+  links: false,
+  renderFinalNewline: "on",
+  colorDecorators: false,
+  defaultColorDecorators: "never",
+  occurrencesHighlight: "off",
+  scrollbar: { alwaysConsumeMouseWheel: false },
+};
+
+// Keys of one editor: a page may have several, and each its own.
+function bind(
+  editor: monaco.editor.IStandaloneCodeEditor,
+  id: string,
+  label: string,
+  key: number,
+  run: () => void,
+  when?: string,
+): void {
+  const condition = when === undefined ? {} : { keybindingContext: when };
+  editor.addAction({ id: `belljar.${id}`, label, keybindings: [key], ...condition, run });
+}
+
+const MAY_LEAVE =
+  "editorTextFocus && !findWidgetVisible && !markersNavigationVisible && !editorHasSelection && " +
+  "!editorHasMultipleSelections && !suggestWidgetVisible";
+
 export function make(host: HTMLElement, old: Surface, events: SurfaceEvents): Surface {
   const selection = old.selection();
   const hadFocus = old.hasFocus();
   const models = new Map<string, monaco.editor.ITextModel>();
   const editor = monaco.editor.create(host, {
-    automaticLayout: true,
+    ...OPTIONS,
+    theme: themeOf(isDark()),
     ariaLabel: "Program. Escape leaves the editor, Ctrl+Enter runs.",
-    fontFamily: "'JetBrains Mono Variable', ui-monospace, monospace",
-    fontSize: 14,
-    lineHeight: 22,
-    fontLigatures: false,
-    minimap: { enabled: false },
     padding: { top: 12, bottom: 12 },
-    scrollBeyondLastLine: false,
-    overviewRulerLanes: 0,
-    hideCursorInOverviewRuler: true,
-    overviewRulerBorder: false,
-    lineNumbersMinChars: 3,
-    lineDecorationsWidth: 12,
-    renderLineHighlight: "line",
-    fixedOverflowWidgets: true,
-    links: false,
-    renderFinalNewline: "on",
-    colorDecorators: false,
-    defaultColorDecorators: "never",
-    occurrencesHighlight: "off",
-    scrollbar: { alwaysConsumeMouseWheel: false },
-    theme: "belljar-light",
   });
 
   let showing = false;
@@ -114,13 +140,9 @@ export function make(host: HTMLElement, old: Surface, events: SurfaceEvents): Su
     return model;
   };
 
-  editor.addCommand(monaco.KeyMod.CtrlCmd | monaco.KeyCode.Enter, () => events.run());
-  editor.addCommand(
-    monaco.KeyCode.Escape,
-    () => events.leave(),
-    "editorTextFocus && !findWidgetVisible && !markersNavigationVisible && !editorHasSelection && " +
-      "!editorHasMultipleSelections && !suggestWidgetVisible",
-  );
+  const { KeyCode, KeyMod } = monaco;
+  bind(editor, "run", "Run", KeyMod.CtrlCmd | KeyCode.Enter, () => events.run());
+  bind(editor, "leave", "Leave the editor", KeyCode.Escape, () => events.leave(), MAY_LEAVE);
 
   const surface: Surface = {
     text: () => editor.getModel()?.getValue() ?? "",
@@ -172,7 +194,7 @@ export function make(host: HTMLElement, old: Surface, events: SurfaceEvents): Su
       models.get(path)?.dispose();
       models.delete(path);
     },
-    theme: (dark) => monaco.editor.setTheme(dark ? "belljar-dark" : "belljar-light"),
+    theme: (dark) => monaco.editor.setTheme(themeOf(dark)),
   };
   const take = (path: string, text: string, language: string) => {
     surface.show(path, text, language);
@@ -186,4 +208,63 @@ export function make(host: HTMLElement, old: Surface, events: SurfaceEvents): Su
   };
   events.adopt(take);
   return surface;
+}
+
+// The editor of a cell of a notebook, as high as its text.
+export function makeCell(host: HTMLElement, old: CellSurface, events: CellEvents): CellSurface {
+  const [start, end] = old.selection();
+  const model = monaco.editor.createModel(old.text(), events.language);
+  const editor = monaco.editor.create(host, {
+    ...OPTIONS,
+    theme: themeOf(isDark()), // of all editors there are
+    model,
+    ariaLabel: events.label,
+    padding: { top: 8, bottom: 8 },
+    lineNumbers: "off",
+    glyphMargin: false,
+    folding: false,
+    lineDecorationsWidth: 10,
+    lineNumbersMinChars: 0,
+    renderLineHighlight: "none",
+    wordWrap: events.language === "python" ? "off" : "on",
+    scrollbar: {
+      alwaysConsumeMouseWheel: false,
+      handleMouseWheel: true,
+      vertical: "auto",
+      verticalScrollbarSize: 8,
+    },
+  });
+  const { KeyCode, KeyMod } = monaco;
+  bind(editor, "run", "Run the cell", KeyMod.CtrlCmd | KeyCode.Enter, () => events.run());
+  bind(editor, "on", "Run and go on", KeyMod.Shift | KeyCode.Enter, () => events.runAndGoOn());
+  bind(editor, "leave", "Leave the editor", KeyCode.Escape, () => events.leave(), MAY_LEAVE);
+  const layOut = () => {
+    host.style.height = `${Math.min(HIGHEST_CELL, editor.getContentHeight())}px`;
+    editor.layout();
+  };
+  editor.onDidContentSizeChange(layOut);
+  model.onDidChangeContent(() => events.changed(model.getValue()));
+  editor.setSelection(
+    monaco.Range.fromPositions(model.getPositionAt(start), model.getPositionAt(end)),
+  );
+  layOut();
+  if (old.hasFocus()) editor.focus();
+  return {
+    text: () => model.getValue(),
+    selection: () => {
+      const chosen = editor.getSelection();
+      if (chosen === null) return [0, 0];
+      return [
+        model.getOffsetAt(chosen.getStartPosition()),
+        model.getOffsetAt(chosen.getEndPosition()),
+      ];
+    },
+    hasFocus: () => editor.hasTextFocus(),
+    focus: () => editor.focus(),
+    name: (label) => editor.updateOptions({ ariaLabel: label }),
+    dispose: () => {
+      editor.dispose();
+      model.dispose();
+    },
+  };
 }

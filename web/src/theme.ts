@@ -8,6 +8,14 @@ export function isDark(): boolean {
   return chosen === null ? system.matches : chosen === "dark";
 }
 
+const listeners = new Set<(dark: boolean) => void>();
+
+// Tells of a change, until the function that comes back is called.
+export function onTheme(listener: (dark: boolean) => void): () => void {
+  listeners.add(listener);
+  return () => void listeners.delete(listener);
+}
+
 export function watchTheme(button: HTMLButtonElement, tell: (dark: boolean) => void): void {
   const apply = () => {
     const dark = isDark();
@@ -15,6 +23,7 @@ export function watchTheme(button: HTMLButtonElement, tell: (dark: boolean) => v
     button.textContent = dark ? "Light" : "Dark";
     button.setAttribute("aria-label", dark ? "Use light colours" : "Use dark colours");
     tell(dark);
+    for (const listener of listeners) listener(dark);
   };
   button.addEventListener("click", () => {
     localStorage.setItem(THEME, isDark() ? "light" : "dark");
