@@ -451,7 +451,7 @@ class NotebookPage implements CellActions {
   }
 
   private end(cell: Cell, end: Execution): void {
-    cell.count = end.count ?? null;
+    cell.count = end.count || null; // none where its interpreter did not say one
     for (const output of cell.outputs) {
       if (output.type === "display" && output.main) output.count = cell.count;
     }
