@@ -58,6 +58,10 @@ export function inline(text: string, depth = 0): Child[] {
       at += 2;
       continue;
     }
+    if (letter === "\\" && next === "\n") {
+      at = put(h("br"), at + 2);
+      continue;
+    }
     if (letter === "`") {
       const ticks = /^`+/.exec(text.slice(at, at + 16))?.[0] ?? "`";
       const end = closing(text, ticks, at + ticks.length);
@@ -137,13 +141,9 @@ export function inline(text: string, depth = 0): Child[] {
         continue;
       }
     }
-    if (letter === "\n") {
-      const isBreak = plain.endsWith("  ") || plain.endsWith("\\");
-      while (plain.endsWith(" ") || plain.endsWith("\\")) plain = plain.slice(0, -1);
-      if (isBreak) {
-        at = put(h("br"), at + 1);
-        continue;
-      }
+    if (letter === "\n" && text[at - 1] === " " && text[at - 2] === " ") {
+      at = put(h("br"), at + 1);
+      continue;
     }
     plain += letter;
     ++at;

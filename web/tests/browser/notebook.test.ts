@@ -185,6 +185,9 @@ display({'text/latex': r'$\\\\frac{1}{2}$'}, raw=True)
 display({'text/markdown': '## A heading\\n\\n* one\\n* **two** and \`code\`\\n\\n| a | b |\\n|---|---|\\n| 1 | 2 |'}, raw=True)
 display({'application/x-strange': 'AAEC', 'text/plain': 'its text'}, raw=True)`;
 
+const OWN_IMAGE =
+  "data:image/svg+xml,<svg xmlns='http://www.w3.org/2000/svg' width='7' height='7'></svg>";
+
 const widthOf = (image: Locator) =>
   image.evaluate((each) => (each as HTMLImageElement).naturalWidth);
 
@@ -221,7 +224,8 @@ it("HTML that means ill runs nothing, reaches nothing and goes nowhere", async (
   mayViolate = true; // its attempts are what the policies are for
   const evil =
     "<h1>still shown</h1><script>parent.document.title='owned'</script>" +
-    `<img src='http://192.0.2.1/x.png'><img src='${service.url}/v1/sessions'>` +
+    `<img id=own src="${OWN_IMAGE}"><img src='http://192.0.2.1/x.png'>` +
+    `<img src='${service.url}/v1/sessions'>` +
     "<img src=x onerror=\"parent.postMessage('owned','*')\">" +
     "<meta http-equiv=refresh content='0;url=http://192.0.2.1/'>" +
     "<form action='http://192.0.2.1/'><button>send</button></form><iframe src='http://192.0.2.1/'></iframe>" +
@@ -239,6 +243,8 @@ it("HTML that means ill runs nothing, reaches nothing and goes nowhere", async (
   await run(1, `from belljar_display import HTML\nHTML(${JSON.stringify(evil)})`);
   const frame = outputs(1).frameLocator("iframe");
   expect(await frame.locator("h1").textContent()).toBe("still shown");
+  // What the document brings itself is shown: it is the addresses that are refused.
+  await expect.poll(() => widthOf(frame.locator("#own"))).toBe(7);
   await frame.locator("a").click();
   await page.waitForTimeout(1000);
   expect(await page.title()).toBe("Notebook · Belljar");
@@ -550,6 +556,33 @@ it("a hostile notebook runs nothing when it is opened", async () => {
   expect(await alive()).toBe(0);
   await page.click("#undo");
   await expect.poll(() => page.locator(".cells > .cell").count()).toBe(1);
+});
+
+it("a text that is made to be slow is drawn like another", async () => {
+  const text = (source: string) => ({ cell_type: "markdown", source });
+  const slow = [
+    "a\n".repeat(90_000),
+    "*".repeat(190_000),
+    "*a ".repeat(60_000),
+    "[".repeat(190_000),
+    `[a](${" ".repeat(190_000)}`,
+    `# ${" ".repeat(90_000)}x${"#".repeat(90_000)}x`,
+    "> ".repeat(90_000),
+    "- ".repeat(90_000),
+    `|a\n${" ".repeat(90_000)}-${" ".repeat(90_000)}x`,
+    "`".repeat(190_000),
+    `${"* a\n".repeat(40_000)}`,
+    "<http://".repeat(20_000),
+  ];
+  const flood = { output_type: "display_data", data: { "text/html": "<".repeat(3_000_000) } };
+  const cells = [
+    ...slow.map(text),
+    { cell_type: "code", source: "", outputs: [flood] },
+    text("# The end"),
+  ];
+  await open("slow.ipynb", { nbformat: 4, cells });
+  await expect.poll(() => page.locator(".cells > .cell").count()).toBe(slow.length + 2);
+  expect(await page.locator(".prose h2", { hasText: "The end" }).count()).toBe(1);
 });
 
 // ---- Without a mouse ----
