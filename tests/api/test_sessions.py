@@ -45,7 +45,7 @@ def test_what_one_execution_sets_the_next_one_has(session):
     assert session.value("f(1), math.floor(2.5)") == "(21, 2)"
     assert session.value("x = 3; f(1)") == "4"
     look = session.look()
-    assert (look["state"], look["executions"], look["contexts"]) == ("paused", 3, ["default"])
+    assert (look["state"], look["executions"], look["contexts"]) == ("idle", 3, ["default"])
 
 
 def test_and_nobody_else_has_it(service, session):
@@ -414,15 +414,19 @@ def test_a_gateway_that_is_killed_loses_no_session(serve):
     wait_until(lambda: len(service.logged("ready")) == 2, "the next gateway", PATIENCE)
     assert [each.pid for each in service.wardens] == [warden]
     after = [each.look() for each in sessions]
-    assert [each["state"] for each in after] == ["paused"] * 3
+    assert [each["state"] for each in after] == ["idle"] * 3
     for was, now in zip(before, after):
         for same in ("id", "created_at", "ttl_ms", "limits", "contexts", "walls", "policy", "language"):
             assert now[same] == was[same], same
     for number, each in enumerate(sessions):
         assert each.value("x, open('kept').read()") == f"({number}, '{number}')"
     assert sessions[0].value("y", context="second") == "'there'"
+    service.post(sessions[2].path + "/pause")
     service.kill("gateway")  # and once more
     wait_until(lambda: len(service.logged("ready")) == 3, "the next gateway", PATIENCE)
+    assert [each.look()["state"] for each in sessions] == ["idle", "idle", "paused"]
+    assert service.get(sessions[2].path + "/files/kept").body == b"2"
+    service.post(sessions[2].path + "/resume")
     assert [each.value("x") for each in sessions] == ["0", "1", "2"]
     for each in sessions:
         each.quit()
