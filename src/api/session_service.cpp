@@ -321,6 +321,36 @@ Status SessionService::add(const Shared& live) {
   return {};
 }
 
+// The run that a session is; its driver comes among the submission's files.
+Result<engine::Plan> SessionService::plan_session(const Policy& policy,
+                                                  Submission& submission) const {
+  TRY_ASSIGN(const runtime::Manifest manifest, catalog_.by_name(submission.language));
+  if (manifest.session.empty()) {
+    return fail(Code::kInvalid, "language: there are no sessions of " + manifest.title);
+  }
+  TRY_ASSIGN(const engine::SessionDriver driver, engine::session_driver(manifest.session));
+  TRY_ASSIGN(const runtime::Toolchain toolchain, catalog_.toolchain(manifest));
+  const auto add = [&](std::string_view path, std::string_view content) {
+    submission.files.push_back(
+        {.path = std::string(path), .content = std::string(content), .executable = false});
+  };
+  add(engine::kSessionDriverPath, driver.text);
+  if (!driver.beside.empty()) add(engine::kBesideDriverPath, driver.beside);
+  submission.entry = engine::kSessionDriverPath;
+  submission.language = engine::kDriverLanguage;
+  if (!driver.word.empty()) {
+    submission.args = {std::string(driver.word),
+                       toolchain.programs.at(manifest.programs.front().name)};
+  }
+  TRY_ASSIGN(engine::Plan plan, engine::plan_submission(catalog_, policy, submission));
+  std::vector<std::string>& mounts = plan.stages.run.mounts;
+  for (const std::string& mount : toolchain.mounts) {
+    if (std::ranges::find(mounts, mount) == mounts.end()) mounts.push_back(mount);
+  }
+  plan.manifest = manifest;
+  return plan;
+}
+
 void SessionService::create(const Caller& caller, SessionRequest request, const Answer& answer) {
   const auto live = std::make_shared<LiveSession>();
   const bool plain = asks_for_nothing(request);
@@ -333,16 +363,7 @@ void SessionService::create(const Caller& caller, SessionRequest request, const 
                   "idle: must be at most " + format_duration(settings_.session_idle));
     }
     TRY_ASSIGN(live->rules, runs_.policy(request.policy));
-    TRY_ASSIGN(const runtime::Manifest manifest, catalog_.by_name(request.submission.language));
-    if (manifest.session.empty()) {
-      return fail(Code::kInvalid, "language: there are no sessions of " + manifest.title);
-    }
-    TRY_ASSIGN(const std::string_view driver, engine::session_driver(manifest.session));
-    request.submission.entry = engine::kSessionDriverPath;
-    request.submission.files.push_back({.path = std::string(engine::kSessionDriverPath),
-                                        .content = std::string(driver),
-                                        .executable = false});
-    TRY_ASSIGN(live->plan, engine::plan_submission(catalog_, *live->rules, request.submission));
+    TRY_ASSIGN(live->plan, plan_session(*live->rules, request.submission));
     live->id = make_id("ses");
     live->caller = caller;
     const std::int64_t own = caller.key ? caller.key->limits.concurrent : 0;

@@ -110,6 +110,7 @@ class SessionService {
   void make_spare(const Shared& like, const Submission& submission);
   void forget_spares(Nanoseconds now);
 
+  Result<engine::Plan> plan_session(const Policy& policy, Submission& submission) const;
   Status may_grow(const LiveSession& live);
   Result<Shared> find(const Caller& caller, const std::string& id);
   Status add(const Shared& live);

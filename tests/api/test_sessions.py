@@ -10,6 +10,7 @@ from service import READY, Session
 from support.client import PATIENCE
 from support.command import wait_until
 
+CGROUPS = pathlib.Path("/sys/fs/cgroup")
 HANG = "import signal, time\nsignal.signal(signal.SIGINT, signal.SIG_IGN)\n" + READY + "time.sleep(600)"
 
 
@@ -117,6 +118,39 @@ def test_contexts_share_files_and_nothing_else(service, session):
         ("DELETE", "/contexts/second", None, 404),
     ):
         assert service.call(method, session.path + path, body).status == status, path
+
+
+OTHERS = {
+    "javascript": ("let x = 20; require('fs').writeFileSync('kept', 'mine')", "console.log(x + 1)", "throw new Error('no')",
+                   "console.log('on'); while (true);", "process.exit(3)"),
+    "bash": ("x=20; printf mine > kept", "echo $((x + 1))", "false", "echo on; while :; do :; done", "exit 3"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("language", sorted(OTHERS))
+def test_other_languages_have_sessions(service, language):
+    begin, more, wrong, hang, leave = OTHERS[language]
+    with service.session(language=language) as session:
+        look = session.look()
+        assert (look["language"], look["state"]) == (language, "idle") and look["version"][0].isdigit()
+        assert session.execute(begin)["files"] == [{"path": "kept", "bytes": 4, "mime": "application/octet-stream"}]
+        assert session.execute(more)["stdout"]["text"] == "21\n"
+        failed = session.execute(wrong)
+        assert failed["status"] == "error" and failed["error"]["name"]
+        late = session.execute(hang, limits={"wall": 1})
+        assert (late["status"], late["clock"], late["stdout"]["text"]) == ("timeout", "wall", "on\n"), late
+        assert session.execute(more)["stdout"]["text"] == "21\n"
+        assert service.get(session.path + "/files/kept").body == b"mine"
+        left = session.execute(leave)
+        assert (left["status"], left["exit_code"]) == ("exited", 3)
+        assert session.execute(more)["stdout"]["text"] != "21\n"
+
+
+def test_a_language_says_whether_it_has_sessions(service):
+    found = {each["name"] for each in service.get("/v1/languages").json["languages"] if each["sessions"]}
+    assert found == {"python", "javascript", "bash"}
+    answer = service.post("/v1/sessions", {"language": "perl"})
+    assert answer.status == 400 and "there are no sessions of Perl" in answer.json["detail"]
 
 
 # ---- Results ----
@@ -443,27 +477,45 @@ def test_without_its_warden_a_session_has_ended(serve):
         assert other.value("6 * 7") == "42"
 
 
+def groups_of(process):
+    """The folders of a process's control groups."""
+    found = set()
+    for line in pathlib.Path(f"/proc/{process.pid}/cgroup").read_text().splitlines():
+        _, controllers, path = line.split(":", 2)
+        places = [controllers.removeprefix("name=")] if controllers else ["unified", "."]
+        found.update(folder for each in places if (folder := CGROUPS / each / path.lstrip("/")).is_dir())
+    return {each for each in found if "belljar" in each.parts}
+
+
 def test_many_come_and_go_and_leave_nothing(serve):
-    count = 500 if os.environ.get("BELLJAR_TEST_FULL") else 60
-    service = serve("--sessions", "40", "--sessions-per-caller", "40", "--pool", "0", "--session-spares", "0")
+    count = 500 if os.environ.get("BELLJAR_TEST_FULL") else 40
+    room = str(count)
+    service = serve("--sessions", room, "--sessions-per-caller", room, "--pool", "0", "--session-spares", "0")
 
     def round_of(number):
         sessions = [service.session() for _ in range(number)]
         for mark, each in enumerate(sessions):
             each.execute(f"x = {mark}")
-        assert [each.value("x") for each in sessions] == [str(mark) for mark in range(number)]
+            assert service.post(each.path + "/pause").json["state"] == "paused"
+            assert service.call("PUT", f"{each.path}/files/mark", str(mark)).status == 200
+        # All of them are there, and stand still.
+        assert len(inside(service)) == number
+        groups = set().union(*map(groups_of, inside(service)))
+        assert len(groups) >= number
+        for mark, each in enumerate(sessions):
+            assert service.post(each.path + "/resume").json["state"] == "idle"
+            assert each.value("x, open('mark').read()") == f"({mark}, '{mark}')"
         for each in sessions:
             each.quit()
+        wait_until(lambda: inside(service) == [], "their processes to go", PATIENCE)
+        wait_until(lambda: not any(map(pathlib.Path.exists, groups)), "their groups to go", PATIENCE)
 
     def descriptors():
         return [len(os.listdir(f"/proc/{each.pid}/fd")) for each in (service.gateway, *service.wardens)]
 
     round_of(5)
-    wait_until(lambda: inside(service) == [], "the first ones to go", PATIENCE)
     before = descriptors()
-    for _ in range(count // 20):
-        round_of(20)
-    wait_until(lambda: inside(service) == [], "all of them to go", PATIENCE)
+    round_of(count)
     # The last connection of a client is closed a moment after its answer.
     wait_until(lambda: descriptors() <= before, f"the descriptors of before, {before}", PATIENCE)
 
