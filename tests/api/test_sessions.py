@@ -565,7 +565,7 @@ def test_there_is_room_for_so_many(serve):
 
 @pytest.mark.parametrize("fields, status, detail", [
     ({"language": "cobol"}, 404, "cobol"),
-    ({"language": "javascript"}, 400, "there are no sessions of JavaScript"),
+    ({"language": "ruby"}, 400, "there are no sessions of Ruby"),
     ({"limits": {"memory": "64G"}}, 403, "limits.memory"),
     ({"limits": {"memory": "none"}}, 400, "limits.memory"),
     ({"ttl": "9000s"}, 403, "ttl: must be at most"),
