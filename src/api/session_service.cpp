@@ -761,6 +761,8 @@ void SessionService::perform(LiveSession& live,
     if (made && made->status == engine::ExecutionStatus::kEnded && live.reason.empty()) {
       live.reason = made->reason;
     }
+    // Whoever hears how it ended finds the session ended too.
+    if (live.session->is_over()) live.ended = true;
   }
   metrics_.count(
       "belljar_session_executions_total",
