@@ -1,7 +1,8 @@
 """What sessions cost: each step over HTTP beside starting `python3` bare, interleaved, in one run.
 
 A round makes a session, executes in it, and quits it, between two bare starts. An execution of
-`pass` is a thaw, the code, and a freeze. Figures are ratios to the p50 of bare `python3 -c`.
+`pass` is a thaw, the code, and a freeze; a pause and a resume are a caller's, of a session whose
+processes are frozen already, and so cost a request each. Figures are ratios to the p50 of bare `python3 -c`.
 """
 
 import argparse
@@ -24,7 +25,7 @@ from support.service import LiveService
 WARM_UP = 2  # rounds that fill caches and are not counted
 NEXT = 10  # executions after the first, in each round
 REST = 0.3  # seconds between rounds, for the pool to fill up
-STEPS = ("bare python3 -c pass", "create", "first execution", "next execution", "quit")
+STEPS = ("bare python3 -c pass", "create", "first execution", "next execution", "pause", "resume", "quit")
 
 
 def timed(action):
@@ -51,6 +52,12 @@ class Sessions:
         made = self.ask("POST", f"/v1/sessions/{session}/executions?wait", 200, code=code)
         assert made["status"] == "ok", made
 
+    def pause(self, session):
+        self.ask("POST", f"/v1/sessions/{session}/pause", 200)
+
+    def resume(self, session):
+        self.ask("POST", f"/v1/sessions/{session}/resume", 200)
+
     def quit(self, session):
         self.ask("DELETE", f"/v1/sessions/{session}", 200)
 
@@ -70,6 +77,8 @@ def rounds(sessions, count):
         step("first execution", lambda session=session: sessions.execute(session))
         for _ in range(NEXT):
             step("next execution", lambda session=session: sessions.execute(session))
+        step("pause", lambda session=session: sessions.pause(session))
+        step("resume", lambda session=session: sessions.resume(session))
         step("quit", lambda session=session: sessions.quit(session))
         step(STEPS[0], lambda: subprocess.run([PYTHON, "-c", "pass"], check=True))
         if number >= WARM_UP:
@@ -85,6 +94,7 @@ def memory(sessions, count):
     made = [sessions.create() for _ in range(count)]
     for each in made:
         sessions.execute(each, "x = 1")
+        sessions.pause(each)
     time.sleep(1)
     each = (held_by_host() - before) / count
     for session in made:

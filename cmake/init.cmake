@@ -8,6 +8,7 @@ add_custom_command(
           -nostdlib -static -fuse-ld=lld -Wl,--gc-sections -Wl,--strip-all
           -I${CMAKE_SOURCE_DIR}/src -I${CMAKE_BINARY_DIR}/generated/seccomp -o ${BELLJAR_INIT_IMAGE} ${CMAKE_SOURCE_DIR}/src/cell/init_main.cpp
   DEPENDS ${CMAKE_SOURCE_DIR}/src/cell/init_main.cpp ${CMAKE_SOURCE_DIR}/src/cell/init_protocol.h
+          ${CMAKE_SOURCE_DIR}/src/cell/file_request.h
           ${CMAKE_SOURCE_DIR}/src/cell/enter_report.h ${CMAKE_SOURCE_DIR}/src/cell/secure_bits.h ${init_filter}
           ${CMAKE_SOURCE_DIR}/src/base/glob.h ${CMAKE_SOURCE_DIR}/src/base/bundle_format.h
   COMMENT "Building the cell's init"

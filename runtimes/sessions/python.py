@@ -1,8 +1,11 @@
-"""The session driver for Python: it executes code again and again, like a notebook's kernel.
+"""The session driver: it executes code again and again, like a notebook's kernel.
 
 Two kinds of process run this file. The *driver* speaks to the gateway over the socket that was its
 fd 0 and never runs anybody's code. For each *context* it forks a child, where the code runs and
 the state lives. What a child says is taken for a claim: its code can forge any of it.
+
+With the words `node TOOL` or `bash TOOL` the code is JavaScript or Bash: a child becomes Node, with
+the program that lies beside this file, or has a Bash of its own. Without, it is Python.
 
 Frames, on every socket: four bytes of length (little-endian), then one JSON object in UTF-8.
 """
@@ -44,7 +47,8 @@ from sys import getprofile, getrecursionlimit, gettrace, setprofile, setrecursio
 from time import clock_gettime_ns, sleep, time_ns
 
 HERE = (lambda: None).__code__.co_filename
-HIDDEN = ".belljar-session.py"
+HIDDEN, BESIDE = ".belljar-session.py", ".belljar-session.js"
+LANGUAGE, TOOL = (*sys.argv[1:3], "", "")[:2]
 LARGEST_IN = 16 << 20  # a frame of the gateway
 LARGEST_OUT = 8 << 20  # a frame to the gateway, or of a child
 LARGEST_METADATA = 1 << 16
@@ -250,7 +254,7 @@ class Files:
                         path = folder + entry.name
                         if entry.is_dir(follow_symlinks=False) and depth < DEEPEST_FILE:
                             pending.append((path + "/", depth + 1))
-                        elif entry.is_file(follow_symlinks=False) and path != HIDDEN:
+                        elif entry.is_file(follow_symlinks=False) and path not in (HIDDEN, BESIDE):
                             state = entry.stat(follow_symlinks=False)
                             found[path] = (state.st_size, state.st_mtime_ns, state.st_ino)
             except OSError:
@@ -315,7 +319,7 @@ class Driver:
 
     def run(self):
         self.start("default")
-        self.say({"type": "ready", "version": ".".join(map(str, sys.version_info[:3]))})
+        self.say({"type": "ready", "version": version()})
         while True:
             events = self.wait()
             # The gateway first: an interrupt may be of what it has just sent.
@@ -540,7 +544,8 @@ class Driver:
         elif kind == "done" and frame.get("status") in ("ok", "error", "interrupted"):
             if child.outgoing:
                 raise Broken  # an answer to what it has not read
-            self.finish(frame["status"])
+            code = frame.get("exit_code")
+            self.finish(frame["status"], exit_code=code if type(code) is int else None)
         else:
             raise Broken
 
@@ -559,6 +564,19 @@ class Driver:
                 os.killpg(self.running.pid, SIGINT)
             except OSError:
                 pass  # it has ended
+
+
+def version():
+    """The interpreter's, in digits."""
+    if not TOOL:
+        return ".".join(map(str, sys.version_info[:3]))
+    out, theirs = os.pipe()
+    pid = os.posix_spawn(TOOL, [TOOL, "--version"], environ, file_actions=[(os.POSIX_SPAWN_DUP2, theirs, 1)])
+    close(theirs)
+    with open(out, "rb") as file:
+        words = file.read().decode("ascii", "replace").replace("v", " ").replace("(", " ").split()
+    os.waitpid(pid, 0)
+    return next((word for word in words if word[:1].isdigit()), "")
 
 
 def signal_name(number):
@@ -1144,6 +1162,122 @@ class Context:
                 pass
 
 
+# ---- Contexts of other languages ---------------------------------------------------------------
+
+
+def become_node(sock, program):
+    signal(SIGINT, SIG_DFL)  # it is told of none before it has said that it has begun
+    fd = sock.detach()
+    os.set_inheritable(fd, True)
+    os.execv(TOOL, [TOOL, "-e", program, str(fd)])
+
+
+class Shell:
+    """A Bash that reads code from us, and says over a pipe how each piece ended.
+
+    It believes itself interactive, since only then SIGINT ends what it is at and not itself.
+    """
+
+    FDS = (200, 201, 202)  # of code, of statuses, and stderr until it is up
+    BEGIN = "PS1= PS2= PROMPT_COMMAND=; unset HISTFILE; set +H +m +o history; shopt -u expand_aliases; exec 2>&202 202>&-\n"
+    EXECUTE = (
+        "IFS= read -r -d '' -u 200 __belljar; eval \"$__belljar\" </dev/null 200<&- 201>&-\n"
+        "printf '%s\\0' $? >&201\n"
+    )
+
+    def __init__(self, sock):
+        self.sock = sock
+        self.interrupted = False
+        signal(SIGINT, self.on_interrupt)
+        lines, self.lines = os.pipe()
+        codes, self.codes = os.pipe()
+        self.ends, ends = os.pipe()
+        self.pid = os.fork()
+        if self.pid == 0:
+            signal(SIGINT, SIG_DFL)
+            for fd in (self.lines, self.codes, self.ends):
+                close(fd)
+            for number, fd in zip(self.FDS, (codes, ends, os.dup(2))):
+                os.dup2(fd, number)
+            os.dup2(lines, 0)
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # where it says that it has no terminal
+            os.execv(TOOL, [TOOL, "--norc", "--noprofile", "--noediting", "-i"])
+        for fd in (lines, codes, ends):
+            close(fd)
+        put(self.lines, self.BEGIN)
+
+    def on_interrupt(self, *_):
+        self.interrupted = True
+
+    def run(self):
+        while True:
+            frame = self.receive()
+            if frame is None:
+                break
+            self.execute(frame)
+
+    def receive(self):
+        data = self.exactly(4)
+        body = data and self.exactly(int.from_bytes(data, "little"))
+        return body and decoded(body)
+
+    def exactly(self, size):
+        data = bytearray()
+        while len(data) < size:
+            part = self.sock.recv(min(size - len(data), CHUNK))
+            if not part:
+                return None  # the driver is gone
+            data += part
+        return bytes(data)
+
+    def execute(self, frame):
+        id, code = frame["id"], frame["code"]
+        self.interrupted = False
+        self.tell({"type": "begun", "id": id})
+        lent = "".join(f"export {name}={quoted(value)}\n" for name, value in frame["env"].items() if name.isidentifier())
+        try:
+            put(self.lines, self.EXECUTE)
+            put(self.codes, f"{lent}{code}".replace("\0", "") + "\0")
+        except BrokenPipeError:
+            pass  # it has ended since
+        status = self.status()
+        if status == 130 and self.interrupted:
+            self.tell({"type": "done", "id": id, "status": "interrupted", "exit_code": status})
+        else:
+            if status:
+                self.tell(error_frame(id, "ExitStatus", str(status), f"exit status {status}"))
+            self.tell({"type": "done", "id": id, "status": "error" if status else "ok", "exit_code": status})
+
+    def status(self):
+        """What it says of the code; where it has ended, this process ends as it did."""
+        said = b""
+        while not said.endswith(b"\0"):
+            part = os.read(self.ends, 64)
+            if not part:
+                _, status = os.waitpid(self.pid, 0)
+                if os.WIFSIGNALED(status):
+                    if os.WTERMSIG(status) != SIGKILL:
+                        signal(os.WTERMSIG(status), SIG_DFL)
+                    os.kill(getpid(), os.WTERMSIG(status))
+                _exit(os.waitstatus_to_exitcode(status) & 0xFF)
+            said += part
+        last = said[:-1].rpartition(b"\0")[2]  # its code may have said something too
+        return int(last) if last.isdigit() and len(last) < 4 else 1
+
+    def tell(self, frame):
+        self.sock.sendall(packed(frame))
+
+
+def put(fd, text):
+    data = text.encode("utf-8", "replace")
+    while data:
+        data = data[os.write(fd, data) :]
+
+
+def quoted(text):
+    return "'" + text.replace("'", "'\\''") + "'"
+
+
 # ---- The start ---------------------------------------------------------------------------------
 
 
@@ -1160,10 +1294,11 @@ def high(fd):
 
 
 def main():
-    try:
-        os.unlink(HIDDEN)  # by its name in a cell, so that nobody loses the file it was made of
-    except OSError:
-        pass
+    for name in (HIDDEN, BESIDE):
+        try:
+            os.unlink(name)  # by its name in a cell, so that nobody loses the file it was made of
+        except OSError:
+            pass
     control = high(0)
     null = os.open(os.devnull, os.O_RDWR)  # the lowest that is free: 0
     os.set_inheritable(null, True)
@@ -1172,8 +1307,12 @@ def main():
 
 
 if __name__ == "__main__":
+    beside = open(BESIDE).read() if LANGUAGE == "node" else None
     try:
         main()
     except Forked as forked:
         ours = forked.args[0]
-    Context(socket(fileno=high(ours.detach()))).run()
+    ours = socket(fileno=high(ours.detach()))
+    if LANGUAGE == "node":
+        become_node(ours, beside)
+    (Shell if LANGUAGE == "bash" else Context)(ours).run()

@@ -30,4 +30,11 @@ std::optional<std::string_view> Request::parameter(std::string_view name) const 
   return find(query, name);
 }
 
+Response as_download(std::string content) {
+  Response response{.type = "application/octet-stream", .body = std::move(content)};
+  response.headers.emplace_back("Content-Disposition", "attachment");
+  response.headers.emplace_back("Content-Security-Policy", "sandbox; default-src 'none'");
+  return response;
+}
+
 }  // namespace belljar::api

@@ -70,6 +70,10 @@ struct Response {
   std::shared_ptr<SocketPeer> socket;   // then the connection becomes a WebSocket
 };
 
+// A file of a program's: never anything that a browser would render or run as a page of this
+// service.
+Response as_download(std::string content);
+
 // Called once, from any thread.
 using Reply = std::function<void(Response)>;
 

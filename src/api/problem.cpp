@@ -16,6 +16,8 @@ unsigned status_of(Code code) {
       return 403;
     case Code::kNotFound:
       return 404;
+    case Code::kConflict:
+      return 409;
     case Code::kExhausted:
       return 429;
     case Code::kUnavailable:
@@ -34,6 +36,8 @@ std::string_view title_of(unsigned status) {
       return "Not allowed";
     case 404:
       return "Not found";
+    case 409:
+      return "Conflict";
     case 429:
       return "Too many requests";
     case 503:

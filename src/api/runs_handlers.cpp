@@ -216,11 +216,7 @@ void Service::get_artifact(const Context& context, const Reply& reply) {
   if (const auto run = runs_.find(context.caller, id); !run) return reply(problem(run.error()));
   const auto file = store_.artifact(id, context.path.at("path"));
   if (!file) return reply(problem(file.error()));
-  // Never anything that a browser would render or run as a page of this service.
-  Response response{.type = "application/octet-stream", .body = file->content};
-  response.headers.emplace_back("Content-Disposition", "attachment");
-  response.headers.emplace_back("Content-Security-Policy", "sandbox; default-src 'none'");
-  reply(std::move(response));
+  reply(as_download(file->content));
 }
 
 Result<Service::BatchRequest> Service::read_batch(const Request& request) {

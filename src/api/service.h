@@ -113,6 +113,12 @@ class Service {
   void get_execution(const Context& context, const Reply& reply);
   void execution_events(const Context& context, const Reply& reply);
   void interrupt_session(const Context& context, const Reply& reply);
+  void pause_session(const Context& context, const Reply& reply);
+  void resume_session(const Context& context, const Reply& reply);
+  void list_session_files(const Context& context, const Reply& reply);
+  void get_session_file(const Context& context, const Reply& reply);
+  void put_session_file(const Context& context, const Reply& reply);
+  void remove_session_file(const Context& context, const Reply& reply);
   void create_context(const Context& context, const Reply& reply);
   void restart_context(const Context& context, const Reply& reply);
   void remove_context(const Context& context, const Reply& reply);

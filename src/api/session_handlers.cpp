@@ -15,13 +15,7 @@ namespace json = boost::json;
 
 constexpr std::string_view kExecutionId = "X-Execution-Id";  // as X-Run-Id
 
-// A session that has ended, or is not in the state for it, is a conflict, not a matter of rights.
 Response refusal(const Error& error) {
-  if (error.code == Code::kDenied &&
-      (error.message.starts_with("the session has ended") || error.message.starts_with("name: ") ||
-       error.message.starts_with("nothing is executed"))) {
-    return problem(409, "Conflict", error.message);
-  }
   if (error.code == Code::kExhausted) {
     return retry_later(429, error.message, std::chrono::seconds(1));
   }
@@ -116,6 +110,47 @@ void Service::interrupt_session(const Context& context, const Reply& reply) {
   const Status done = sessions_.interrupt(context.caller, id);
   if (!done) return reply(refusal(done.error()));
   reply({.status = 202, .body = json_text(json::object{{"id", id}, {"state", "interrupting"}})});
+}
+
+void Service::pause_session(const Context& context, const Reply& reply) {
+  answer_with(200, reply)(sessions_.pause(context.caller, context.path.at("id")));
+}
+
+void Service::resume_session(const Context& context, const Reply& reply) {
+  answer_with(200, reply)(sessions_.resume(context.caller, context.path.at("id")));
+}
+
+void Service::list_session_files(const Context& context, const Reply& reply) {
+  sessions_.use_files(context.caller, context.path.at("id"),
+                      {.action = SessionService::FileAction::kList, .path = {}, .content = {}},
+                      answer_with(200, reply));
+}
+
+void Service::get_session_file(const Context& context, const Reply& reply) {
+  const auto answer = [reply](Result<std::string> content) {
+    if (!content) return reply(refusal(content.error()));
+    reply(as_download(*std::move(content)));
+  };
+  sessions_.use_files(
+      context.caller, context.path.at("id"),
+      {.action = SessionService::FileAction::kRead, .path = context.path.at("path"), .content = {}},
+      answer);
+}
+
+void Service::put_session_file(const Context& context, const Reply& reply) {
+  sessions_.use_files(context.caller, context.path.at("id"),
+                      {.action = SessionService::FileAction::kWrite,
+                       .path = context.path.at("path"),
+                       .content = context.request.body},
+                      answer_with(200, reply));
+}
+
+void Service::remove_session_file(const Context& context, const Reply& reply) {
+  sessions_.use_files(context.caller, context.path.at("id"),
+                      {.action = SessionService::FileAction::kRemove,
+                       .path = context.path.at("path"),
+                       .content = {}},
+                      answer_with(200, reply));
 }
 
 void Service::create_context(const Context& context, const Reply& reply) {

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "api/json_reader.h"
+#include "api/media_types.h"
 #include "api/request_fields.h"
 #include "api/run_request.h"
 #include "base/id.h"
@@ -35,7 +36,7 @@ constexpr Nanoseconds kShownAfterEnd = std::chrono::minutes(10);
 constexpr Nanoseconds kSpareLife = std::chrono::minutes(10);
 
 Error has_ended(const std::string& reason) {
-  return {.code = Code::kDenied, .message = "the session has ended: " + reason};
+  return {.code = Code::kConflict, .message = "the session has ended: " + reason};
 }
 
 double milliseconds(Nanoseconds value) {
@@ -130,6 +131,8 @@ struct SessionService::LiveSession {
   std::mutex mutex;  // over what follows
   std::deque<Item> items;
   bool busy = false;           // a worker has it, or will
+  std::size_t pending = 0;     // executions that have not ended
+  bool paused = false;         // by its caller
   LiveRun* current = nullptr;  // what is executed for a client
   bool ended = false;
   std::string reason;
@@ -148,6 +151,13 @@ struct SessionService::LiveSession {
     Item item = std::move(items.front());
     items.pop_front();
     return item;
+  }
+
+  // Why its code may not be executed, now or when its turn comes.
+  Status may_execute_locked() const {
+    TRY(may_wait_locked());
+    if (!paused) return {};
+    return fail(Code::kConflict, "the session is paused: resume it first");
   }
 
   // Why nothing more may wait in it.
@@ -191,6 +201,7 @@ struct SessionService::LiveSession {
                               {"language", plan.manifest.name},
                               {"limits", belljar::to_value(plan.stages.run.limits)},
                               {"executions", executions},
+                              {"paused", paused},
                               {"contexts", json::array(contexts.begin(), contexts.end())}};
     // A warden that is gone is told by the next execution.
     (void)session->keep(json_text(object)).has_value();
@@ -198,10 +209,11 @@ struct SessionService::LiveSession {
 
   std::string json_locked() const {
     json::object object{{"id", id},
-                        {"state", ended                                  ? "ended"
-                                  : session == nullptr                   ? "starting"
-                                  : current != nullptr || !items.empty() ? "running"
-                                                                         : "paused"},
+                        {"state", ended                ? "ended"
+                                  : session == nullptr ? "starting"
+                                  : pending > 0        ? "running"
+                                  : paused             ? "paused"
+                                                       : "idle"},
                         {"language", plan.manifest.name},
                         {"policy", policy},
                         {"created_at", format_time(created_ms)},
@@ -271,15 +283,19 @@ Result<SessionService::Shared> SessionService::find(const Caller& caller, const 
 }
 
 // A frozen session keeps its memory. What it may still grow by is asked for with each execution.
-std::uint64_t SessionService::held_by_others(const LiveSession& live) {
+Status SessionService::may_grow(const LiveSession& live) {
   const std::lock_guard lock(mutex_);
-  std::uint64_t bytes = 0;
+  std::uint64_t others = 0;
   for (const auto& [id, other] : sessions_) {
     if (other.get() == &live) continue;
     const std::lock_guard inner(other->mutex);
-    if (!other->ended) bytes += other->held;
+    if (!other->ended) others += other->held;
   }
-  return bytes;
+  const std::uint64_t own = live.plan.stages.run.limits.memory;
+  if (others + own <= memory_) return {};
+  return fail(Code::kExhausted, "the sessions hold " + format_bytes(others) + ": with this one's " +
+                                    format_bytes(own) + " it were more than " +
+                                    format_bytes(memory_));
 }
 
 // Room is counted and taken at once.
@@ -305,6 +321,36 @@ Status SessionService::add(const Shared& live) {
   return {};
 }
 
+// The run that a session is; its driver comes among the submission's files.
+Result<engine::Plan> SessionService::plan_session(const Policy& policy,
+                                                  Submission& submission) const {
+  TRY_ASSIGN(const runtime::Manifest manifest, catalog_.by_name(submission.language));
+  if (manifest.session.empty()) {
+    return fail(Code::kInvalid, "language: there are no sessions of " + manifest.title);
+  }
+  TRY_ASSIGN(const engine::SessionDriver driver, engine::session_driver(manifest.session));
+  TRY_ASSIGN(const runtime::Toolchain toolchain, catalog_.toolchain(manifest));
+  const auto add = [&](std::string_view path, std::string_view content) {
+    submission.files.push_back(
+        {.path = std::string(path), .content = std::string(content), .executable = false});
+  };
+  add(engine::kSessionDriverPath, driver.text);
+  if (!driver.beside.empty()) add(engine::kBesideDriverPath, driver.beside);
+  submission.entry = engine::kSessionDriverPath;
+  submission.language = engine::kDriverLanguage;
+  if (!driver.word.empty()) {
+    submission.args = {std::string(driver.word),
+                       toolchain.programs.at(manifest.programs.front().name)};
+  }
+  TRY_ASSIGN(engine::Plan plan, engine::plan_submission(catalog_, policy, submission));
+  std::vector<std::string>& mounts = plan.stages.run.mounts;
+  for (const std::string& mount : toolchain.mounts) {
+    if (std::ranges::find(mounts, mount) == mounts.end()) mounts.push_back(mount);
+  }
+  plan.manifest = manifest;
+  return plan;
+}
+
 void SessionService::create(const Caller& caller, SessionRequest request, const Answer& answer) {
   const auto live = std::make_shared<LiveSession>();
   const bool plain = asks_for_nothing(request);
@@ -317,16 +363,7 @@ void SessionService::create(const Caller& caller, SessionRequest request, const 
                   "idle: must be at most " + format_duration(settings_.session_idle));
     }
     TRY_ASSIGN(live->rules, runs_.policy(request.policy));
-    TRY_ASSIGN(const runtime::Manifest manifest, catalog_.by_name(request.submission.language));
-    if (manifest.session.empty()) {
-      return fail(Code::kInvalid, "language: there are no sessions of " + manifest.title);
-    }
-    TRY_ASSIGN(const std::string_view driver, engine::session_driver(manifest.session));
-    request.submission.entry = engine::kSessionDriverPath;
-    request.submission.files.push_back({.path = std::string(engine::kSessionDriverPath),
-                                        .content = std::string(driver),
-                                        .executable = false});
-    TRY_ASSIGN(live->plan, engine::plan_submission(catalog_, *live->rules, request.submission));
+    TRY_ASSIGN(live->plan, plan_session(*live->rules, request.submission));
     live->id = make_id("ses");
     live->caller = caller;
     const std::int64_t own = caller.key ? caller.key->limits.concurrent : 0;
@@ -513,6 +550,8 @@ Status SessionService::read_note(LiveSession& live, const std::string& note) con
   live.plan.stages.run.limits = belljar::apply({}, noted);
   TRY_ASSIGN(const auto executions, reader.count("executions"));
   live.executions = executions.value_or(0);
+  TRY_ASSIGN(const auto paused, reader.flag("paused"));
+  live.paused = paused.value_or(false);
   TRY_ASSIGN(const std::vector<std::string> contexts, reader.texts("contexts"));
   live.contexts.insert(contexts.begin(), contexts.end());
   live.used = sys::now();
@@ -642,10 +681,10 @@ Result<std::shared_ptr<LiveRun>> SessionService::execute(const Caller& caller,
                                                          ExecutionRequest request) {
   TRY_ASSIGN(const Shared live, find(caller, id));
   auto execution = std::make_shared<LiveRun>(make_id("exe"), caller.id);
-  const std::uint64_t others = held_by_others(*live);
+  const Status room = may_grow(*live);
   {
     const std::lock_guard lock(live->mutex);
-    TRY(live->may_wait_locked());
+    TRY(live->may_execute_locked());
     if (!live->contexts.contains(request.context)) {
       return fail(Code::kNotFound,
                   "context: there is no " + quote(request.context) + " in this session");
@@ -654,16 +693,16 @@ Result<std::shared_ptr<LiveRun>> SessionService::execute(const Caller& caller,
     if (const Status within = check_within(wanted, live->rules->maximum); !within) {
       return std::unexpected(in_request_words(within.error()));
     }
-    if (others + live->plan.stages.run.limits.memory > memory_) {
-      return fail(Code::kExhausted, "the sessions hold " + format_bytes(others) +
-                                        ": with this one's " +
-                                        format_bytes(live->plan.stages.run.limits.memory) +
-                                        " it were more than " + format_bytes(memory_));
-    }
+    TRY(room);
+    ++live->pending;
     live->shown.push_back(execution);
     live->forget_old_locked();
   }
   const auto give_up = [live, execution](const Error& error) {
+    {
+      const std::lock_guard lock(live->mutex);
+      --live->pending;
+    }
     const json::object object{{"id", execution->id()},
                               {"session", live->id},
                               {"state", "failed"},
@@ -714,6 +753,7 @@ void SessionService::perform(LiveSession& live,
   {
     const std::lock_guard lock(live.mutex);
     live.current = nullptr;
+    --live.pending;
     live.used = sys::now();
     ++live.executions;
     if (made) live.held = made->usage.peak_memory;
@@ -721,6 +761,8 @@ void SessionService::perform(LiveSession& live,
     if (made && made->status == engine::ExecutionStatus::kEnded && live.reason.empty()) {
       live.reason = made->reason;
     }
+    // Whoever hears how it ended finds the session ended too.
+    if (live.session->is_over()) live.ended = true;
   }
   metrics_.count(
       "belljar_session_executions_total",
@@ -757,9 +799,103 @@ Status SessionService::interrupt(const Caller& caller, const std::string& id) {
   const std::lock_guard lock(live->mutex);
   if (live->ended) return std::unexpected(has_ended(live->reason));
   if (live->current == nullptr)
-    return fail(Code::kDenied, "nothing is executed in this session now");
+    return fail(Code::kConflict, "nothing is executed in this session now");
   live->session->interrupt();
   return {};
+}
+
+Result<std::string> SessionService::pause(const Caller& caller, const std::string& id) {
+  TRY_ASSIGN(const Shared live, find(caller, id));
+  const std::lock_guard lock(live->mutex);
+  if (live->ended) return std::unexpected(has_ended(live->reason));
+  if (live->session == nullptr) return fail(Code::kConflict, "the session has not begun yet");
+  if (live->pending > 0) {
+    return fail(Code::kConflict,
+                "something is executed in this session, or waits: it can be paused after that");
+  }
+  live->paused = true;
+  live->used = sys::now();
+  live->note_locked();
+  return live->json_locked();
+}
+
+Result<std::string> SessionService::resume(const Caller& caller, const std::string& id) {
+  TRY_ASSIGN(const Shared live, find(caller, id));
+  const std::lock_guard lock(live->mutex);
+  if (live->ended) return std::unexpected(has_ended(live->reason));
+  live->paused = false;
+  live->used = sys::now();
+  live->note_locked();
+  return live->json_locked();
+}
+
+namespace {
+
+std::string to_json(const engine::Session::FileList& list) {
+  json::array files;
+  std::size_t omitted = 0;
+  for (const auto& file : list.files) {
+    if (!check_path(file.path)) {
+      ++omitted;
+      continue;
+    }
+    files.push_back({{"path", file.path},
+                     {"bytes", file.bytes},
+                     {"mime", media_type_of(file.path)},
+                     {"modified_at", format_time(file.modified_ms)}});
+  }
+  return escape_json_for_terminal(json_text(
+      json::object{{"files", std::move(files)}, {"omitted", omitted}, {"truncated", list.more}}));
+}
+
+Result<std::string> done_with_files(engine::Session& session,
+                                    const SessionService::FileWish& wish,
+                                    std::uint64_t most) {
+  json::object object{{"path", wish.path}};
+  switch (wish.action) {
+    case SessionService::FileAction::kList: {
+      TRY_ASSIGN(const auto list, session.list_files());
+      return to_json(list);
+    }
+    case SessionService::FileAction::kRead:
+      return session.read_file(wish.path, most);
+    case SessionService::FileAction::kWrite:
+      TRY(session.write_file(wish.path, wish.content));
+      object["bytes"] = wish.content.size();
+      object["mime"] = media_type_of(wish.path);
+      break;
+    case SessionService::FileAction::kRemove:
+      TRY(session.remove_file(wish.path));
+      break;
+  }
+  return escape_json_for_terminal(json_text(object));
+}
+
+}  // namespace
+
+void SessionService::use_files(const Caller& caller,
+                               const std::string& id,
+                               FileWish wish,
+                               const Answer& answer) {
+  const auto found = [&]() -> Result<Shared> {
+    TRY_ASSIGN(const Shared live, find(caller, id));
+    if (wish.action != FileAction::kList) TRY(check_path(wish.path));
+    if (wish.action == FileAction::kWrite) TRY(may_grow(*live));
+    return live;
+  }();
+  if (!found) return answer(std::unexpected(found.error()));
+  put(
+      *found,
+      [live = *found, wish = std::move(wish), answer](engine::WardenAccess& /*access*/) {
+        auto done = done_with_files(*live->session, wish, live->plan.stages.run.limits.artifacts);
+        {
+          const std::lock_guard lock(live->mutex);
+          live->used = sys::now();
+          if (done && wish.action == FileAction::kWrite) live->held += wish.content.size();
+        }
+        answer(std::move(done));
+      },
+      [answer](const Error& error) { answer(std::unexpected(error)); });
 }
 
 void SessionService::change_context(const Caller& caller,
@@ -773,9 +909,10 @@ void SessionService::change_context(const Caller& caller,
   const Shared& live = *found;
   const auto refused = [&]() -> Status {
     const std::lock_guard lock(live->mutex);
+    TRY(live->may_execute_locked());
     const bool known = live->contexts.contains(context);
     if (change == ContextChange::kCreate && known) {
-      return fail(Code::kDenied, "name: there is a context " + quote(context) + " already");
+      return fail(Code::kConflict, "name: there is a context " + quote(context) + " already");
     }
     if (change == ContextChange::kCreate && live->contexts.size() >= kMostContexts) {
       return fail(Code::kExhausted,
@@ -867,7 +1004,7 @@ void SessionService::watch(const std::stop_token& stop) {
         if (live->current != nullptr && live->current->is_cancelled()) live->session->interrupt();
         if (!live->ended && now >= live->deadline) {
           due.emplace_back(live, "its time to live of " + format_duration(live->ttl) + " is over");
-        } else if (!live->ended && !live->busy && now - live->used >= live->idle) {
+        } else if (!live->ended && !live->busy && !live->paused && now - live->used >= live->idle) {
           due.emplace_back(live, "nothing was executed for " + format_duration(live->idle));
         }
       }

@@ -56,7 +56,7 @@ class SessionService {
   // Ends it; answers when no process of it is left.
   void quit(const Caller& caller, const std::string& id, const Answer& answer);
 
-  // kDenied when the session has ended.
+  // kConflict when the session has ended.
   Result<std::shared_ptr<LiveRun>> execute(const Caller& caller,
                                            const std::string& id,
                                            ExecutionRequest request);
@@ -66,8 +66,22 @@ class SessionService {
   // Its client is gone: nobody else waits for it. It does not begin any more, or is interrupted
   // until it ends.
   void abandon(const Caller& caller, const std::string& id, LiveRun& execution);
-  // What is executed now gets SIGINT. kDenied when nothing is.
+  // What is executed now gets SIGINT. kConflict when nothing is.
   Status interrupt(const Caller& caller, const std::string& id);
+
+  // From here on nothing is executed until resume(), and no idle time is counted. kConflict when
+  // something is executed or waits. Twice is as once.
+  Result<std::string> pause(const Caller& caller, const std::string& id);
+  Result<std::string> resume(const Caller& caller, const std::string& id);
+
+  // What is done with the files below /box, once what was asked for before has ended.
+  enum class FileAction : std::uint8_t { kList, kRead, kWrite, kRemove };
+  struct FileWish {
+    FileAction action{};
+    std::string path, content;
+  };
+  // Answers with JSON, kRead with the file.
+  void use_files(const Caller& caller, const std::string& id, FileWish wish, const Answer& answer);
 
   enum class ContextChange : std::uint8_t { kCreate, kRestart, kRemove };
   // `cwd`, of one that is created: where its code begins; empty: where the session's does.
@@ -96,7 +110,8 @@ class SessionService {
   void make_spare(const Shared& like, const Submission& submission);
   void forget_spares(Nanoseconds now);
 
-  std::uint64_t held_by_others(const LiveSession& live);
+  Result<engine::Plan> plan_session(const Policy& policy, Submission& submission) const;
+  Status may_grow(const LiveSession& live);
   Result<Shared> find(const Caller& caller, const std::string& id);
   Status add(const Shared& live);
   Status read_note(LiveSession& live, const std::string& note) const;

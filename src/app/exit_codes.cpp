@@ -77,6 +77,7 @@ int exit_code(const Error& error) {
     case Code::kNotFound:
       return kExitUsage;
     case Code::kDenied:
+    case Code::kConflict:
       return kExitRefused;
     case Code::kExhausted:
     case Code::kUnavailable:

@@ -17,6 +17,7 @@ enum class Code : std::uint8_t {
   kInvalid,      // the request is wrong; the message names the field and the limit
   kDenied,       // the request is well formed but not allowed
   kNotFound,     // a named thing does not exist
+  kConflict,     // not in the state that the named thing is in now
   kExhausted,    // a budget is used up; later may succeed
   kUnavailable,  // something this needs is missing on this host
   kInternal,     // our bug or the host's fault

@@ -4,7 +4,7 @@
 // the kernel gave it, brings files back when asked, and ends the cell when the warden is gone. It
 // runs as a uid of its own, without capabilities, not dumpable, under its own seccomp filter; it
 // reads nothing that the program writes but file names and file contents, and those only when no
-// process of the program is left.
+// process of the program is left, or while all of them are frozen.
 //
 // It locks itself up first of all, with what root of a user namespace has after an execution. Done
 // before, it would not last: with no_new_privs an older kernel (6.1) makes the real uid the
@@ -28,6 +28,7 @@
 #include "base/bundle_format.h"
 #include "base/glob.h"
 #include "cell/enter_report.h"
+#include "cell/file_request.h"
 #include "cell/init_protocol.h"
 #include "cell/secure_bits.h"
 
@@ -68,6 +69,13 @@ long address(const void* pointer) {
 
 constexpr long kEintr = -4;
 constexpr long kEbade = -52;  // what was done is not so, see readback.h
+constexpr long kEio = -5;
+constexpr long kEexist = -17;
+constexpr long kEisdir = -21;
+constexpr long kEinval = -22;
+constexpr long kEfbig = -27;
+constexpr long kEloop = -40;
+constexpr long kEmediumtype = -124;
 constexpr long kEagain = -11;
 constexpr long kEchild = -10;
 constexpr int kSigkill = 9;
@@ -107,8 +115,7 @@ struct Rights {
   size_t size;
   int level;
   int type;
-  int descriptor;
-  int padding;
+  int descriptors[2];
 };
 
 struct Arguments {
@@ -177,17 +184,78 @@ bool write_all(int to, const void* data, size_t size) {
   return true;
 }
 
-// Walks /box and writes the bundle of the files whose path matches a glob. Everything is opened
-// beneath the directory it was listed in, never through a link, and only regular files are read.
+// Reads everything or gives up.
+bool read_all(int from, void* data, size_t size) {
+  auto* bytes = static_cast<char*>(data);
+  while (size > 0) {
+    const long done = call(SYS_read, from, address(bytes), static_cast<long>(size));
+    if (done == kEintr) continue;
+    if (done <= 0) return false;
+    bytes += done;
+    size -= static_cast<size_t>(done);
+  }
+  return true;
+}
+
+long open_box() {
+  return call(SYS_openat, AT_FDCWD, address("/box"), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+}
+
+// Beneath a directory and never through a link.
+long open_beneath(long directory, const char* path, long flags, unsigned mode = 0) {
+  const open_how how{
+      .flags = static_cast<uint64_t>(flags | O_CLOEXEC | O_NOFOLLOW),
+      .mode = mode,
+      .resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_XDEV};
+  return call(SYS_openat2, directory, address(path), address(&how), sizeof how);
+}
+
+long look_at(long directory, const char* name, struct stat& status) {
+  return call(SYS_newfstatat, directory, address(name), address(&status), AT_SYMLINK_NOFOLLOW);
+}
+
+char copy_buffer[16384];
+
+// One file of a bundle. Its size was decided before the content is read; a file cannot change any
+// more, but if it did the rest would be zeros, never another file's bytes.
+void write_file(int to, int fd, const struct stat& status, const char* path, size_t path_size) {
+  const auto size = static_cast<uint64_t>(status.st_size);
+  const BundleFileHeader header{.flags = (status.st_mode & 0111) != 0 ? kBundleExecutable : 0,
+                                .path_bytes = static_cast<uint32_t>(path_size),
+                                .content_bytes = size};
+  if (!write_all(to, &header, sizeof header) || !write_all(to, path, path_size)) return;
+  uint64_t left = size;
+  while (left > 0) {
+    const uint64_t most = left < sizeof copy_buffer ? left : sizeof copy_buffer;
+    long got = call(SYS_read, fd, address(copy_buffer), static_cast<long>(most));
+    if (got == kEintr) continue;
+    if (got <= 0) {
+      memset(copy_buffer, 0, most);
+      got = static_cast<long>(most);
+    }
+    if (!write_all(to, copy_buffer, static_cast<size_t>(got))) return;
+    left -= static_cast<uint64_t>(got);
+  }
+}
+
+// Walks /box and writes the bundle of the files whose path matches a glob, or of the states of all
+// files. Everything is opened beneath the directory it was listed in, never through a link, and
+// only regular files are read.
 class Collector {
  public:
-  explicit Collector(const Arguments& arguments)
-      : arguments_(arguments), bytes_left_(arguments.bytes), files_left_(arguments.files) {}
+  struct Wish {
+    uint64_t bytes;
+    uint64_t files;
+    char** globs;  // null: every file's state
+  };
 
-  bool run(int to) {
+  bool run(int to, const Wish& wish) {
     to_ = to;
-    const long box =
-        call(SYS_openat, AT_FDCWD, address("/box"), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    globs_ = wish.globs;
+    bytes_left_ = wish.bytes;
+    files_left_ = wish.files;
+    more_ = false;
+    const long box = open_box();
     if (box >= 0) {
       walk(static_cast<int>(box), 0, 0);
       call(SYS_close, box);
@@ -233,26 +301,20 @@ class Collector {
       more_ = true;
       return;
     }
-    const open_how how{
-        .flags = O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK,
-        .mode = 0,
-        .resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_XDEV};
     struct stat status{};
     // Looked at before it is opened, so that no device or FIFO is ever opened for reading.
-    if (call(SYS_newfstatat, directory, address(name), address(&status), AT_SYMLINK_NOFOLLOW) !=
-        0) {
-      return;
-    }
+    if (look_at(directory, name, status) != 0) return;
     if (!S_ISREG(status.st_mode) && !S_ISDIR(status.st_mode)) return;
-    const long fd = call(SYS_openat2, directory, address(name), address(&how), sizeof how);
-    if (fd < 0) return;
     if (slash != 0) path_[path_size] = '/';
     memcpy(path_ + path_size + slash, name, name_size);
     const size_t full = path_size + slash + name_size;
+    if (globs_ == nullptr && S_ISREG(status.st_mode)) return tell(status, full);
+    const long fd = open_beneath(directory, name, O_RDONLY | O_NONBLOCK);
+    if (fd < 0) return;
     if (call(SYS_fstat, fd, address(&status)) == 0) {
       if (S_ISDIR(status.st_mode)) {
         walk(static_cast<int>(fd), full, depth + 1);
-      } else if (S_ISREG(status.st_mode) && wanted(full)) {
+      } else if (S_ISREG(status.st_mode) && globs_ != nullptr && wanted(full)) {
         copy(static_cast<int>(fd), status, full);
       }
     }
@@ -260,14 +322,12 @@ class Collector {
   }
 
   [[nodiscard]] bool wanted(size_t path_size) const {
-    for (char** glob = arguments_.globs; *glob != nullptr; ++glob) {
+    for (char** glob = globs_; *glob != nullptr; ++glob) {
       if (glob_match({*glob, length(*glob)}, {path_, path_size})) return true;
     }
     return false;
   }
 
-  // The size is decided before the content is read; a file cannot change any more, but if it did
-  // the rest would be zeros, never another file's bytes.
   void copy(int fd, const struct stat& status, size_t path_size) {
     const auto size = static_cast<uint64_t>(status.st_size);
     if (size > bytes_left_ || files_left_ == 0) {
@@ -276,31 +336,182 @@ class Collector {
     }
     bytes_left_ -= size;
     --files_left_;
-    const BundleFileHeader header{.flags = (status.st_mode & 0111) != 0 ? kBundleExecutable : 0,
-                                  .path_bytes = static_cast<uint32_t>(path_size),
-                                  .content_bytes = size};
-    if (!write_all(to_, &header, sizeof header) || !write_all(to_, path_, path_size)) return;
-    uint64_t left = size;
-    while (left > 0) {
-      const uint64_t most = left < sizeof buffer_ ? left : sizeof buffer_;
-      long got = call(SYS_read, fd, address(buffer_), static_cast<long>(most));
-      if (got == kEintr) continue;
-      if (got <= 0) {
-        memset(buffer_, 0, most);
-        got = static_cast<long>(most);
-      }
-      if (!write_all(to_, buffer_, static_cast<size_t>(got))) return;
-      left -= static_cast<uint64_t>(got);
+    write_file(to_, fd, status, path_, path_size);
+  }
+
+  void tell(const struct stat& status, size_t path_size) {
+    // One more than is wanted is seen only to know that there is one.
+    if (--files_left_ == 0) {
+      more_ = true;
+      return;
+    }
+    const FileState state{.bytes = static_cast<uint64_t>(status.st_size),
+                          .modified_seconds = status.st_mtim.tv_sec,
+                          .modified_nanoseconds = static_cast<uint64_t>(status.st_mtim.tv_nsec)};
+    const BundleFileHeader header{.path_bytes = static_cast<uint32_t>(path_size),
+                                  .content_bytes = sizeof state};
+    // A reader that went away is not written to any more.
+    if (!write_all(to_, &header, sizeof header) || !write_all(to_, path_, path_size) ||
+        !write_all(to_, &state, sizeof state)) {
+      files_left_ = 0;
     }
   }
 
-  const Arguments& arguments_;
   int to_ = -1;
-  uint64_t bytes_left_;
-  uint64_t files_left_;
+  char** globs_ = nullptr;
+  uint64_t bytes_left_ = 0;
+  uint64_t files_left_ = 0;
   bool more_ = false;
   char path_[kMaxPath + 1] = {};
-  char buffer_[16384] = {};
+};
+
+Collector collector;
+
+// Answers what a client asks about the files of a session, while no process of the program runs.
+// The path is a client's and what it leads to is hostile: each step is beneath /box and through no
+// link, and only regular files are read.
+class FileKeeper {
+ public:
+  void answer(int request, int to) {
+    to_ = to;
+    FileRequest wish{};
+    call(SYS_lseek, request, 0, 0);
+    if (!read_all(request, &wish, sizeof wish)) return refuse(kEinval);
+    if (wish.operation == FileOperation::kList) {
+      begin();
+      collector.run(to_, {.bytes = 0, .files = wish.most + 1, .globs = nullptr});
+      return;
+    }
+    if (wish.path_bytes == 0 || wish.path_bytes > kMaxPath) return refuse(kEinval);
+    if (!read_all(request, path_, wish.path_bytes)) return refuse(kEinval);
+    path_[wish.path_bytes] = '\0';
+    if (length(path_) != wish.path_bytes) return refuse(kEinval);
+    const bool writing = wish.operation == FileOperation::kWrite;
+    const char* name = path_;
+    const long folder = open_folder(name, writing);
+    if (folder < 0) return refuse(folder);
+    if (wish.operation == FileOperation::kRead) {
+      read(folder, name, wish.path_bytes, wish.most);
+    } else if (writing) {
+      finish(write(folder, name, request, wish.content_bytes));
+    } else if (wish.operation == FileOperation::kRemove) {
+      finish(remove(folder, name));
+    } else {
+      refuse(kEinval);
+    }
+    call(SYS_close, folder);
+  }
+
+ private:
+  void begin(long error = 0, uint64_t bytes = 0) {
+    const FileAnswer head{.error = static_cast<int32_t>(-error), .bytes = bytes};
+    write_all(to_, &head, sizeof head);
+  }
+  void finish(long error, uint64_t bytes = 0) {
+    begin(error, bytes);
+    write_end();
+  }
+  void refuse(long error) { finish(error); }
+  void write_end() {
+    const BundleEnd end{};
+    write_all(to_, &end, sizeof end);
+  }
+
+  // The folder of what the path names, and its name in there. `make`: with the folders on the way.
+  long open_folder(const char*& name, bool make) {
+    long folder = open_box();
+    for (char* at = path_; folder >= 0 && *at != '\0'; ++at) {
+      if (*at != '/') continue;
+      *at = '\0';
+      const char* const part = name;
+      const long made = make && !is_dots(part) ? call(SYS_mkdirat, folder, address(part), 0755) : 0;
+      const long next = is_dots(part) ? kEinval
+                        : made < 0 && made != kEexist
+                            ? made
+                            : open_beneath(folder, part, O_PATH | O_DIRECTORY);
+      call(SYS_close, folder);
+      folder = next;
+      *at = '/';
+      name = at + 1;
+    }
+    if (folder >= 0 && is_dots(name)) {
+      call(SYS_close, folder);
+      return kEinval;
+    }
+    return folder;
+  }
+  // What is no name: nothing, "." and "..".
+  static bool is_dots(const char* name) {
+    return name[0] == '\0' ||
+           (name[0] == '.' && (name[1] == '\0' || (name[1] == '.' && name[2] == '\0')));
+  }
+
+  void read(long folder, const char* name, uint32_t path_size, uint64_t most) {
+    struct stat status{};
+    // As for a Collector: looked at first, so that no device or FIFO is opened.
+    long error = look_at(folder, name, status);
+    if (error == 0) error = why_no_file(status);
+    if (error != 0) return refuse(error);
+    const long fd = open_beneath(folder, name, O_RDONLY | O_NONBLOCK);
+    if (fd < 0) return refuse(fd);
+    error = call(SYS_fstat, fd, address(&status));
+    if (error == 0) error = why_no_file(status);
+    const auto size = static_cast<uint64_t>(status.st_size);
+    if (error == 0 && size > most) error = kEfbig;
+    if (error != 0) {
+      finish(error, size);
+    } else {
+      begin();
+      write_file(to_, static_cast<int>(fd), status, path_, path_size);
+      write_end();
+    }
+    call(SYS_close, fd);
+  }
+  static long why_no_file(const struct stat& status) {
+    if (S_ISREG(status.st_mode)) return 0;
+    if (S_ISDIR(status.st_mode)) return kEisdir;
+    return S_ISLNK(status.st_mode) ? kEloop : kEmediumtype;
+  }
+
+  // Beside what stands there, which stays as it is until the new one is whole.
+  static long write(long folder, const char* name, int from, uint64_t bytes) {
+    static constexpr const char* kNew = ".belljar-upload";
+    call(SYS_unlinkat, folder, address(kNew), 0);
+    const long fd = open_beneath(folder, kNew, O_WRONLY | O_CREAT | O_EXCL, 0644);
+    if (fd < 0) return fd;
+    long error = 0;
+    while (error == 0 && bytes > 0) {
+      const uint64_t most = bytes < sizeof copy_buffer ? bytes : sizeof copy_buffer;
+      if (!read_all(from, copy_buffer, most)) {
+        error = kEio;
+      } else {
+        error = put(fd, copy_buffer, most);
+      }
+      bytes -= most;
+    }
+    call(SYS_close, fd);
+    if (error == 0) error = call(SYS_renameat, folder, address(kNew), folder, address(name));
+    if (error != 0) call(SYS_unlinkat, folder, address(kNew), 0);
+    return error;
+  }
+  static long put(long fd, const char* bytes, uint64_t size) {
+    while (size > 0) {
+      const long done = call(SYS_write, fd, address(bytes), static_cast<long>(size));
+      if (done == kEintr) continue;
+      if (done <= 0) return done == 0 ? kEio : done;
+      bytes += done;
+      size -= static_cast<uint64_t>(done);
+    }
+    return 0;
+  }
+
+  static long remove(long folder, const char* name) {
+    const long error = call(SYS_unlinkat, folder, address(name), 0);
+    return error == kEisdir ? call(SYS_unlinkat, folder, address(name), AT_REMOVEDIR) : error;
+  }
+
+  int to_ = -1;
+  char path_[kMaxPath + 1] = {};
 };
 
 bool is_full(const char* path) {
@@ -469,8 +680,8 @@ class Init {
 
   void obey() {
     InitCommand command{};
-    int descriptor = -1;
-    const long got = receive(command, descriptor);
+    int descriptors[2] = {-1, -1};
+    const long got = receive(command, descriptors);
     if (got == kEintr || got == kEagain) return;
     // The warden is gone: with pid 1 the whole namespace ends.
     if (got != sizeof command) exit_now(0);
@@ -489,11 +700,24 @@ class Init {
         bool more = false;
         {
           const AsUser user(arguments_.user);
-          static Collector collector(arguments_);
-          more = collector.run(descriptor);
+          more = collector.run(
+              descriptors[0],
+              {.bytes = arguments_.bytes, .files = arguments_.files, .globs = arguments_.globs});
         }
-        call(SYS_close, descriptor);
+        call(SYS_close, descriptors[0]);
         send({.event = InitEvent::kCollected, .more = more ? 1U : 0U});
+        return;
+      }
+      case InitCommand::kFiles: {
+        if (empty_ || descriptors[1] < 0) exit_now(1);
+        {
+          const AsUser user(arguments_.user);
+          static FileKeeper keeper;
+          keeper.answer(descriptors[0], descriptors[1]);
+        }
+        // Before the pipe ends: whoever sees that may ask for the next thing.
+        send({.event = InitEvent::kFilesDone});
+        for (const int descriptor : descriptors) call(SYS_close, descriptor);
         return;
       }
       case InitCommand::kExit:
@@ -504,8 +728,8 @@ class Init {
     exit_now(1);
   }
 
-  // One command, and the descriptor that came along or -1.
-  static long receive(InitCommand& command, int& descriptor) {
+  // One command, and the descriptors that came along or -1.
+  static long receive(InitCommand& command, int (&descriptors)[2]) {
     KernelVector vector = {.base = &command, .size = sizeof command};
     Rights rights = {};
     KernelMessage message = {};
@@ -514,7 +738,9 @@ class Init {
     message.control = &rights;
     message.control_size = sizeof rights;
     const long got = call(SYS_recvmsg, kInitControlFd, address(&message), kCloseOnExec);
-    if (got > 0 && message.control_size == sizeof rights) descriptor = rights.descriptor;
+    if (got <= 0 || message.control_size != sizeof rights) return got;
+    descriptors[0] = rights.descriptors[0];
+    if (rights.size == sizeof rights) descriptors[1] = rights.descriptors[1];
     return got;
   }
 

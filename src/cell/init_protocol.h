@@ -27,6 +27,8 @@ enum class InitCommand : std::uint32_t {
   kCollect,   // only after kEmpty: write the bundle of the wanted files to the descriptor that
               // comes along
   kExit,
+  kFiles,  // of a session whose processes are frozen: answer the request (cell/file_request.h) in
+           // the first descriptor that comes along to the second
   kSignal = 0x100,  // plus the signal's number: to the program alone
 };
 
@@ -40,6 +42,7 @@ constexpr InitCommand signal_command(int signal) {
 enum class InitEvent : std::uint32_t {
   kEmpty = 1,  // the program has ended and no process but init is left
   kCollected,
+  kFilesDone,
 };
 
 struct InitReport {

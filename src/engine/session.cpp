@@ -195,7 +195,7 @@ Result<Execution> Session::change_context(std::string_view op,
 Result<Execution> Session::perform(const std::string& frame,
                                    const Limits& limits,
                                    SessionObserver* observer) {
-  if (over_) return fail(Code::kDenied, "the session has ended");
+  if (over_) return fail(Code::kConflict, "the session has ended");
   Execution made;
   made.limits = limits;
   made_ = &made;

@@ -22,6 +22,7 @@
 #include "base/fd.h"
 #include "base/result.h"
 #include "base/sys.h"
+#include "cell/file_request.h"
 #include "engine/engine.h"
 #include "engine/plan.h"
 #include "engine/session_protocol.h"
@@ -108,6 +109,27 @@ class Session {
   Result<Execution> change_context(std::string_view op,
                                    std::string_view context,
                                    std::string_view cwd = {});
+  // The regular files below /box, while the session is paused; paths are relative to it, are the
+  // caller's to check, and lead through no link. The cell's init does it all: see
+  // cell/file_request.h. An Error in the client's words; kUnavailable when the session has ended
+  // with it.
+  struct FileList {
+    struct Entry {
+      std::string path;  // bytes of the kernel's, not always UTF-8
+      std::uint64_t bytes = 0;
+      std::int64_t modified_ms = 0;  // since 1970
+    };
+    std::vector<Entry> files;  // by path
+    bool more = false;         // there are more than kMostListed, or deeper ones
+  };
+  static constexpr std::size_t kMostListed = 10'000;
+  Result<FileList> list_files();
+  // kInvalid when it has more than `most` bytes.
+  Result<std::string> read_file(std::string_view path, std::uint64_t most);
+  // Makes it, or takes the place of what stands there; and folders on the way.
+  Status write_file(std::string_view path, std::string_view content);
+  // A file, a link as such, or a folder without anything in it.
+  Status remove_file(std::string_view path);
   // Has the warden keep the session if this process ends without having ended it; `note` is told to
   // whoever adopts it. May be called again, to change the note.
   Status keep(std::string_view note);
@@ -134,6 +156,10 @@ class Session {
         last_request_(static_cast<std::uint64_t>(sys::now().count())) {}
 
   Status settle(bool was_running);
+  // What init answers, a bundle, but for errors.
+  Result<std::string> ask_files(const cell::FileRequest& request,
+                                std::string_view path,
+                                std::string_view content);
   Status come_to_rest();
   void drain();
   Status open(const Plan& plan, const Policy& policy, const Submission& submission);

@@ -11,12 +11,21 @@ namespace {
 constexpr char kPython[] = {
 #embed "../../runtimes/sessions/python.py"
 };
+constexpr char kNode[] = {
+#embed "../../runtimes/sessions/node.js"
+};
 #pragma clang diagnostic pop
 
 }  // namespace
 
-Result<std::string_view> session_driver(std::string_view name) {
-  if (name == "python") return std::string_view(kPython, sizeof kPython);
+Result<SessionDriver> session_driver(std::string_view name) {
+  const std::string_view driver(kPython, sizeof kPython);
+  if (name == "python") return SessionDriver{.text = driver, .beside = {}, .word = {}};
+  if (name == "bash") return SessionDriver{.text = driver, .beside = {}, .word = "bash"};
+  if (name == "node") {
+    return SessionDriver{
+        .text = driver, .beside = std::string_view(kNode, sizeof kNode), .word = "node"};
+  }
   return fail(Code::kInvalid, "there is no session driver " + quote(name));
 }
 

@@ -1,5 +1,5 @@
-// The programs that execute code for a session, each in its language. They run inside the cell and
-// are believed no more than the code beside them.
+// The program that executes code for a session, in any of its languages. It runs inside the cell
+// and is believed no more than the code beside it.
 #pragma once
 
 #include <string_view>
@@ -9,10 +9,20 @@
 namespace belljar::engine {
 
 // Where a session's driver lies in its cell, relative to /box, until it has begun: it removes its
-// own file.
+// own file, and the one beside it.
 inline constexpr std::string_view kSessionDriverPath = ".belljar-session.py";
+inline constexpr std::string_view kBesideDriverPath = ".belljar-session.js";
+// The runtime that runs it, whatever the language of the code.
+inline constexpr std::string_view kDriverLanguage = "python";
 
-// The text of a driver, by the name in a runtime's manifest. kInvalid when there is none.
-Result<std::string_view> session_driver(std::string_view name);
+struct SessionDriver {
+  std::string_view text;
+  std::string_view beside;  // the file beside it; empty: none
+  std::string_view word;    // its first argument, before the path of the interpreter; empty: for
+                            // code in its own language, where there are none
+};
+
+// By the name in a runtime's manifest. kInvalid when there is none.
+Result<SessionDriver> session_driver(std::string_view name);
 
 }  // namespace belljar::engine

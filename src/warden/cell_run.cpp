@@ -35,6 +35,7 @@ constexpr Nanoseconds kPausePatience = std::chrono::seconds(5);
 constexpr Nanoseconds kShortestPauseLook = std::chrono::microseconds(50);
 constexpr Nanoseconds kLongestPauseLook = std::chrono::milliseconds(5);
 constexpr Nanoseconds kCollectPatience = std::chrono::seconds(30);
+constexpr Nanoseconds kFilesPatience = std::chrono::seconds(30);
 constexpr Nanoseconds kForever = std::chrono::hours(24);
 constexpr Nanoseconds kShortestLook = std::chrono::milliseconds(2);
 // Each denial is work outside the cell on its behalf: past this many the listener is closed, and
@@ -351,10 +352,14 @@ void CellRun::on_control() {
     if (artifacts_.valid() && started_) {
       phase_ = Phase::kCollecting;
       kill_deadline_ = now + kCollectPatience;
-      command(cell::InitCommand::kCollect, artifacts_.get());
+      const int to = artifacts_.get();
+      command(cell::InitCommand::kCollect, {&to, 1});
       artifacts_.reset();
       return;
     }
+  } else if (report.event == cell::InitEvent::kFilesDone) {
+    asked_ = false;
+    return;
   } else if (report.event == cell::InitEvent::kCollected) {
     result_.artifacts_more = report.more != 0 ? 1 : 0;
     result_.collect_ns = (now - empty_since_).count();
@@ -501,7 +506,8 @@ std::optional<Result<CellReport>> CellRun::take_pause() {
 }
 
 Status CellRun::resume(Nanoseconds wall, Nanoseconds cpu) {
-  if (phase_ != Phase::kPaused) return fail(Code::kInvalid, "resume: this cell is not paused");
+  if (phase_ != Phase::kPaused || asked_)
+    return fail(Code::kInvalid, "resume: this cell is not paused");
   TRY_ASSIGN(before_, resources_.cgroup.usage());
   limits_.wall = wall;
   limits_.cpu = cpu;
@@ -517,16 +523,26 @@ Status CellRun::resume(Nanoseconds wall, Nanoseconds cpu) {
   return {};
 }
 
+Status CellRun::ask_files(int request, int answer) {
+  if (phase_ != Phase::kPaused || asked_)
+    return fail(Code::kInvalid, "files: this cell is not paused");
+  asked_ = true;
+  kill_deadline_ = sys::now() + kFilesPatience;
+  const std::array<int, 2> descriptors{request, answer};
+  command(cell::InitCommand::kFiles, descriptors);
+  schedule();
+  return {};
+}
+
 void CellRun::discard() {
   discarded_ = true;
   if (pidfd_.valid()) ::syscall(SYS_pidfd_send_signal, pidfd_.get(), SIGKILL, nullptr, 0);
 }
 
-void CellRun::command(cell::InitCommand command, int descriptor) {
+void CellRun::command(cell::InitCommand command, std::span<const int> descriptors) {
   const std::string_view bytes(reinterpret_cast<const char*>(&command), sizeof command);
   // A full or closed socket means that init is gone, which its pidfd tells.
-  (void)sys::send_message(control_.get(), bytes, std::span(&descriptor, descriptor < 0 ? 0U : 1U))
-      .has_value();
+  (void)sys::send_message(control_.get(), bytes, descriptors).has_value();
 }
 
 std::optional<Nanoseconds> CellRun::cpu_time() const {
@@ -544,7 +560,8 @@ Cause CellRun::passed_limit(Nanoseconds now) const {
 void CellRun::tick() {
   const Nanoseconds now = sys::now();
   if (phase_ == Phase::kPaused) {
-    // Nothing is due, however long it has stood still.
+    // Nothing is due, however long it has stood still; but init has to come to an end.
+    if (asked_ && now >= kill_deadline_) kill_program(Cause::kCancelled);
   } else if (phase_ == Phase::kRunning && overrun_ != Cause::kProgram) {
     if (now >= overrun_deadline_) kill_program(overrun_);
   } else if (phase_ == Phase::kRunning) {
@@ -581,7 +598,9 @@ void CellRun::tick() {
 // use, the processor clock cannot run out before that.
 void CellRun::schedule() {
   const Nanoseconds now = sys::now();
-  if (phase_ == Phase::kOver || phase_ == Phase::kParked || phase_ == Phase::kPaused) {
+  if (phase_ == Phase::kPaused && asked_) {
+    next_look_ = kill_deadline_;
+  } else if (phase_ == Phase::kOver || phase_ == Phase::kParked || phase_ == Phase::kPaused) {
     next_look_ = now + kForever;
   } else if (phase_ == Phase::kPausing) {
     next_look_ = std::min(kill_deadline_, now + pause_look_);

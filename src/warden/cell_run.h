@@ -7,6 +7,7 @@
 
 #include <memory>
 #include <optional>
+#include <span>
 #include <vector>
 
 #include "base/fd.h"
@@ -93,6 +94,8 @@ class CellRun {
   Status pause();
   // Lets them go on, with limits and a bill of their own.
   Status resume(Nanoseconds wall, Nanoseconds cpu);
+  // While it is paused: has init answer a request about its files, see RequestKind::kFiles.
+  Status ask_files(int request, int answer);
   // Once for each pause that has come to rest: the bill since the cell was resumed.
   std::optional<Result<CellReport>> take_pause();
   [[nodiscard]] bool is_paused() const { return phase_ == Phase::kPaused; }
@@ -152,7 +155,7 @@ class CellRun {
   [[nodiscard]] Cause passed_limit(Nanoseconds now) const;
   void on_init_gone();
   void kill_program(Cause cause);
-  void command(cell::InitCommand command, int descriptor = -1);
+  void command(cell::InitCommand command, std::span<const int> descriptors = {});
   [[nodiscard]] std::optional<Nanoseconds> cpu_time() const;
   void schedule();
 
@@ -179,6 +182,7 @@ class CellRun {
 
   bool session_ = false;
   bool has_news_ = false;            // of a pause
+  bool asked_ = false;               // init is at a request about files
   Nanoseconds pause_look_{};         // how long to wait for the next look
   Cause overrun_ = Cause::kProgram;  // the limit for which the program was interrupted, or kProgram
   Nanoseconds overrun_deadline_{};

@@ -134,6 +134,11 @@ Status Client::resume(std::uint64_t id, Nanoseconds wall, Nanoseconds cpu) {
       {.kind = RequestKind::kResume, .id = id, .wall_ns = wall.count(), .cpu_ns = cpu.count()}, {});
 }
 
+Status Client::ask_files(std::uint64_t id, int request, int answer) {
+  const std::array<int, 2> fds{request, answer};
+  return send({.kind = RequestKind::kFiles, .id = id}, fds);
+}
+
 Status Client::keep(std::uint32_t cells) {
   return send({.kind = RequestKind::kPool, .cells = cells}, {});
 }

@@ -71,6 +71,8 @@ class Client {
   // Of a session's cell: stops it, answered by kPaused; lets it go on for so long at most.
   Status pause(std::uint64_t id);
   Status resume(std::uint64_t id, Nanoseconds wall, Nanoseconds cpu);
+  // While it is stopped, see RequestKind::kFiles.
+  Status ask_files(std::uint64_t id, int request, int answer);
   // Keeps up to `cells` finished cells waiting; only on the connection that the warden began with.
   // From then on an answer comes before what is left of the cell, without a process of the program,
   // is taken down.

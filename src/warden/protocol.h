@@ -27,6 +27,9 @@ enum class RequestKind : std::uint32_t {
              // adopt. Descriptors: kKeptFds, of the client's. May be sent again
   kAdopt,    // asks for a cell that is kept for whoever comes; answered by kAdopted
   kResume,   // they go on, for at most `wall_ns` and `cpu_ns`; from here a new bill begins
+  kFiles,    // of a session's cell that is paused: init answers about its files. Descriptors: the
+             // request and where the answer goes, see cell/file_request.h. The answer's end is all
+             // there is to say
 };
 
 // What a client has of a session and the next one needs: the driver's socket, where stdout and

@@ -235,6 +235,10 @@ void Server::handle_request(std::uint64_t connection) {
       if (cell != cells_.end() && !keep(name, std::move(message->fds)))
         cell->second->end(EndReason::kCancelled);
       return;
+    case RequestKind::kFiles:
+      if (cell != cells_.end() && !ask_files(*cell->second, message->fds))
+        cell->second->end(EndReason::kCancelled);
+      return;
     case RequestKind::kAdopt:
       adopt(connection);
       return;
@@ -273,6 +277,12 @@ Status Server::keep(CellName name, std::vector<Fd> fds) {
   TRY(sys::check_sealed(fds.back().get()));
   kept_[name].fds = std::move(fds);
   return {};
+}
+
+Status Server::ask_files(CellRun& cell, const std::vector<Fd>& fds) {
+  if (fds.size() != 2) return fail(Code::kInvalid, "files: needs a request and a pipe");
+  TRY(sys::check_sealed(fds[0].get()));
+  return cell.ask_files(fds[0].get(), fds[1].get());
 }
 
 // Without a client it stands still.

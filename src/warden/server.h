@@ -54,6 +54,7 @@ class Server {
   void settle();
   Status resume(CellRun& cell, const Request& request);
   Status keep(CellName name, std::vector<Fd> fds);
+  static Status ask_files(CellRun& cell, const std::vector<Fd>& fds);
   void adopt(std::uint64_t connection);
   void orphan(CellName name, CellRun& cell);
   // No cell needs a processor now.

@@ -181,6 +181,9 @@ SUCCESSES = {
     ("GET", "/v1/sessions/{id}/executions/{execution}", 200), ("POST", "/v1/sessions/{id}/interrupt", 202),
     ("GET", "/v1/sessions/{id}/executions/{execution}/events", 200), ("POST", "/v1/sessions/{id}/contexts", 201),
     ("POST", "/v1/sessions/{id}/contexts/{name}/restart", 200), ("DELETE", "/v1/sessions/{id}/contexts/{name}", 200),
+    ("POST", "/v1/sessions/{id}/pause", 200), ("POST", "/v1/sessions/{id}/resume", 200),
+    ("GET", "/v1/sessions/{id}/files", 200), ("GET", "/v1/sessions/{id}/files/{path}", 200),
+    ("PUT", "/v1/sessions/{id}/files/{path}", 200), ("DELETE", "/v1/sessions/{id}/files/{path}", 200),
     ("GET", "/v1/languages", 200), ("GET", "/v1/system", 200), ("GET", "/healthz", 200),
     ("GET", "/readyz", 200), ("GET", "/metrics", 200), ("GET", "/openapi.yaml", 200),
     ("GET", "/v1/runs/{id}/request", 200), ("GET", "/v1/policies", 200), ("GET", "/v1/walls", 200),
@@ -217,6 +220,12 @@ def test_every_route_answers_as_the_contract_says(service):
         service.post(f"{session.path}/interrupt")
         service.post(f"{session.path}/contexts", {"name": "c"})
         service.post(f"{session.path}/contexts/c/restart")
+        service.call("PUT", f"{session.path}/files/a/b", b"x")
+        service.get(f"{session.path}/files")
+        service.get(f"{session.path}/files/a/b")
+        service.call("DELETE", f"{session.path}/files/a/b")
+        service.post(f"{session.path}/pause")
+        service.post(f"{session.path}/resume")
         service.call("DELETE", f"{session.path}/contexts/c")
     for path in ("/v1/runs/interactive", "/v1/languages", "/v1/system", "/healthz", "/readyz", "/metrics", "/openapi.yaml", "/docs", "/docs/viewer.js",
                  "/v1/policies", "/v1/walls", "/", f"/r/{run}", "/tests", "/tests/batch_1", "/notebook", "/history", "/compare", "/status"):

@@ -59,6 +59,12 @@ def everything(client):
         session.create_context("second")
         session.restart_context("second")
         session.remove_context("second")
+        session.write_file("a/b", "text")
+        assert [each.path for each in session.files().files] == ["a/b"]
+        assert session.read_file("a/b") == b"text"
+        session.remove_file("a/b")
+        assert session.pause().state == "paused"
+        assert session.resume().state == "idle"
     assert any(language.name == "python" and language.hello.source for language in client.languages())
     assert all(policy.maximum.memory_bytes > 0 for policy in client.policies())
     assert any(wall.name == "seccomp" for wall in client.walls())

@@ -496,7 +496,7 @@ def properties(schema):
         return schema["properties"]
     # One of several, of which null may be one: all that any of them has.
     found = {}
-    for each in schema.get("anyOf") or schema.get("oneOf") or []:
+    for each in schema.get("anyOf") or schema.get("oneOf") or schema.get("allOf") or []:
         found.update(properties(each))
     return found
 
@@ -516,7 +516,7 @@ def compare(kind, schema, seen):
 def test_the_records_have_the_contracts_fields():
     schemas = CONTRACT.document["components"]["schemas"]
     seen = set()
-    for name in ("Run", "RunPage", "AcceptedBatch", "Batch", "Execution", "Language", "Policy", "System"):
+    for name in ("Run", "RunPage", "AcceptedBatch", "Batch", "Execution", "SessionFiles", "Language", "Policy", "System"):
         compare(getattr(model, name), schemas[name], seen)
     compare(model.SessionInfo, schemas["Session"], seen)
     compare(model.Wall, CONTRACT.document["paths"]["/v1/walls"]["get"]["responses"]["200"]["content"]

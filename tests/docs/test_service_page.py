@@ -50,6 +50,7 @@ HOLDS = (
     ("Idempotency-Key", '"state":"queued"'),
     ("?limit=1", '"runs":[{'),
     ("helper.py", '"path":"result.txt"'),
+    ("files/in/table.csv", '"truncated":false}a,b\n'),
     ("/v1/sessions", '"text/plain":"21"'),
     ("stream=1", "event: outcome"),
     ('"program":', '"id":"batch_'),

@@ -13,7 +13,8 @@ import subprocess
 import termios
 import sys
 
-SOURCE = pathlib.Path(__file__).resolve().parents[2] / "runtimes/sessions/python.py"
+SOURCES = pathlib.Path(__file__).resolve().parents[2] / "runtimes/sessions"
+TOOLS = {"node": "/usr/bin/node", "bash": "/usr/bin/bash"}
 PYTHON = os.environ.get("BELLJAR_SESSION_PYTHON", sys.executable)  # another version, by hand
 PATIENCE = 60  # seconds without a frame, after which a test has failed
 LARGEST = 8 << 20
@@ -49,16 +50,18 @@ class Answer:
 
 
 class Driver:
-    def __init__(self, folder, env=()):
+    def __init__(self, folder, env=(), language=None):
         self.folder = folder
         self.script = folder / ".belljar-session.py"
-        shutil.copy(SOURCE, self.script)
+        shutil.copy(SOURCES / "python.py", self.script)
+        shutil.copy(SOURCES / "node.js", folder / ".belljar-session.js")
+        words = [language, TOOLS[language]] if language else []
         self.control, theirs = socket.socketpair()
         self.control.settimeout(PATIENCE)
         environment = {key: value for key, value in os.environ.items() if not key.startswith(("PYTHON", "MPL"))}
         with theirs:
             self.process = subprocess.Popen(
-                [PYTHON, str(self.script)], cwd=folder, env={**environment, **dict(env)},
+                [PYTHON, str(self.script), *words], cwd=folder, env={**environment, **dict(env)},
                 stdin=theirs, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
             )  # fmt: skip
         self.said = {self.process.stdout.fileno(): bytearray(), self.process.stderr.fileno(): bytearray()}

@@ -34,6 +34,7 @@ from .model import (
     RunPage,
     Screening,
     SessionFile,
+    SessionFiles,
     SessionInfo,
     Stage,
     StageEvents,
@@ -50,6 +51,6 @@ __all__ = [
     "BadAnswer", "Batch", "BelljarError", "Client", "ConnectionLost", "DeniedSyscall", "Event", "Execution",
     "ExecutionError", "ExecutionEvent", "ExecutionStream", "File", "Finding", "Hello", "Host", "Language", "Limits",
     "Load", "Outcome", "Output", "Phases", "Policy", "Problem", "Program", "Result", "Run", "RunPage", "Screening",
-    "Session", "SessionFile", "SessionInfo", "Stage", "StageEvents", "Stream", "System", "Timeout", "Usage", "Wall",
+    "Session", "SessionFile", "SessionFiles", "SessionInfo", "Stage", "StageEvents", "Stream", "System", "Timeout", "Usage", "Wall",
     "__version__",
 ]  # fmt: skip

@@ -45,6 +45,7 @@ class Call(Generic[Value]):
         body: Any = None,
         idempotency_key: Optional[str] = None,
         waits: bool = False,
+        repeatable: bool = False,
     ) -> None:
         asked = {name: value for name, value in (query or {}).items() if value is not None}
         self.method = method
@@ -58,7 +59,7 @@ class Call(Generic[Value]):
             self.headers["Idempotency-Key"] = checked_header("idempotency_key", idempotency_key)
         self.waits = waits  # the answer comes with the end of a run or an execution
         # Whether it does no harm to send it again when it is not known what became of it.
-        self.repeatable = method == "GET" or idempotency_key is not None
+        self.repeatable = repeatable or method in ("GET", "PUT") or idempotency_key is not None
 
 
 def checked_header(name: str, value: str) -> str:
@@ -191,9 +192,8 @@ def look(session: str) -> Call[model.SessionInfo]:
 
 
 def quit(session: str) -> Call[model.SessionInfo]:
-    call = Call("DELETE", f"/v1/sessions/{quoted(session)}", _record(model.SessionInfo))
-    call.repeatable = True  # of a session that has ended it only says so
-    return call
+    # Of a session that has ended it only says so.
+    return Call("DELETE", f"/v1/sessions/{quoted(session)}", _record(model.SessionInfo), repeatable=True)
 
 
 def interrupt(session: str) -> Call[None]:
@@ -225,6 +225,39 @@ def execution(session: str, id: str, wait: bool) -> Call[model.Execution]:
 
 def execution_events(session: str, id: str, after: int) -> Call[Answer]:
     return _after(after, f"/v1/sessions/{quoted(session)}/executions/{quoted(id)}/events")
+
+
+def pause(session: str) -> Call[model.SessionInfo]:
+    return Call("POST", f"/v1/sessions/{quoted(session)}/pause", _record(model.SessionInfo), repeatable=True)
+
+
+def resume(session: str) -> Call[model.SessionInfo]:
+    return Call("POST", f"/v1/sessions/{quoted(session)}/resume", _record(model.SessionInfo), repeatable=True)
+
+
+def files(session: str) -> Call[model.SessionFiles]:
+    return Call("GET", f"/v1/sessions/{quoted(session)}/files", _record(model.SessionFiles), waits=True)
+
+
+def _file(session: str, path: str) -> str:
+    return f"/v1/sessions/{quoted(session)}/files/" + "/".join(quoted(each) for each in path.split("/"))
+
+
+def read_file(session: str, path: str) -> Call[bytes]:
+    return Call("GET", _file(session, path), lambda answer: answer.check().body, waits=True)
+
+
+def write_file(session: str, path: str, content: Content) -> Call[model.SessionFile]:
+    if not isinstance(content, (str, bytes)):
+        raise TypeError(f"content must be text or bytes, not {type(content).__name__}")
+    call = Call("PUT", _file(session, path), _record(model.SessionFile), waits=True)
+    call.body = content.encode() if isinstance(content, str) else content
+    call.headers["Content-Type"] = "application/octet-stream"
+    return call
+
+
+def remove_file(session: str, path: str) -> Call[None]:
+    return Call("DELETE", _file(session, path), _record(lambda value: None), waits=True)
 
 
 def create_context(session: str, name: str) -> Call[model.SessionInfo]:

@@ -386,11 +386,26 @@ class ExecutionError(Record):
 
 
 class SessionFile(Record):
-    """A file that is new or has changed."""
+    """A file of a session. `modified_at` only where it was listed."""
 
     path: str
     bytes: int
     mime: str
+    modified_at: Optional[str]
+
+
+class SessionFiles(Record):
+    """The files below /box, by path.
+
+    `omitted`: how many more have a name that no request could have. `truncated`: there are more than the 10,000 that
+    are listed.
+    """
+
+    files: List[SessionFile]
+    omitted: int
+    truncated: bool
+
+    _nested = {"files": _each(SessionFile)}
 
 
 class Execution(Record):
@@ -458,7 +473,7 @@ class Execution(Record):
 
 
 class SessionInfo(Record):
-    """A session as it was when it was asked for. `state`: starting, running, paused or ended."""
+    """A session as it was when it was asked for. `state`: starting, idle, running, paused or ended."""
 
     id: str
     state: str

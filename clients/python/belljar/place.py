@@ -43,6 +43,6 @@ class Place:
         }
         if self._key is not None:
             made["Authorization"] = f"Bearer {self._key}"
-        if call.method == "POST":
+        if call.method in ("POST", "PUT"):
             made["Content-Length"] = str(len(call.body or b""))
         return made

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Generator, Mapping, Optional
 from . import calls, model
 from .calls import Call
 from .errors import Problem
-from .program import Limit
+from .program import Content, Limit
 
 if TYPE_CHECKING:
     from .aio import AsyncClient, AsyncExecutionStream
@@ -87,6 +87,30 @@ class Session:
     def look(self) -> model.SessionInfo:
         """The session as it is now."""
         return self._client._send(calls.look(self.id))
+
+    def pause(self) -> model.SessionInfo:
+        """From here on executions are refused (409), and `idle` is not counted; while one is under way: 409."""
+        return self._client._send(calls.pause(self.id))
+
+    def resume(self) -> model.SessionInfo:
+        """Lets a paused session execute again."""
+        return self._client._send(calls.resume(self.id))
+
+    def files(self) -> model.SessionFiles:
+        """The files below /box, once what is executed has ended; so do the other methods for files."""
+        return self._client._send(calls.files(self.id))
+
+    def read_file(self, path: str) -> bytes:
+        """The bytes of a regular file; `path` is relative to /box."""
+        return self._client._send(calls.read_file(self.id, path))
+
+    def write_file(self, path: str, content: Content) -> model.SessionFile:
+        """Writes a file in place of what is there, and makes the folders on the way."""
+        return self._client._send(calls.write_file(self.id, path, content))
+
+    def remove_file(self, path: str) -> None:
+        """Removes a file, or an empty folder."""
+        self._client._send(calls.remove_file(self.id, path))
 
     def create_context(self, name: str) -> model.SessionInfo:
         """One more interpreter, with the same files and no variable of the others."""
@@ -180,6 +204,30 @@ class AsyncSession:
     async def look(self) -> model.SessionInfo:
         """The session as it is now."""
         return await self._client._send(calls.look(self.id))
+
+    async def pause(self) -> model.SessionInfo:
+        """From here on executions are refused (409), and `idle` is not counted; while one is under way: 409."""
+        return await self._client._send(calls.pause(self.id))
+
+    async def resume(self) -> model.SessionInfo:
+        """Lets a paused session execute again."""
+        return await self._client._send(calls.resume(self.id))
+
+    async def files(self) -> model.SessionFiles:
+        """The files below /box, once what is executed has ended; so do the other methods for files."""
+        return await self._client._send(calls.files(self.id))
+
+    async def read_file(self, path: str) -> bytes:
+        """The bytes of a regular file; `path` is relative to /box."""
+        return await self._client._send(calls.read_file(self.id, path))
+
+    async def write_file(self, path: str, content: Content) -> model.SessionFile:
+        """Writes a file in place of what is there, and makes the folders on the way."""
+        return await self._client._send(calls.write_file(self.id, path, content))
+
+    async def remove_file(self, path: str) -> None:
+        """Removes a file, or an empty folder."""
+        await self._client._send(calls.remove_file(self.id, path))
 
     async def create_context(self, name: str) -> model.SessionInfo:
         """One more interpreter, with the same files and no variable of the others."""

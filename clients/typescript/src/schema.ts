@@ -263,7 +263,7 @@ export interface paths {
         put?: never;
         /**
          * Begin a session
-         * @description Answers when its interpreter is up, in a cell of its own, and paused. Needs the scope `runs`.
+         * @description Answers when its interpreter is up, in a cell of its own, and frozen. Needs the scope `runs`.
          *
          *     `limits` are the cell's, as of a run; `wall`, `cpu` and `output` of them hold for each
          *     execution that names no others. After `ttl`, or `idle` without an execution, the session
@@ -395,6 +395,116 @@ export interface paths {
         /** Send SIGINT to what is executed */
         post: operations["interruptSession"];
         delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/sessions/{id}/pause": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @example ses_01m7yjcznspf6j9zt0gkc7psc3pf6j9zt0gk */
+                id: components["parameters"]["SessionId"];
+            };
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Execute nothing more until it is resumed
+         * @description Between executions no process of a session runs in any case. A paused one refuses them with
+         *     409, and does not end by `idle`; its `ttl` goes on, and its memory stays taken. Its files can
+         *     be asked for. While something is executed or waits: 409.
+         */
+        post: operations["pauseSession"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/sessions/{id}/resume": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @example ses_01m7yjcznspf6j9zt0gkc7psc3pf6j9zt0gk */
+                id: components["parameters"]["SessionId"];
+            };
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Let a paused session execute again
+         * @description From here on `idle` is counted anew. No process of it runs before the next execution.
+         */
+        post: operations["resumeSession"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/sessions/{id}/files": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @example ses_01m7yjcznspf6j9zt0gkc7psc3pf6j9zt0gk */
+                id: components["parameters"]["SessionId"];
+            };
+            cookie?: never;
+        };
+        /**
+         * The files of a session
+         * @description The regular files below `/box`, while no process of the session runs: after what was asked
+         *     of it before. Links are not followed. At most 10,000 are listed.
+         */
+        get: operations["listSessionFiles"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/sessions/{id}/files/{path}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @example ses_01m7yjcznspf6j9zt0gkc7psc3pf6j9zt0gk */
+                id: components["parameters"]["SessionId"];
+                /**
+                 * @description Relative to `/box`; its slashes may stand as they are.
+                 * @example out/plot.png
+                 */
+                path: string;
+            };
+            cookie?: never;
+        };
+        /**
+         * One file of a session
+         * @description Always as an attachment. Only a regular file, through no link, of at most as many bytes as
+         *     the session's `limits.artifacts`.
+         */
+        get: operations["getSessionFile"];
+        /**
+         * Write a file of a session
+         * @description Takes the place of a file that is there, or of a link as such, once it is whole; makes the
+         *     folders on the way.
+         */
+        put: operations["putSessionFile"];
+        post?: never;
+        /**
+         * Remove a file of a session
+         * @description A file, a link as such, or a folder without anything in it.
+         */
+        delete: operations["removeSessionFile"];
         options?: never;
         head?: never;
         patch?: never;
@@ -1211,10 +1321,11 @@ export interface components {
         Session: {
             id: string;
             /**
-             * @description In `running` something is executed or about to be; in `paused` no process of it runs.
+             * @description In `running` something is executed or about to be. In `idle` and `paused` no process of it
+             *     runs; only a `paused` one refuses executions.
              * @enum {unknown}
              */
-            state: "starting" | "running" | "paused" | "ended";
+            state: "starting" | "idle" | "running" | "paused" | "ended";
             /** @description Why it has ended. */
             reason?: string;
             language: string;
@@ -1237,6 +1348,21 @@ export interface components {
             context?: components["schemas"]["ContextName"];
             /** @description Of this execution; `wall`, `cpu` and `output` only. */
             limits?: components["schemas"]["WantedLimits"];
+        };
+        SessionFile: {
+            /** @description Relative to `/box`. */
+            path: string;
+            bytes: components["schemas"]["Count"];
+            /** @description What its name says. */
+            mime: string;
+            modified_at?: components["schemas"]["Time"];
+        };
+        SessionFiles: {
+            files: WithRequired<components["schemas"]["SessionFile"], "modified_at">[];
+            /** @description Files whose name no request could have, such as one that is not UTF-8. */
+            omitted: components["schemas"]["Count"];
+            /** @description There are more. */
+            truncated: boolean;
         };
         PendingExecution: {
             id: string;
@@ -1291,11 +1417,7 @@ export interface components {
                 traceback: string;
             };
             /** @description Files that are new or have changed, as the interpreter's parent found them. */
-            files?: {
-                path: string;
-                bytes: components["schemas"]["Count"];
-                mime: string;
-            }[];
+            files?: components["schemas"]["SessionFile"][];
             usage?: components["schemas"]["Usage"];
             events?: components["schemas"]["Events"];
             denied_syscalls?: components["schemas"]["DeniedSyscalls"];
@@ -2552,6 +2674,204 @@ export interface operations {
             429: components["responses"]["TooMany"];
         };
     };
+    pauseSession: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @example ses_01m7yjcznspf6j9zt0gkc7psc3pf6j9zt0gk */
+                id: components["parameters"]["SessionId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The session, paused. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Session"];
+                };
+            };
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["SessionConflict"];
+            429: components["responses"]["TooMany"];
+        };
+    };
+    resumeSession: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @example ses_01m7yjcznspf6j9zt0gkc7psc3pf6j9zt0gk */
+                id: components["parameters"]["SessionId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The session, idle. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Session"];
+                };
+            };
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["SessionConflict"];
+            429: components["responses"]["TooMany"];
+        };
+    };
+    listSessionFiles: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @example ses_01m7yjcznspf6j9zt0gkc7psc3pf6j9zt0gk */
+                id: components["parameters"]["SessionId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description By path. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SessionFiles"];
+                };
+            };
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["SessionConflict"];
+            429: components["responses"]["TooMany"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    getSessionFile: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @example ses_01m7yjcznspf6j9zt0gkc7psc3pf6j9zt0gk */
+                id: components["parameters"]["SessionId"];
+                /**
+                 * @description Relative to `/box`; its slashes may stand as they are.
+                 * @example out/plot.png
+                 */
+                path: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Its bytes. */
+            200: {
+                headers: {
+                    "Content-Disposition"?: "attachment";
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/octet-stream": unknown;
+                };
+            };
+            400: components["responses"]["Invalid"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["SessionConflict"];
+            429: components["responses"]["TooMany"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    putSessionFile: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @example ses_01m7yjcznspf6j9zt0gkc7psc3pf6j9zt0gk */
+                id: components["parameters"]["SessionId"];
+                /**
+                 * @description Relative to `/box`; its slashes may stand as they are.
+                 * @example out/plot.png
+                 */
+                path: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "*/*": unknown;
+            };
+        };
+        responses: {
+            /** @description The file. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SessionFile"];
+                };
+            };
+            400: components["responses"]["Invalid"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["SessionConflict"];
+            413: components["responses"]["TooLarge"];
+            429: components["responses"]["TooMany"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    removeSessionFile: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @example ses_01m7yjcznspf6j9zt0gkc7psc3pf6j9zt0gk */
+                id: components["parameters"]["SessionId"];
+                /**
+                 * @description Relative to `/box`; its slashes may stand as they are.
+                 * @example out/plot.png
+                 */
+                path: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It is gone. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        path: string;
+                    };
+                };
+            };
+            400: components["responses"]["Invalid"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["SessionConflict"];
+            429: components["responses"]["TooMany"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
     createContext: {
         parameters: {
             query?: never;
@@ -3225,3 +3545,6 @@ export interface operations {
         };
     };
 }
+type WithRequired<T, K extends keyof T> = T & {
+    [P in K]-?: T[P];
+};

@@ -3,7 +3,13 @@ import type { CallOptions } from "./client.js";
 import { Execution } from "./execution.js";
 import { ExecutionStream } from "./stream.js";
 import { type Call, quoted, type Transport } from "./transport.js";
-import type { ExecutionBody, SessionInfo, WantedLimits } from "./types.js";
+import type {
+  ExecutionBody,
+  SessionFile,
+  SessionFiles,
+  SessionInfo,
+  WantedLimits,
+} from "./types.js";
 
 export interface ExecuteOptions extends CallOptions {
   // The interpreter's name; `default`.
@@ -69,6 +75,41 @@ export class Session {
     return this.transport.json(this.call("GET", [], options));
   }
 
+  // From here on executions are refused (409), and `idle` is not counted; while one is under way: 409.
+  pause(options: CallOptions = {}): Promise<SessionInfo> {
+    return this.transport.json({ ...this.call("POST", ["pause"], options), repeatable: true });
+  }
+
+  // Lets a paused session execute again.
+  resume(options: CallOptions = {}): Promise<SessionInfo> {
+    return this.transport.json({ ...this.call("POST", ["resume"], options), repeatable: true });
+  }
+
+  // The files below /box, once what is executed has ended; so do the other methods for files.
+  files(options: CallOptions = {}): Promise<SessionFiles> {
+    return this.transport.json({ ...this.call("GET", ["files"], options), waits: true });
+  }
+
+  // The bytes of a regular file; `path` is relative to /box.
+  readFile(path: string, options: CallOptions = {}): Promise<Uint8Array> {
+    return this.transport.bytes(this.fileCall("GET", path, options));
+  }
+
+  // Writes a file in place of what is there, and makes the folders on the way.
+  writeFile(
+    path: string,
+    content: string | Uint8Array,
+    options: CallOptions = {},
+  ): Promise<SessionFile> {
+    const body = typeof content === "string" ? new TextEncoder().encode(content) : content;
+    return this.transport.json({ ...this.fileCall("PUT", path, options), body, repeatable: true });
+  }
+
+  // Removes a file, or an empty folder.
+  async removeFile(path: string, options: CallOptions = {}): Promise<void> {
+    await this.transport.json(this.fileCall("DELETE", path, options));
+  }
+
   // One more interpreter, with the same files and no variable of the others.
   createContext(name: string, options: CallOptions = {}): Promise<SessionInfo> {
     return this.transport.json({ ...this.call("POST", ["contexts"], options), body: { name } });
@@ -92,6 +133,10 @@ export class Session {
   private call(method: Call["method"], parts: string[], options: CallOptions): Call {
     const path = `/v1/sessions/${[this.id, ...parts].map(quoted).join("/")}`;
     return { method, path, signal: options.signal };
+  }
+
+  private fileCall(method: Call["method"], path: string, options: CallOptions): Call {
+    return { ...this.call(method, ["files", ...path.split("/")], options), waits: true };
   }
 
   private codeCall(code: string, options: ExecuteOptions): Call {

@@ -18,9 +18,10 @@ export interface ClientOptions {
 }
 
 export interface Call {
-  method: "GET" | "POST" | "DELETE";
+  method: "GET" | "POST" | "PUT" | "DELETE";
   path: string;
   query?: Record<string, string | number | undefined>;
+  // Sent as JSON, but for bytes.
   body?: unknown;
   headers?: Record<string, string>;
   // The answer comes with the end of a run or an execution.
@@ -159,8 +160,10 @@ export class Transport {
   private init(call: Call, signal: AbortSignal): RequestInit {
     const headers: Record<string, string> = { ...call.headers };
     if (this.key !== undefined) headers.Authorization = `Bearer ${this.key}`;
-    if (call.body !== undefined) headers["Content-Type"] = "application/json";
-    const body = call.body === undefined ? {} : { body: JSON.stringify(call.body) };
-    return { method: call.method, headers, signal, ...body };
+    if (call.body === undefined) return { method: call.method, headers, signal };
+    const isBytes = call.body instanceof Uint8Array;
+    headers["Content-Type"] = isBytes ? "application/octet-stream" : "application/json";
+    const body = isBytes ? (call.body as Uint8Array<ArrayBuffer>) : JSON.stringify(call.body);
+    return { method: call.method, headers, signal, body };
   }
 }

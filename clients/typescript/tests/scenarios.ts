@@ -475,6 +475,17 @@ const scenarios: Record<string, (url: string, ...more: string[]) => Promise<void
       await session.createContext("second");
       await session.restartContext("second");
       await session.removeContext("second");
+      const bytes = new Uint8Array([0, 255]);
+      assert.equal((await session.writeFile("a/b.csv", bytes)).mime, "text/csv");
+      assert.deepEqual(await session.readFile("a/b.csv"), bytes);
+      assert.deepEqual(
+        (await session.files()).files.map((each) => each.path),
+        ["a/b.csv"],
+      );
+      await session.removeFile("a/b.csv");
+      assert.equal((await session.pause()).state, "paused");
+      assert.equal((await problem(session.execute("1"))).status, 409);
+      assert.equal((await session.resume()).state, "idle");
     });
     assert((await client.languages()).some((language) => language.name === "python"));
     assert((await client.policies()).some((policy) => policy.maximum.memory_bytes > 0));

@@ -37,7 +37,9 @@ Response refusal(const Error& error) {
     case Code::kInvalid:
       return text(400, error.message);
     case Code::kDenied:
-      return text(error.message.starts_with("the session has ended") ? 502 : 403, error.message);
+      return text(403, error.message);
+    case Code::kConflict:
+      return text(502, error.message);
     case Code::kNotFound:
       return text(404, error.message);
     case Code::kExhausted:
