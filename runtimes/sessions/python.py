@@ -20,19 +20,21 @@ globals()["__builtins__"] = dict(vars(builtins))
 import __future__
 import _ast
 import _thread
+import atexit
 import fcntl
 import gc
 import importlib.util
 import json.decoder
 import json.encoder
 import linecache
+import marshal
 import os
 import signal as signals
 import traceback
 import types
 from _socket import socket, socketpair
-from binascii import b2a_base64
-from io import BytesIO
+from binascii import a2b_base64, b2a_base64
+from io import BytesIO, StringIO
 from itertools import islice
 from select import POLLIN, POLLOUT, poll
 
@@ -59,6 +61,7 @@ SOURCES_KEPT = 16 << 20  # characters of former cells, for their tracebacks
 LEAST_RECURSION = 1000  # what the functions of this file need
 CLOCK_REALTIME_COARSE = 5  # what the kernel dates files by; it goes in ticks
 ALL_SIGNALS = signals.valid_signals()
+UNREADABLE = "the code cannot be read"
 
 MIME_TYPES = {
     "bmp": "image/bmp", "c": "text/x-c", "cpp": "text/x-c++", "css": "text/css", "csv": "text/csv",
@@ -392,6 +395,7 @@ class Driver:
         self.op, self.running, self.begun, self.to_interrupt = op, child, False, False
         self.files = Files()
         frame = {"id": op["id"], "code": op["code"], "title": f"<cell {child.count}>", "env": op.get("env", {})}
+        frame["marshalled"] = op.get("marshalled") is True
         body = encoded(frame)
         if not child.push(framed(body)):
             self.give_up(child)
@@ -541,6 +545,8 @@ class Driver:
             if child.outgoing:
                 raise Broken  # an answer to what it has not read
             self.finish(frame["status"])
+        elif kind == "done" and frame.get("status") == "unreadable":
+            self.finish("error", reason=UNREADABLE)
         else:
             raise Broken
 
@@ -580,6 +586,9 @@ TracebackException = traceback.TracebackException
 # Neither a metaclass nor a class of errors has a say in these.
 name_of_type = type.__dict__["__name__"].__get__
 traceback_of = BaseException.__dict__["__traceback__"].__get__
+set_traceback = BaseException.__dict__["__traceback__"].__set__
+globals_of = types.FrameType.__dict__["f_globals"].__get__
+excepthook = sys.__excepthook__
 
 
 def is_a(value, kind):
@@ -629,8 +638,26 @@ def trace_of(error):
         return plain("".join(whole.format()))
     except KeyboardInterrupt:
         raise
-    except BaseException:  # the user has been at the module
+    except BaseException:  # the user has been at the module, or frames are out of reach
+        return written(error)
+
+
+def written(error):
+    """An exception's traceback as the interpreter itself writes it."""
+    trace, stream = traceback_of(error), sys.stderr
+    while trace is not None and globals_of(trace.tb_frame) is globals():
+        trace = trace.tb_next
+    sys.stderr = StringIO()
+    try:
+        set_traceback(error, trace)
+        excepthook(type(error), error, trace)
+        return plain(sys.stderr.getvalue())
+    except KeyboardInterrupt:
+        raise
+    except BaseException:
         return f"{name_of_type(type(error))}: {said(str, error)}\n"
+    finally:
+        sys.stderr = stream
 
 
 def complain(error):
@@ -823,6 +850,20 @@ PARSED = _ast.PyCF_ONLY_AST
 AWAITING = _ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
 
 
+class Unreadable(Exception):
+    """What came is no code object."""
+
+
+def unmarshalled(text):
+    try:
+        code = marshal.loads(a2b_base64(text))
+    except (EOFError, ValueError, TypeError) as error:
+        raise Unreadable from error
+    if type(code) is not types.CodeType:
+        raise Unreadable
+    return code
+
+
 def ends_in_semicolon(code, node):
     """Whether nothing but brackets, comments and a semicolon follow the last expression."""
     lines = code.encode("utf-8", "replace").split(b"\n")[node.end_lineno - 1 :]
@@ -838,7 +879,8 @@ class Context:
     has got to is therefore kept in `frame` and `outcome`, and each step can be begun again.
     """
 
-    def __init__(self, sock):
+    def __init__(self, sock, guard):
+        self.guard = guard  # keeps names from the code, or None
         self.send_all, self.receive_some = sock.sendall, sock.recv
         self.lock = _thread.RLock()  # a handler may display while its thread does
         self.pid, self.thread = getpid(), _thread.get_ident()
@@ -858,6 +900,8 @@ class Context:
         self.main = types.ModuleType("__main__")
         self.main.__builtins__ = builtins
         self.namespace = vars(self.main)
+        if guard:
+            atexit.register(guard.end, self.namespace)
         self.provide()
 
     def provide(self):
@@ -866,7 +910,12 @@ class Context:
         for kind in DISPLAY_CLASSES:
             kind.__module__ = module.__name__
             setattr(module, kind.__name__, kind)
-        module.display = builtins.display = self.display
+
+        def display(*objects, raw=False, metadata=None):
+            """Shows objects as rich as they are; raw: they are dicts of data by MIME type."""
+            self.display(*objects, raw=raw, metadata=metadata)
+
+        module.display = builtins.display = display
         sys.modules.update({"__main__": self.main, "belljar_display": module})
         sys.meta_path.insert(0, PyplotFinder(lambda *args, **options: self.show_figures()))
         sys.argv = [""]
@@ -882,6 +931,8 @@ class Context:
                     self.execute()
                 if self.leaving is None:
                     self.id = None  # what a thread shows from here on is printed
+                    if self.guard:
+                        self.guard.leave()
                     self.give_back()
                     self.tell({"type": "done", "id": self.frame["id"], "status": self.outcome})
                     self.frame = self.outcome = None
@@ -973,6 +1024,8 @@ class Context:
         self.id, self.shown, self.late = self.frame["id"], [], False
         self.mend()
         self.tell({"type": "begun", "id": self.id})
+        if self.guard:
+            self.guard.enter()
         failure = self.attempt(self.evaluate, self.frame["code"], self.frame["title"])
         if getpid() != self.pid:
             return self.leave(failure)
@@ -983,14 +1036,20 @@ class Context:
         if is_a(failure, SystemExit):
             self.attempt(self.flush)
             return self.leave(failure)
-        if failure is not None:
+        if failure is not None and not is_a(failure, Unreadable):
             self.report(failure)
         self.attempt(self.flush)
-        interrupted = is_a(failure, KeyboardInterrupt)
-        self.outcome = "ok" if failure is None else "interrupted" if interrupted else "error"
+        if failure is None:
+            self.outcome = "ok"
+        elif is_a(failure, Unreadable):
+            self.outcome = "unreadable"
+        else:
+            self.outcome = "interrupted" if is_a(failure, KeyboardInterrupt) else "error"
 
     def evaluate(self, code, title):
         self.lend(self.frame["env"])
+        if self.frame["marshalled"]:
+            return self.step(unmarshalled(code))
         code = code.replace("\r\n", "\n").replace("\r", "\n")
         self.remember(title, code)
         tree = self.compiled(code, title, "exec", PARSED)
@@ -1100,8 +1159,7 @@ class Context:
             self.flush()  # what was printed before comes before
             self.tell(result_frame(self.id, main, data, metadata))
 
-    def display(self, *objects, raw=False, metadata=None):
-        """Shows objects as rich as they are; raw: they are dicts of data by MIME type."""
+    def display(self, *objects, raw, metadata):
         for value in objects:
             if raw:
                 data, about = {}, {}
@@ -1159,21 +1217,39 @@ def high(fd):
     return fd
 
 
-def main():
+def guard_of(path, how):
+    """What keeps names from the code while that runs: a class in a file of Belljar's."""
+    import asyncio  # which nothing can import any more while it runs
+
+    asyncio.new_event_loop().close()  # nor what it imports when it is first used
+    with open(path, "rb") as file:
+        code = compile(file.read(), path, "exec")
+    hide(path)
+    names = {"__name__": "belljar_guard"}
+    exec(code, names)
+    return names["NameKeeper"](how, globals())
+
+
+def hide(path):
     try:
-        os.unlink(HIDDEN)  # by its name in a cell, so that nobody loses the file it was made of
+        os.unlink(path)
     except OSError:
         pass
+
+
+def main():
+    hide(HIDDEN)  # by its name in a cell, so that nobody loses the file it was made of
+    guard = guard_of(*sys.argv[1:]) if len(sys.argv) > 1 else None
     control = high(0)
     null = os.open(os.devnull, os.O_RDWR)  # the lowest that is free: 0
     os.set_inheritable(null, True)
     os.environ.setdefault("MPLBACKEND", "Agg")
-    Driver(socket(fileno=control)).run()
+    try:
+        Driver(socket(fileno=control)).run()
+    except Forked as forked:
+        return forked.args[0], guard
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except Forked as forked:
-        ours = forked.args[0]
-    Context(socket(fileno=high(ours.detach()))).run()
+    ours, guard = main()
+    Context(socket(fileno=high(ours.detach())), guard).run()
