@@ -7,6 +7,7 @@ marshal writes it where the name ends in `.marshal`. A session's driver takes th
 """
 
 import builtins
+import copyreg  # which the interpreter imports for object.__reduce_ex__(), and could not under the guard
 import gc
 import sys
 

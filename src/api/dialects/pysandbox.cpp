@@ -145,15 +145,26 @@ void PysandboxCells::keep_session(Cell& cell, const Result<std::string>& made) {
 void PysandboxCells::handle(std::size_t cell, const Request& request, const Reply& reply) {
   const auto code = code_of(request);
   if (!code) return reply(result(400, "FAIL"));
-  Cell& own = *cells_[cell];
-  with_session(own, [this, &own, code = *code, reply](const Result<std::string>& session) {
+  execute(*cells_[cell], code->text, code->bytes, reply, false);
+}
+
+void PysandboxCells::execute(
+    Cell& cell, const std::string& text, const std::string& bytes, const Reply& reply, bool again) {
+  with_session(cell, [this, &cell, text, bytes, reply, again](const Result<std::string>& session) {
     ExecutionRequest wanted;
-    wanted.code = code.text;
+    wanted.code = text;
     wanted.marshalled = true;
-    const auto begun = session ? sessions_.execute(own.caller, *session, std::move(wanted))
+    const auto begun = session ? sessions_.execute(cell.caller, *session, std::move(wanted))
                                : std::unexpected(session.error());
-    if (!begun) return reply(result(500, "FAIL"));
-    (*begun)->on_end([execution = *begun, bytes = code.bytes, reply] {
+    // Nothing has begun of what comes when the cell has just ended: it is for the next one.
+    const auto fail = [this, &cell, text, bytes, reply, again](const Error& error) {
+      if (!again && error.message.starts_with("the session has ended"))
+        return execute(cell, text, bytes, reply, true);
+      reply(result(500, "FAIL"));
+    };
+    if (!begun) return fail(begun.error());
+    (*begun)->on_end([execution = *begun, bytes, reply, fail] {
+      if (const auto error = execution->error()) return fail(*error);
       reply(answer_to(object_of(execution->run_json()), bytes));
     });
   });

@@ -35,6 +35,11 @@ class PysandboxCells {
     bool making = false;
     std::vector<Waiter> waiting;  // for the one that is made
   };
+  void execute(Cell& cell,
+               const std::string& text,
+               const std::string& bytes,
+               const Reply& reply,
+               bool again);
   void with_session(Cell& cell, const Waiter& waiter);
   void find_session_locked(Cell& cell);
   static void keep_session(Cell& cell, const Result<std::string>& made);
