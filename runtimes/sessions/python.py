@@ -5,7 +5,8 @@ fd 0 and never runs anybody's code. For each *context* it forks a child, where t
 the state lives. What a child says is taken for a claim: its code can forge any of it.
 
 With the words `node TOOL` or `bash TOOL` the code is JavaScript or Bash: a child becomes Node, with
-the program that lies beside this file, or has a Bash of its own. Without, it is Python.
+the program that lies beside this file, or has a Bash of its own. Without, it is Python, and with
+the words `FILE HOW` it runs under the guard in that file.
 
 Frames, on every socket: four bytes of length (little-endian), then one JSON object in UTF-8.
 """
@@ -23,19 +24,21 @@ globals()["__builtins__"] = dict(vars(builtins))
 import __future__
 import _ast
 import _thread
+import atexit
 import fcntl
 import gc
 import importlib.util
 import json.decoder
 import json.encoder
 import linecache
+import marshal
 import os
 import signal as signals
 import traceback
 import types
 from _socket import socket, socketpair
-from binascii import b2a_base64
-from io import BytesIO
+from binascii import a2b_base64, b2a_base64
+from io import BytesIO, StringIO
 from itertools import islice
 from select import POLLIN, POLLOUT, poll
 
@@ -48,7 +51,7 @@ from time import clock_gettime_ns, sleep, time_ns
 
 HERE = (lambda: None).__code__.co_filename
 HIDDEN, BESIDE = ".belljar-session.py", ".belljar-session.js"
-LANGUAGE, TOOL = (*sys.argv[1:3], "", "")[:2]
+LANGUAGE, TOOL = sys.argv[1:3] if sys.argv[1:2] in (["node"], ["bash"]) else ("", "")
 LARGEST_IN = 16 << 20  # a frame of the gateway
 LARGEST_OUT = 8 << 20  # a frame to the gateway, or of a child
 LARGEST_METADATA = 1 << 16
@@ -63,6 +66,7 @@ SOURCES_KEPT = 16 << 20  # characters of former cells, for their tracebacks
 LEAST_RECURSION = 1000  # what the functions of this file need
 CLOCK_REALTIME_COARSE = 5  # what the kernel dates files by; it goes in ticks
 ALL_SIGNALS = signals.valid_signals()
+UNREADABLE = "the code cannot be read"
 
 MIME_TYPES = {
     "bmp": "image/bmp", "c": "text/x-c", "cpp": "text/x-c++", "css": "text/css", "csv": "text/csv",
@@ -396,6 +400,7 @@ class Driver:
         self.op, self.running, self.begun, self.to_interrupt = op, child, False, False
         self.files = Files()
         frame = {"id": op["id"], "code": op["code"], "title": f"<cell {child.count}>", "env": op.get("env", {})}
+        frame["marshalled"] = op.get("marshalled") is True
         body = encoded(frame)
         if not child.push(framed(body)):
             self.give_up(child)
@@ -546,6 +551,8 @@ class Driver:
                 raise Broken  # an answer to what it has not read
             code = frame.get("exit_code")
             self.finish(frame["status"], exit_code=code if type(code) is int else None)
+        elif kind == "done" and frame.get("status") == "unreadable":
+            self.finish("error", reason=UNREADABLE)
         else:
             raise Broken
 
@@ -598,6 +605,9 @@ TracebackException = traceback.TracebackException
 # Neither a metaclass nor a class of errors has a say in these.
 name_of_type = type.__dict__["__name__"].__get__
 traceback_of = BaseException.__dict__["__traceback__"].__get__
+set_traceback = BaseException.__dict__["__traceback__"].__set__
+globals_of = types.FrameType.__dict__["f_globals"].__get__
+excepthook = sys.__excepthook__
 
 
 def is_a(value, kind):
@@ -647,8 +657,26 @@ def trace_of(error):
         return plain("".join(whole.format()))
     except KeyboardInterrupt:
         raise
-    except BaseException:  # the user has been at the module
+    except BaseException:  # the user has been at the module, or frames are out of reach
+        return written(error)
+
+
+def written(error):
+    """An exception's traceback as the interpreter itself writes it."""
+    trace, stream = traceback_of(error), sys.stderr
+    while trace is not None and globals_of(trace.tb_frame) is globals():
+        trace = trace.tb_next
+    sys.stderr = StringIO()
+    try:
+        set_traceback(error, trace)
+        excepthook(type(error), error, trace)
+        return plain(sys.stderr.getvalue())
+    except KeyboardInterrupt:
+        raise
+    except BaseException:
         return f"{name_of_type(type(error))}: {said(str, error)}\n"
+    finally:
+        sys.stderr = stream
 
 
 def complain(error):
@@ -841,6 +869,20 @@ PARSED = _ast.PyCF_ONLY_AST
 AWAITING = _ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
 
 
+class Unreadable(Exception):
+    """What came is no code object."""
+
+
+def unmarshalled(text):
+    try:
+        code = marshal.loads(a2b_base64(text))
+    except (EOFError, ValueError, TypeError) as error:
+        raise Unreadable from error
+    if type(code) is not types.CodeType:
+        raise Unreadable
+    return code
+
+
 def ends_in_semicolon(code, node):
     """Whether nothing but brackets, comments and a semicolon follow the last expression."""
     lines = code.encode("utf-8", "replace").split(b"\n")[node.end_lineno - 1 :]
@@ -856,7 +898,8 @@ class Context:
     has got to is therefore kept in `frame` and `outcome`, and each step can be begun again.
     """
 
-    def __init__(self, sock):
+    def __init__(self, sock, guard):
+        self.guard = guard  # keeps names from the code, or None
         self.send_all, self.receive_some = sock.sendall, sock.recv
         self.lock = _thread.RLock()  # a handler may display while its thread does
         self.pid, self.thread = getpid(), _thread.get_ident()
@@ -876,6 +919,8 @@ class Context:
         self.main = types.ModuleType("__main__")
         self.main.__builtins__ = builtins
         self.namespace = vars(self.main)
+        if guard:
+            atexit.register(guard.end, self.namespace)
         self.provide()
 
     def provide(self):
@@ -884,7 +929,12 @@ class Context:
         for kind in DISPLAY_CLASSES:
             kind.__module__ = module.__name__
             setattr(module, kind.__name__, kind)
-        module.display = builtins.display = self.display
+
+        def display(*objects, raw=False, metadata=None):
+            """Shows objects as rich as they are; raw: they are dicts of data by MIME type."""
+            self.display(*objects, raw=raw, metadata=metadata)
+
+        module.display = builtins.display = display
         sys.modules.update({"__main__": self.main, "belljar_display": module})
         sys.meta_path.insert(0, PyplotFinder(lambda *args, **options: self.show_figures()))
         sys.argv = [""]
@@ -900,6 +950,8 @@ class Context:
                     self.execute()
                 if self.leaving is None:
                     self.id = None  # what a thread shows from here on is printed
+                    if self.guard:
+                        self.guard.leave()
                     self.give_back()
                     self.tell({"type": "done", "id": self.frame["id"], "status": self.outcome})
                     self.frame = self.outcome = None
@@ -991,6 +1043,8 @@ class Context:
         self.id, self.shown, self.late = self.frame["id"], [], False
         self.mend()
         self.tell({"type": "begun", "id": self.id})
+        if self.guard:
+            self.guard.enter()
         failure = self.attempt(self.evaluate, self.frame["code"], self.frame["title"])
         if getpid() != self.pid:
             return self.leave(failure)
@@ -1001,14 +1055,20 @@ class Context:
         if is_a(failure, SystemExit):
             self.attempt(self.flush)
             return self.leave(failure)
-        if failure is not None:
+        if failure is not None and not is_a(failure, Unreadable):
             self.report(failure)
         self.attempt(self.flush)
-        interrupted = is_a(failure, KeyboardInterrupt)
-        self.outcome = "ok" if failure is None else "interrupted" if interrupted else "error"
+        if failure is None:
+            self.outcome = "ok"
+        elif is_a(failure, Unreadable):
+            self.outcome = "unreadable"
+        else:
+            self.outcome = "interrupted" if is_a(failure, KeyboardInterrupt) else "error"
 
     def evaluate(self, code, title):
         self.lend(self.frame["env"])
+        if self.frame["marshalled"]:
+            return self.step(unmarshalled(code))
         code = code.replace("\r\n", "\n").replace("\r", "\n")
         self.remember(title, code)
         tree = self.compiled(code, title, "exec", PARSED)
@@ -1118,8 +1178,7 @@ class Context:
             self.flush()  # what was printed before comes before
             self.tell(result_frame(self.id, main, data, metadata))
 
-    def display(self, *objects, raw=False, metadata=None):
-        """Shows objects as rich as they are; raw: they are dicts of data by MIME type."""
+    def display(self, *objects, raw, metadata):
         for value in objects:
             if raw:
                 data, about = {}, {}
@@ -1293,26 +1352,48 @@ def high(fd):
     return fd
 
 
+def guard_of(path, how):
+    """What keeps names from the code while that runs: a class in a file of Belljar's."""
+    import asyncio  # which nothing can import any more while it runs
+
+    asyncio.new_event_loop().close()  # nor what it imports when it is first used
+    with open(path, "rb") as file:
+        code = compile(file.read(), path, "exec")
+    hide(path)
+    names = {"__name__": "belljar_guard"}
+    exec(code, names)
+    return names["NameKeeper"](how, globals())
+
+
+def hide(path):
+    try:
+        os.unlink(path)
+    except OSError:
+        pass
+
+
 def main():
+    """Comes back in the process of a context, with its end of the socket to the driver."""
     for name in (HIDDEN, BESIDE):
-        try:
-            os.unlink(name)  # by its name in a cell, so that nobody loses the file it was made of
-        except OSError:
-            pass
+        hide(name)  # by its name in a cell, so that nobody loses the file it was made of
     control = high(0)
     null = os.open(os.devnull, os.O_RDWR)  # the lowest that is free: 0
     os.set_inheritable(null, True)
     os.environ.setdefault("MPLBACKEND", "Agg")
-    Driver(socket(fileno=control)).run()
+    try:
+        Driver(socket(fileno=control)).run()
+    except Forked as forked:
+        return forked.args[0]
 
 
 if __name__ == "__main__":
     beside = open(BESIDE).read() if LANGUAGE == "node" else None
-    try:
-        main()
-    except Forked as forked:
-        ours = forked.args[0]
+    guard = guard_of(*sys.argv[1:]) if len(sys.argv) > 1 and not LANGUAGE else None
+    ours = main()
     ours = socket(fileno=high(ours.detach()))
     if LANGUAGE == "node":
         become_node(ours, beside)
-    (Shell if LANGUAGE == "bash" else Context)(ours).run()
+    if LANGUAGE == "bash":
+        Shell(ours).run()
+    else:
+        Context(ours, guard).run()

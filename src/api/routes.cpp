@@ -185,6 +185,7 @@ Service::Service(const Settings& settings,
       runs_(runs),
       sessions_(sessions),
       e2b_(sessions, runs),
+      pysandbox_cells_(sessions, pysandbox_ports(settings).value_or(std::vector<std::uint16_t>())),
       host_(std::move(host)) {}
 
 Result<Caller> Service::identify(const Request& request) {
@@ -389,14 +390,22 @@ bool Service::refuse_page(const Request& request, const Reply& reply) {
   return true;
 }
 
+bool Service::refuse_for_executor(const Request& request, const Reply& reply) {
+  if (request.method == "POST") return refuse_page(request, reply);
+  Response response = problem(405, "Method not allowed", "this port answers POST");
+  response.headers.emplace_back("Allow", "POST");
+  reply(std::move(response));
+  return true;
+}
+
+void Service::handle_pysandbox(std::size_t cell, const Request& request, const Reply& plain_reply) {
+  const Reply reply = measured(request, "pysandbox", with_headers(request, plain_reply));
+  if (!refuse_for_executor(request, reply)) pysandbox_cells_.handle(cell, request, reply);
+}
+
 void Service::handle_executor(const Request& request, const Reply& plain_reply) {
   const Reply reply = measured(request, "executor", with_headers(request, plain_reply));
-  if (request.method != "POST") {
-    Response response = problem(405, "Method not allowed", "this port answers POST");
-    response.headers.emplace_back("Allow", "POST");
-    return reply(std::move(response));
-  }
-  if (refuse_page(request, reply)) return;
+  if (refuse_for_executor(request, reply)) return;
   Context context{.request = request, .caller = {}, .path = {}};
   context.caller.address = address_of(request.peer);
   context.caller.id = "ip:" + context.caller.address;

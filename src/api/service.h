@@ -10,6 +10,7 @@
 
 #include "api/caller.h"
 #include "api/dialects/e2b.h"
+#include "api/dialects/pysandbox.h"
 #include "api/http.h"
 #include "api/metrics.h"
 #include "api/run_service.h"
@@ -43,6 +44,8 @@ class Service {
 
   // What the second port, pysandbox's executor, answers: any path.
   void handle_executor(const Request& request, const Reply& reply);
+  // What one of the ports of pysandbox's cells answers, by its place among them: any path.
+  void handle_pysandbox(std::size_t cell, const Request& request, const Reply& reply);
   // What the third port, E2B's code interpreter, answers.
   void handle_e2b(const Request& request, const Reply& reply);
 
@@ -71,6 +74,8 @@ class Service {
                    const Reply& reply);
   // What a port of its own on loopback does not answer: pages, and names that are not loopback's.
   bool refuse_page(const Request& request, const Reply& reply);
+  // The same, and what is not POST.
+  bool refuse_for_executor(const Request& request, const Reply& reply);
   Reply measured(const Request& request, std::string_view route, const Reply& reply);
   Reply with_headers(const Request& request, const Reply& reply) const;
 
@@ -151,6 +156,7 @@ class Service {
   RunService& runs_;
   SessionService& sessions_;
   E2b e2b_;
+  PysandboxCells pysandbox_cells_;
   const HostFacts host_;
   std::atomic<bool> closing_ = false;
 

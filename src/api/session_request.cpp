@@ -5,6 +5,7 @@
 
 #include "api/json_reader.h"
 #include "api/run_request.h"
+#include "base/text.h"
 
 namespace belljar::api {
 namespace {
@@ -58,6 +59,14 @@ Result<ExecutionRequest> read_execution_request(const json::value& value) {
   TRY_ASSIGN(const auto code, reader.text("code"));
   if (!code) return reader.wrong("code", "a string");
   request.code = *code;
+  TRY_ASSIGN(const std::string format, reader.text_or("format", "source"));
+  if (format != "source" && format != "marshal") {
+    return reader.wrong("format", "\"source\" or \"marshal\"");
+  }
+  request.marshalled = format == "marshal";
+  if (request.marshalled && !base64_decode(request.code)) {
+    return reader.wrong("code", "base64, since its format is \"marshal\"");
+  }
   TRY_ASSIGN(request.context, reader.text_or("context", "default"));
   TRY(check_context_name(request.context));
   if (const json::value* const limits = reader.find("limits")) {

@@ -21,6 +21,7 @@ Result<SessionRequest> read_session_request(const boost::json::value& value);
 
 struct ExecutionRequest {
   std::string code;
+  bool marshalled = false;  // the code is the base64 of a code object of Python's
   std::string context = "default";
   std::vector<std::string> env;  // "NAME=value", for this execution
   LimitOverrides limits;         // wall, cpu and output; the others are the session's

@@ -689,6 +689,10 @@ Result<std::shared_ptr<LiveRun>> SessionService::execute(const Caller& caller,
       return fail(Code::kNotFound,
                   "context: there is no " + quote(request.context) + " in this session");
     }
+    if (request.marshalled && live->plan.manifest.session != "python") {
+      return fail(Code::kInvalid, "format: \"marshal\" is of Python, and this session is of " +
+                                      live->plan.manifest.title);
+    }
     const Limits wanted = apply(live->plan.stages.run.limits, request.limits);
     if (const Status within = check_within(wanted, live->rules->maximum); !within) {
       return std::unexpected(in_request_words(within.error()));
@@ -736,8 +740,8 @@ void SessionService::perform(LiveSession& live,
   const Nanoseconds since = sys::now();
   Recorder recorder(execution);
   // Only a worker changes the pointer, and this is the worker.
-  const auto made =
-      live.session->execute(request.context, request.code, request.env, limits, recorder);
+  const auto made = live.session->execute(request.context, request.code, request.env, limits,
+                                          recorder, request.marshalled);
   metrics_.observe("belljar_session_execution_seconds", "", sys::now() - since);
   json::object object{{"id", execution.id()},
                       {"session", live.id},

@@ -139,10 +139,31 @@ Result<Endpoint> parse_endpoint(std::string_view text) {
   return wrong();
 }
 
+Result<std::vector<std::uint16_t>> pysandbox_ports(const Settings& settings) {
+  std::vector<std::uint16_t> ports;
+  for (const std::string_view part : comma_list(settings.pysandbox_ports)) {
+    const auto range = parse_port_range(part);
+    if (!range) return std::unexpected(range.error().context("pysandbox-ports"));
+    for (std::uint64_t port = range->first; port <= range->last; ++port) {
+      if (ports.size() >= kMostPysandboxPorts) {
+        return fail(Code::kInvalid, "pysandbox-ports: must be at most " +
+                                        std::to_string(kMostPysandboxPorts) + " ports");
+      }
+      if (std::ranges::find(ports, port) != ports.end()) {
+        return fail(Code::kInvalid,
+                    "pysandbox-ports: " + std::to_string(port) + " stands there twice");
+      }
+      ports.push_back(static_cast<std::uint16_t>(port));
+    }
+  }
+  return ports;
+}
+
 Status check(const Settings& settings) {
   TRY_ASSIGN(const Endpoint endpoint, parse_endpoint(settings.listen));
   if (settings.executor_port > 65535)
     return fail(Code::kInvalid, "executor-port: must be at most 65535");
+  TRY(pysandbox_ports(settings));
   if (settings.e2b_port > 65535) return fail(Code::kInvalid, "e2b-port: must be at most 65535");
   if (settings.tls_certificate.empty() != settings.tls_key.empty()) {
     return fail(Code::kInvalid, "tls-certificate and tls-key: give both or none");

@@ -19,6 +19,7 @@ struct Settings {
   // Listening.
   std::string listen = "127.0.0.1:8000";  // ADDRESS:PORT; an IPv6 address in brackets
   std::uint64_t executor_port = 0;        // pysandbox's executor on loopback; 0: none
+  std::string pysandbox_ports;            // a cell of pysandbox's each, on loopback; empty: none
   std::uint64_t e2b_port = 0;             // E2B's code interpreter on loopback; 0: none
   bool open_to_all = false;               // another address than loopback without keys
   std::string tls_certificate;            // PEM file, with its chain; empty: no TLS
@@ -103,6 +104,10 @@ Status read_toml(Settings& settings, std::string_view toml, const std::string& w
 Status read_environment(Settings& settings, std::span<const std::string> environment);
 // What no single setting can tell: the address, keys on an open address.
 Status check(const Settings& settings);
+
+// The ports of pysandbox_ports, in their order. kInvalid says what is wrong with the text.
+Result<std::vector<std::uint16_t>> pysandbox_ports(const Settings& settings);
+inline constexpr std::size_t kMostPysandboxPorts = 32;
 
 // One line per setting as it is now, for `belljar config check`.
 std::string describe(const Settings& settings);

@@ -136,6 +136,8 @@ Result<std::uint16_t> parse_port(std::string_view text) {
   return static_cast<std::uint16_t>(*number);
 }
 
+}  // namespace
+
 Result<PortRange> parse_port_range(std::string_view text) {
   const std::size_t dash = text.find('-');
   TRY_ASSIGN(const std::uint16_t first, parse_port(text.substr(0, dash)));
@@ -144,6 +146,8 @@ Result<PortRange> parse_port_range(std::string_view text) {
   if (last < first) return fail(Code::kInvalid, "a range of ports begins with the lower one");
   return PortRange{first, last};
 }
+
+namespace {
 
 std::uint16_t usual_port(bool tls) {
   return tls ? 443 : 80;

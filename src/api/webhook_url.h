@@ -42,6 +42,8 @@ struct PortRange {
   std::uint16_t first = 0;
   std::uint16_t last = 0;
 };
+// "80" or "8000-8010".
+Result<PortRange> parse_port_range(std::string_view text);
 
 struct WebhookRules {
   std::vector<PortRange> ports;

@@ -116,8 +116,9 @@ void fill_pool(warden::Client& warden,
 
 struct Sockets {
   Fd listener;
-  Fd executor;     // or none
-  Fd e2b;          // or none
+  Fd executor;  // or none
+  Fd e2b;       // or none
+  std::vector<Fd> pysandbox;
   Fd certificate;  // or none, with the key
   Fd key;
 };
@@ -236,13 +237,12 @@ Status serve(const api::Settings& settings, Sockets sockets) {
     TRY_ASSIGN(const std::string key, read_whole(sockets.key.get(), "tls-key", kMiB));
     TRY(server.use_tls(certificates, key));
   }
-  using Handle = void (api::Service::*)(const api::Request&, const api::Reply&);
-  const auto listen = [&](Fd& socket, Handle handle, bool plain = false) -> Status {
+  const auto listen = [&](Fd& socket, auto handle, bool plain = false) -> Status {
     if (!socket.valid()) return {};
     return server.listen(
         std::move(socket),
         logged([&service, handle](const api::Request& request, const api::Reply& reply) {
-          (service.*handle)(request, reply);
+          std::invoke(handle, service, request, reply);
         }),
         plain);
   };
@@ -250,6 +250,13 @@ Status serve(const api::Settings& settings, Sockets sockets) {
   TRY(listen(sockets.executor, &api::Service::handle_executor));
   // What speaks the protocol to localhost speaks it without TLS.
   TRY(listen(sockets.e2b, &api::Service::handle_e2b, true));
+  for (std::size_t cell = 0; cell < sockets.pysandbox.size(); ++cell) {
+    const auto handle = [cell](api::Service& each, const api::Request& request,
+                               const api::Reply& reply) {
+      each.handle_pysandbox(cell, request, reply);
+    };
+    TRY(listen(sockets.pysandbox[cell], handle, true));
+  }
   const std::jthread pruner(
       [&settings, &store](const std::stop_token& stop) { prune_for_ever(settings, *store, stop); });
   TRY_ASSIGN(api::WebhookRules webhook_rules, api::webhook_rules(settings));
@@ -293,7 +300,9 @@ Sockets inherit() {
     sockets.certificate = Fd::adopt(kGatewayCertificateFd);
     sockets.key = Fd::adopt(kGatewayKeyFd);
   }
-  for (int fd = kGatewayControlFd; fd <= kGatewayKeyFd; ++fd) ::fcntl(fd, F_SETFD, FD_CLOEXEC);
+  int after = kGatewayPysandboxFd;
+  for (; ::fcntl(after, F_GETFD) >= 0; ++after) sockets.pysandbox.push_back(Fd::adopt(after));
+  for (int fd = kGatewayControlFd; fd < after; ++fd) ::fcntl(fd, F_SETFD, FD_CLOEXEC);
   return sockets;
 }
 

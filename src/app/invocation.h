@@ -24,6 +24,7 @@ Result<int> policies_command(Invocation& invocation);
 Result<int> doctor_command(Invocation& invocation);
 Result<int> prepare_command(Invocation& invocation);
 Result<int> serve_command(Invocation& invocation);
+Result<int> pysandbox_command(Invocation& invocation);
 Result<int> keys_command(Invocation& invocation);
 Result<int> history_command(Invocation& invocation);
 Result<int> config_command(Invocation& invocation);

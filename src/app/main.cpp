@@ -38,6 +38,7 @@ constexpr Entry kEntries[] = {
     {"doctor", doctor_command, true},
     {"prepare", prepare_command, false},
     {"serve", serve_command, false},
+    {"pysandbox", pysandbox_command, false},
     {"keys", keys_command, false},
     {"history", history_command, false},
     {"config", config_command, false},

@@ -138,6 +138,13 @@ constexpr auto kServeOptions = [] {
   return options;
 }();
 
+constexpr auto kPysandboxOptions = [] {
+  std::array<OptionSpec, kServeOptions.size() + 1> options{};
+  options.front() = {"ports", "PORTS", "the cells' ports, 1765-1774 by default"};
+  std::ranges::copy(kServeOptions, options.begin() + 1);
+  return options;
+}();
+
 constexpr std::array kKeysOptions{
     OptionSpec{"for", "USER", "create: whose key it is"},
     OptionSpec{"name", "NAME", "create: what the key is for"},
@@ -244,6 +251,16 @@ constexpr std::array kCommands{
             "file, with _ for -, and in the environment; the command line wins over the "
             "environment, the environment over the file. SIGTERM ends it after what runs is done.",
         .options = kServeOptions,
+    },
+    CommandSpec{
+        .name = "pysandbox",
+        .summary = "run the service as pysandbox: a Python cell behind each of some ports",
+        .operands = "",
+        .description =
+            "Each port is one cell with what was run in it, and takes checked bytecode as "
+            "pysandbox's executor did; the policy pysandbox is the default. It is the service with "
+            "other defaults: everything else is as for serve.",
+        .options = kPysandboxOptions,
     },
     CommandSpec{
         .name = "keys",

@@ -68,6 +68,7 @@ boost::json::object policy_value(const Policy& policy) {
       {"writable_tmp", policy.writable_tmp},
       {"network", policy.network == Network::kNone ? "none" : "loopback"},
       {"on_output_limit", policy.on_output_limit == OnOutputLimit::kKill ? "kill" : "drain"},
+      {"python_guard", to_string(policy.python_guard)},
       {"warm", policy.warm},
       {"compile_cache", policy.compile_cache},
       {"without", names_value(policy.without)},

@@ -141,12 +141,12 @@ void notify_systemd(std::string_view state) {
 
 class Supervisor {
  public:
-  Supervisor(const api::Settings& settings, uid_t uid, Fd listener, Fd executor, Fd e2b)
-      : settings_(settings),
-        uid_(uid),
-        listener_(std::move(listener)),
-        executor_(std::move(executor)),
-        e2b_(std::move(e2b)) {}
+  struct Listeners {
+    Fd main, executor, e2b;  // the latter two or none
+    std::vector<Fd> pysandbox;
+  };
+  Supervisor(const api::Settings& settings, uid_t uid, Listeners listeners)
+      : settings_(settings), uid_(uid), listeners_(std::move(listeners)) {}
 
   Result<int> run() {
     sigset_t signals;
@@ -181,13 +181,15 @@ class Supervisor {
       TRY_ASSIGN(certificate, sys::open_file(settings_.tls_certificate.c_str(), O_RDONLY));
       TRY_ASSIGN(key, sys::open_file(settings_.tls_key.c_str(), O_RDONLY));
     }
-    const std::vector<std::pair<int, int>> fds{{sockets[1].get(), kGatewayControlFd},
-                                               {text.get(), kGatewaySettingsFd},
-                                               {listener_.get(), kGatewayListenFd},
-                                               {executor_.get(), kGatewayExecutorFd},
-                                               {e2b_.get(), kGatewayE2bFd},
-                                               {certificate.get(), kGatewayCertificateFd},
-                                               {key.get(), kGatewayKeyFd}};
+    std::vector<std::pair<int, int>> fds{{sockets[1].get(), kGatewayControlFd},
+                                         {text.get(), kGatewaySettingsFd},
+                                         {listeners_.main.get(), kGatewayListenFd},
+                                         {listeners_.executor.get(), kGatewayExecutorFd},
+                                         {listeners_.e2b.get(), kGatewayE2bFd},
+                                         {certificate.get(), kGatewayCertificateFd},
+                                         {key.get(), kGatewayKeyFd}};
+    int next = kGatewayPysandboxFd;
+    for (const Fd& each : listeners_.pysandbox) fds.emplace_back(each.get(), next++);
     const std::string uid = std::to_string(uid_);
     TRY_ASSIGN(gateway_, start({"belljar", "gateway", uid.c_str()}, fds));
     control_ = std::move(sockets[0]);
@@ -338,7 +340,8 @@ class Supervisor {
 
   const api::Settings& settings_;
   const uid_t uid_;
-  Fd listener_, executor_, e2b_, control_;
+  const Listeners listeners_;
+  Fd control_;
   Fd warden_;  // our copy of the gateway's connection
   pid_t gateway_ = -1;
   std::map<pid_t, std::string_view> helpers_;  // and what the log calls their end
@@ -347,10 +350,7 @@ class Supervisor {
   bool stopping_ = false;
 };
 
-}  // namespace
-
-Result<int> serve_command(Invocation& invocation) {
-  TRY_ASSIGN(const api::Settings settings, read_settings(invocation.arguments));
+Result<int> serve(const api::Settings& settings) {
   TRY_ASSIGN(const api::Endpoint endpoint, api::parse_endpoint(settings.listen));
   TRY_ASSIGN(const uid_t uid, gateway_uid(settings));
   TRY_ASSIGN(const Fd lock, lock_state(settings));
@@ -364,15 +364,41 @@ Result<int> serve_command(Invocation& invocation) {
                                      "keys create`, or say --open-to-all");
     }
   }
-  TRY_ASSIGN(Fd listener, listen_on(endpoint));
-  TRY_ASSIGN(Fd executor, listen_on_loopback(settings.executor_port));
-  TRY_ASSIGN(Fd e2b, listen_on_loopback(settings.e2b_port));
+  Supervisor::Listeners listeners;
+  TRY_ASSIGN(listeners.main, listen_on(endpoint));
+  TRY_ASSIGN(listeners.executor, listen_on_loopback(settings.executor_port));
+  TRY_ASSIGN(listeners.e2b, listen_on_loopback(settings.e2b_port));
+  TRY_ASSIGN(const auto pysandbox, api::pysandbox_ports(settings));
+  for (const std::uint16_t port : pysandbox) {
+    TRY_ASSIGN(Fd each, listen_on_loopback(port));
+    listeners.pysandbox.push_back(std::move(each));
+  }
   const std::string host = endpoint.address.find(':') == std::string::npos
                                ? endpoint.address
                                : "[" + endpoint.address + "]";
   say((settings.tls_certificate.empty() ? "listening on http://" : "listening on https://") + host +
-      ":" + std::to_string(port_of(listener.get())));
-  return Supervisor(settings, uid, std::move(listener), std::move(executor), std::move(e2b)).run();
+      ":" + std::to_string(port_of(listeners.main.get())));
+  return Supervisor(settings, uid, std::move(listeners)).run();
+}
+
+}  // namespace
+
+Result<int> serve_command(Invocation& invocation) {
+  TRY_ASSIGN(const api::Settings settings, read_settings(invocation.arguments));
+  return serve(settings);
+}
+
+// The same service with other defaults: any setting may be said as for serve.
+Result<int> pysandbox_command(Invocation& invocation) {
+  api::Settings usual;
+  usual.policy = "pysandbox";
+  usual.pysandbox_ports = "1765-1774";
+  TRY_ASSIGN(api::Settings settings, read_settings(invocation.arguments, std::move(usual)));
+  if (const auto ports = invocation.arguments.value("ports")) {
+    settings.pysandbox_ports = *ports;
+    TRY(api::pysandbox_ports(settings));
+  }
+  return serve(settings);
 }
 
 }  // namespace belljar::app

@@ -16,6 +16,7 @@ inline constexpr int kGatewayExecutorFd = 6;     // or closed
 inline constexpr int kGatewayE2bFd = 7;          // or closed
 inline constexpr int kGatewayCertificateFd = 8;  // or closed: the files of TLS, which the gateway's
 inline constexpr int kGatewayKeyFd = 9;          // user need not be able to open
+inline constexpr int kGatewayPysandboxFd = 10;   // and as many as there are of pysandbox's ports
 
 // Descriptors of a sender of webhooks when it is executed.
 inline constexpr int kSenderGatewayFd =

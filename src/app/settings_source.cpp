@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <cstdlib>
+#include <utility>
 
 #include "api/setting_fields.h"
 #include "app/header_folders.h"
@@ -42,8 +43,8 @@ Status read_file_settings(api::Settings& settings, const Arguments& arguments) {
 
 }  // namespace
 
-Result<api::Settings> read_settings(const Arguments& arguments) {
-  api::Settings settings;
+Result<api::Settings> read_settings(const Arguments& arguments, api::Settings usual) {
+  api::Settings settings = std::move(usual);
   TRY(read_file_settings(settings, arguments));
   std::vector<std::string> environment;
   for (char** each = environ; *each != nullptr; ++each) environment.emplace_back(*each);

@@ -8,6 +8,7 @@ namespace belljar::app {
 
 // --config FILE, or BELLJAR_CONFIG, or /etc/belljar/belljar.toml where it is there. Fills in the
 // state folder: /var/lib/belljar for root, $XDG_STATE_HOME/belljar or ~/.local/state/belljar else.
-Result<api::Settings> read_settings(const Arguments& arguments);
+// `usual`: what holds where none of them says anything.
+Result<api::Settings> read_settings(const Arguments& arguments, api::Settings usual = {});
 
 }  // namespace belljar::app

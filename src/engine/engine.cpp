@@ -78,6 +78,7 @@ Result<Prepared> Engine::prepare(const Submission& submission,
 
   Prepared prepared;
   prepared.submission = submission;
+  merge(prepared.submission.files, std::move(plan.files));
   prepared.stages = std::move(plan.stages);
   prepared.stages.run.keep = submission.artifacts;
   Outcome& outcome = prepared.outcome;

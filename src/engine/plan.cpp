@@ -1,5 +1,7 @@
 #include "engine/plan.h"
 
+#include "engine/guard.h"
+
 namespace belljar::engine {
 namespace {
 
@@ -34,6 +36,7 @@ Result<Plan> plan_submission(const runtime::Catalog& catalog,
   TRY_ASSIGN(plan.toolchain, catalog.toolchain(plan.manifest));
   TRY_ASSIGN(plan.stages,
              runtime::plan_stages(plan.manifest, plan.toolchain, submission, policy.defaults));
+  TRY(apply_guard(policy, submission, plan));
   TRY(check_within(plan.stages.run.limits, policy.maximum));
   return plan;
 }

@@ -1,6 +1,8 @@
 // Plan: what a submission comes to, before anything is run: language, toolchain, stages, limits.
 #pragma once
 
+#include <vector>
+
 #include "base/result.h"
 #include "model/policy.h"
 #include "model/submission.h"
@@ -13,7 +15,8 @@ namespace belljar::engine {
 struct Plan {
   runtime::Manifest manifest;
   runtime::Toolchain toolchain;
-  runtime::Stages stages;  // their limits are within the policy's maximum
+  std::vector<File> files;  // of Belljar's own, besides the submission's
+  runtime::Stages stages;   // their limits are within the policy's maximum
 };
 
 // Everything that can be said against a submission without running it. kInvalid names the field,

@@ -102,8 +102,10 @@ Status Session::open(const Plan& plan, const Policy& policy, const Submission& s
   for (const Fd* fd : {&driver_, &out_, &err_}) TRY(sys::set_nonblocking(fd->get()));
   cell::CellSpec spec = spec_of(plan.stages.run, policy);
   spec.limits = cell_limits(limits_);
+  std::vector<File> files = submission.files;
+  files.insert(files.end(), plan.files.begin(), plan.files.end());
   TRY(client_.run(
-      id_, spec, bundle_of(submission.files),
+      id_, spec, bundle_of(files),
       {.in = theirs.get(), .out = out.write.get(), .err = err.write.get(), .session = true}));
   execution_limits_ = limits_;
   TRY(loop(Wait::kReady));
@@ -178,8 +180,9 @@ Result<Execution> Session::execute(std::string_view context,
                                    std::string_view code,
                                    std::span<const std::string> env,
                                    const Limits& limits,
-                                   SessionObserver& observer) {
-  const std::string frame = execute_frame(++last_request_, context, code, env);
+                                   SessionObserver& observer,
+                                   bool marshalled) {
+  const std::string frame = execute_frame(++last_request_, context, code, env, marshalled);
   if (frame.size() > kMaxFrameToDriver) {
     return fail(Code::kInvalid, "code: is longer than " + format_bytes(kMaxFrameToDriver));
   }

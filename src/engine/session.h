@@ -99,12 +99,13 @@ class Session {
   Session& operator=(const Session&) = delete;
 
   // Wanted limits `wall`, `cpu` and `output` hold for this execution; the others are the cell's.
-  // `env`: "NAME=value", for this execution only.
+  // `env` and `marshalled` as for execute_frame().
   Result<Execution> execute(std::string_view context,
                             std::string_view code,
                             std::span<const std::string> env,
                             const Limits& limits,
-                            SessionObserver& observer);
+                            SessionObserver& observer,
+                            bool marshalled = false);
   // `op` and `cwd` as for context_frame().
   Result<Execution> change_context(std::string_view op,
                                    std::string_view context,

@@ -138,17 +138,20 @@ Result<DriverFrame> read_driver_frame(std::string_view text) {
 std::string execute_frame(std::uint64_t id,
                           std::string_view context,
                           std::string_view code,
-                          std::span<const std::string> env) {
+                          std::span<const std::string> env,
+                          bool marshalled) {
   json::object variables;
   for (const std::string& each : env) {
     const std::size_t at = each.find('=');
     if (at != std::string::npos) variables[each.substr(0, at)] = each.substr(at + 1);
   }
-  return frame({{"op", "execute"},
-                {"id", id},
-                {"context", context},
-                {"code", code},
-                {"env", std::move(variables)}});
+  json::object object{{"op", "execute"},
+                      {"id", id},
+                      {"context", context},
+                      {"code", code},
+                      {"env", std::move(variables)}};
+  if (marshalled) object["marshalled"] = true;
+  return frame(object);
 }
 
 std::string context_frame(std::uint64_t id,

@@ -49,11 +49,13 @@ struct DriverFrame {
 Result<DriverFrame> read_driver_frame(std::string_view json);
 
 // A request as the bytes that go over the socket.
-// `env`: "NAME=value", for this execution only.
+// `env`: "NAME=value", for this execution only. `marshalled`: the code is the base64 of a code
+// object as Python's marshal writes it.
 std::string execute_frame(std::uint64_t id,
                           std::string_view context,
                           std::string_view code,
-                          std::span<const std::string> env = {});
+                          std::span<const std::string> env = {},
+                          bool marshalled = false);
 // `op`: "create_context", "restart_context" or "remove_context". `cwd`, of one that is created:
 // where its code begins; empty: where the session's does.
 std::string context_frame(std::uint64_t id,

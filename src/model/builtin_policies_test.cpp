@@ -18,9 +18,9 @@ Policy builtin(std::string_view name) {
 }
 
 TEST(BuiltinPolicies, AreThese) {
-  EXPECT_THAT(
-      builtin_policy_names(),
-      ::testing::ElementsAre("default", "judge", "safe-code-executor", "secure-sandbox", "strict"));
+  EXPECT_THAT(builtin_policy_names(),
+              ::testing::ElementsAre("default", "judge", "pysandbox", "safe-code-executor",
+                                     "secure-sandbox", "strict"));
 }
 
 TEST(BuiltinPolicies, EachFileParsesAndCarriesItsOwnName) {
@@ -97,7 +97,7 @@ TEST(BuiltinPolicies, AnUnknownNameListsTheKnown) {
     ASSERT_FALSE(policy) << name;
     EXPECT_EQ(policy.error().code, Code::kNotFound);
     EXPECT_THAT(policy.error().message,
-                HasSubstr("default, judge, safe-code-executor, secure-sandbox, strict"));
+                HasSubstr("default, judge, pysandbox, safe-code-executor, secure-sandbox, strict"));
   }
   EXPECT_EQ(builtin_policy_text("nothing"), "");
 }

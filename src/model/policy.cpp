@@ -8,6 +8,19 @@
 #include "base/text.h"
 
 namespace belljar {
+
+std::string_view to_string(Guard guard) {
+  switch (guard) {
+    case Guard::kNone:
+      return "none";
+    case Guard::kNameKeeper:
+      return "namekeeper";
+    case Guard::kNameKeeperRefusing:
+      break;
+  }
+  return "namekeeper-refusing";
+}
+
 namespace {
 
 using Kind = LimitField::Kind;

@@ -80,6 +80,15 @@ enum class OnOutputLimit : std::uint8_t {
   kDrain,  // the rest is counted and thrown away; the program goes on
 };
 
+// What keeps dangerous names from a program's own code while it runs, in the interpreter itself: a
+// guard rail, which is no wall. See runtimes/guards.
+enum class Guard : std::uint8_t {
+  kNone,
+  kNameKeeper,          // pysandbox's; an import brings None
+  kNameKeeperRefusing,  // the same; an import is an error
+};
+std::string_view to_string(Guard guard);  // "none", "namekeeper", "namekeeper-refusing"
+
 struct Policy {
   std::string name = "default";
   Limits defaults;                    // before the runtime's and the client's wishes
@@ -88,6 +97,7 @@ struct Policy {
   bool writable_tmp = true;           // /tmp and /dev/shm may be written to by the run stage
   Network network = Network::kLoopback;
   OnOutputLimit on_output_limit = OnOutputLimit::kKill;
+  Guard python_guard = Guard::kNone;
   bool warm = true;  // the run stage may begin in an interpreter that others were forked from too
   bool compile_cache = true;  // what the same caller has compiled from the same bytes may be used
   WallSet without;            // walls left out by name: a degraded mode, said in every outcome

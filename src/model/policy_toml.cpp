@@ -109,6 +109,17 @@ Status read_output(const Entry& entry, std::string_view key, Policy& policy) {
   return {};
 }
 
+Status read_guard(const Entry& entry, std::string_view key, Policy& policy) {
+  if (key != "python") return unknown_key(entry, "why, python");
+  TRY_ASSIGN(const std::string name, read_string(entry));
+  for (const Guard guard : {Guard::kNone, Guard::kNameKeeper, Guard::kNameKeeperRefusing}) {
+    if (name != to_string(guard)) continue;
+    policy.python_guard = guard;
+    return {};
+  }
+  return fail_at(entry, "must be \"none\", \"namekeeper\" or \"namekeeper-refusing\"");
+}
+
 Status read_start(const Entry& entry, std::string_view key, Policy& policy) {
   if (key == "warm") return read_bool(entry, policy.warm);
   return unknown_key(entry, "why, warm");
@@ -133,10 +144,10 @@ struct Section {
   std::string_view name;
   ReadKey read;
 };
-constexpr Section kSections[] = {{"defaults", read_default},      {"maximum", read_maximum},
-                                 {"filesystem", read_filesystem}, {"network", read_network},
-                                 {"output", read_output},         {"start", read_start},
-                                 {"compile", read_compile},       {"walls", read_wall_rules}};
+constexpr Section kSections[] = {
+    {"defaults", read_default}, {"maximum", read_maximum}, {"filesystem", read_filesystem},
+    {"network", read_network},  {"output", read_output},   {"guard", read_guard},
+    {"start", read_start},      {"compile", read_compile}, {"walls", read_wall_rules}};
 
 Status read_section(const Entry& entry, const Section& section, Policy& policy) {
   TRY_ASSIGN(const toml::table* const table, read_table(entry));
@@ -167,7 +178,8 @@ Status read_key(const Entry& entry, Policy& policy) {
     if (section.name == entry.path) return read_section(entry, section, policy);
   }
   return unknown_key(
-      entry, "name, why, defaults, maximum, filesystem, network, output, start, compile, walls");
+      entry,
+      "name, why, defaults, maximum, filesystem, network, output, guard, start, compile, walls");
 }
 
 Status check_whole(const Policy& policy) {

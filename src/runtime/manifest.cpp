@@ -413,8 +413,9 @@ std::string_view extension_of(std::string_view path) {
 Result<Manifest> parse_manifest(std::string_view toml) {
   TRY_ASSIGN(const toml::table file, parse_toml(toml));
   const Section top{.table = &file, .prefix = ""};
-  TRY(check_keys(top, {"name", "title", "aliases", "extensions", "entries", "package", "version",
-                       "mounts", "programs", "compile", "precompile", "run", "session", "hello"}));
+  TRY(check_keys(
+      top, {"name", "title", "aliases", "extensions", "entries", "package", "version", "mounts",
+            "programs", "compile", "precompile", "run", "session", "guard", "hello"}));
   Manifest manifest;
   TRY(parse_names(top, manifest));
   TRY_ASSIGN(manifest.package, text_of(top, "package"));
@@ -435,6 +436,11 @@ Result<Manifest> parse_manifest(std::string_view toml) {
     TRY_ASSIGN(manifest.session, text_of(top, "session"));
     if (!is_word(manifest.session)) return wrong("session", "must be the name of a session driver");
     if (manifest.compile) return wrong("session", "is for a runtime that does not compile");
+  }
+  if (top.table->get("guard") != nullptr) {
+    TRY_ASSIGN(manifest.guard, text_of(top, "guard"));
+    if (!is_word(manifest.guard)) return wrong("guard", "must be the name of a language");
+    if (!uses(manifest.run.argv, Slot::kEntry)) return wrong("guard", "needs {entry} in run.argv");
   }
   TRY_ASSIGN(manifest.hello, parse_hello(top, manifest.extensions));
   return manifest;

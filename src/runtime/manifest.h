@@ -90,6 +90,9 @@ struct Manifest {
   // Which of Belljar's session drivers the interpreter can run, see engine/session_driver.h; empty:
   // there are no sessions of this language.
   std::string session;
+  // Whose guards the interpreter can run, see engine/guard.h; empty: no policy guards this
+  // language.
+  std::string guard;
   Hello hello;
 };
 

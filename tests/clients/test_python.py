@@ -568,7 +568,10 @@ def test_the_package_says_what_it_is():
 @pytest.mark.parametrize("path", sorted((PACKAGE / "belljar").glob("*.py")), ids=lambda path: path.name)
 def test_it_is_python_3_9_and_needs_nothing_else(path):
     tree = ast.parse(path.read_text(), feature_version=(3, 9))
-    standard = set("asyncio base64 dataclasses email http io json random socket ssl time typing urllib uuid".split())
+    standard = set(
+        "argparse ast asyncio atexit base64 dataclasses email http io json marshal os random socket ssl sys threading "
+        "time types typing urllib uuid".split()
+    )
     for each in ast.walk(tree):
         names = [alias.name for alias in each.names] if isinstance(each, ast.Import) else []
         if isinstance(each, ast.ImportFrom) and each.level == 0:

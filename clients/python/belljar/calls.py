@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import base64
 import json
+import marshal
 import urllib.parse
+from types import CodeType
 from typing import Any, Callable, Dict, Generic, List, Mapping, NamedTuple, Optional, Sequence, TypeVar, Union
 
 from . import model
@@ -11,6 +14,8 @@ from .errors import BadAnswer, Problem
 from .program import Content, Limit, Program, _content, _files
 
 Value = TypeVar("Value")
+# What a session executes: a text, or what compile() made of one in the version of CPython that the session has.
+Code = Union[str, CodeType]
 
 
 class Answer(NamedTuple):
@@ -200,10 +205,12 @@ def interrupt(session: str) -> Call[None]:
     return Call("POST", f"/v1/sessions/{quoted(session)}/interrupt", _record(lambda value: None))
 
 
-def _code(code: str, context: Optional[str], limits: Optional[Mapping[str, Limit]]) -> Dict[str, Any]:
-    if not isinstance(code, str):
-        raise TypeError(f"code must be text, not {type(code).__name__}")
+def _code(code: Code, context: Optional[str], limits: Optional[Mapping[str, Limit]]) -> Dict[str, Any]:
     body = {"code": code, "context": context, "limits": None if limits is None else dict(limits)}
+    if isinstance(code, CodeType):
+        body.update(code=base64.b64encode(marshal.dumps(code)).decode(), format="marshal")
+    elif not isinstance(code, str):
+        raise TypeError(f"code must be text or a code object, not {type(code).__name__}")
     return {name: value for name, value in body.items() if value is not None}
 
 

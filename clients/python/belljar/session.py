@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Generator, Mapping, Optional
 
 from . import calls, model
-from .calls import Call
+from .calls import Call, Code
 from .errors import Problem
 from .program import Content, Limit
 
@@ -41,7 +41,7 @@ class Session:
 
     def execute(
         self,
-        code: str,
+        code: Code,
         *,
         context: Optional[str] = None,
         limits: Optional[Mapping[str, Limit]] = None,
@@ -49,19 +49,20 @@ class Session:
     ) -> model.Execution:
         """Executes code and waits for its end. `limits` are `wall`, `cpu` and `output`, of this execution alone.
 
+        `code` is a text, or a code object made by the version of CPython that the session has.
         Code that fails or is stopped is no error: `status` and `error` of the execution say how it ended. After
         `wait_timeout` seconds Timeout is raised, and the execution goes on.
         """
         return self._client._send(calls.execute(self.id, code, context, limits), wait_timeout)
 
     def submit(
-        self, code: str, *, context: Optional[str] = None, limits: Optional[Mapping[str, Limit]] = None
+        self, code: Code, *, context: Optional[str] = None, limits: Optional[Mapping[str, Limit]] = None
     ) -> str:
         """Has code executed when its turn comes, and answers with the execution's id."""
         return self._client._send(calls.submit_execution(self.id, code, context, limits))
 
     def stream(
-        self, code: str, *, context: Optional[str] = None, limits: Optional[Mapping[str, Limit]] = None
+        self, code: Code, *, context: Optional[str] = None, limits: Optional[Mapping[str, Limit]] = None
     ) -> "ExecutionStream":
         """Executes code and gives its events as they come.
 
@@ -166,7 +167,7 @@ class AsyncSession:
 
     async def execute(
         self,
-        code: str,
+        code: Code,
         *,
         context: Optional[str] = None,
         limits: Optional[Mapping[str, Limit]] = None,
@@ -176,13 +177,13 @@ class AsyncSession:
         return await self._client._send(calls.execute(self.id, code, context, limits), wait_timeout)
 
     async def submit(
-        self, code: str, *, context: Optional[str] = None, limits: Optional[Mapping[str, Limit]] = None
+        self, code: Code, *, context: Optional[str] = None, limits: Optional[Mapping[str, Limit]] = None
     ) -> str:
         """Has code executed when its turn comes, and answers with the execution's id."""
         return await self._client._send(calls.submit_execution(self.id, code, context, limits))
 
     def stream(
-        self, code: str, *, context: Optional[str] = None, limits: Optional[Mapping[str, Limit]] = None
+        self, code: Code, *, context: Optional[str] = None, limits: Optional[Mapping[str, Limit]] = None
     ) -> "AsyncExecutionStream":
         """Executes code and gives its events as they come, as Session.stream does."""
         first = calls.submit_execution(self.id, code, context, limits)

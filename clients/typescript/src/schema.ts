@@ -1345,6 +1345,14 @@ export interface components {
         };
         ExecutionRequest: {
             code: string;
+            /**
+             * @description What `code` is: a text, or the base64 of a code object as CPython's `marshal` writes it,
+             *     for sessions of Python. One that cannot be read has the status `error`, with the
+             *     `reason` "the code cannot be read"; it must come from the session's own version.
+             * @default source
+             * @enum {unknown}
+             */
+            format?: "source" | "marshal";
             context?: components["schemas"]["ContextName"];
             /** @description Of this execution; `wall`, `cpu` and `output` only. */
             limits?: components["schemas"]["WantedLimits"];

@@ -1,0 +1,3 @@
+"""The function behind the statement."""
+# guard: stops
+prize = __import__("posix")

@@ -1,0 +1,5 @@
+"""An import, as it would stand in any program."""
+# guard: stops
+import posix
+
+prize = posix
