@@ -1,5 +1,6 @@
 // What a program writes to a terminal, as text with colours. Everything else that a terminal would do is
-// left out: cursors, titles, links, the clipboard, reports.
+// left out: cursors, titles, links, the clipboard, reports. Libraries for it know colours alone, make HTML or need a
+// terminal's screen: strings to leave out, lines written anew and the bound of pieces would stay here.
 import { h } from "../dom";
 
 export interface Span {

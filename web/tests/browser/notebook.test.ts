@@ -188,6 +188,8 @@ display({'application/x-strange': 'AAEC', 'text/plain': 'its text'}, raw=True)`;
 const OWN_IMAGE =
   "data:image/svg+xml,<svg xmlns='http://www.w3.org/2000/svg' width='7' height='7'></svg>";
 
+const OWN_PNG = "data:image/png;base64,iVBORw0K";
+
 const widthOf = (image: Locator) =>
   image.evaluate((each) => (each as HTMLImageElement).naturalWidth);
 
@@ -218,6 +220,64 @@ it("shows tables, images, JSON, formulas and Markdown as what they are", async (
   expect(await cell(4).locator(".prose h2").textContent()).toBe("A title");
   await cell(1).scrollIntoViewIfNeeded();
   await picture(page, "notebook-forms", true);
+});
+
+it("Markdown is read as elsewhere, links go to web pages only, pictures are links", async () => {
+  const words = [
+    "Title\n=====\n",
+    "1. one\n   * two\n     > three\n2. [ref] and **a *b* c** and ~~d~~, `x*y*z`\n",
+    "| a | b |\n|:-:|--:|\n| 1 | `2|3` | 4 |\n",
+    "$a*b*c$ and \\*, from $5 to $6 *now*; $$\n\\\\{d\\\\}\n$$\n",
+    "```python\nx = '<b>'\n```\n",
+    "<https://example.org/auto> <me@example.org> [mail](mailto:me@example.org)",
+    "![seen](http://192.0.2.1/x.png) [![inside](http://192.0.2.1/y.png)](https://example.org/in)",
+    `![own](${OWN_PNG}) ![kept](attachment:a.png)`,
+    ...[
+      "javascript:alert(1)",
+      "JaVaScRiPt:1",
+      "&#106;avascript:1",
+      "data:text/html,x",
+      "vbscript:1",
+    ].map((address) => `[evil](${address}) <${address}>`),
+    "[here](/v1/sessions) [there](//192.0.2.1/) [part](#part) [f](file:///etc/passwd)",
+    '[quoted](https://example.org/"onclick="x "t\\" onclick=x")',
+    "<b onclick=x>bold</b> <!-- no --> <svg/onload=x>\n\n<script>\nx\n</script>\n",
+    "\n[ref]: https://example.org/ref 'title'\n",
+  ].join("\n");
+  await open("words.ipynb", { nbformat: 4, cells: [{ cell_type: "markdown", source: words }] });
+  const prose = cell(1).locator(".prose");
+  expect(await prose.locator("h2").textContent()).toBe("Title");
+  expect(await prose.locator("ol > li > ul > li > blockquote").textContent()).toMatch(/^\s*three/);
+  expect(await prose.locator("strong > em").textContent()).toBe("b");
+  expect(await prose.locator("s").textContent()).toBe("d");
+  expect(await prose.locator("td").count()).toBe(2);
+  expect(await prose.locator(".table-frame th").nth(1).getAttribute("style")).toBe(
+    "text-align:right",
+  );
+  expect(await prose.locator("code.formula").allTextContents()).toEqual([
+    "$a*b*c$",
+    "$$\n\\\\{d\\\\}\n$$",
+  ]);
+  expect(await prose.textContent()).toContain("and *, from $5 to $6 now;");
+  expect(await prose.locator("pre").textContent()).toBe("x = '<b>'");
+  const links = await prose
+    .locator("a")
+    .evaluateAll((all) => all.map((each) => [each.textContent, each.getAttribute("href")]));
+  expect(links).toEqual([
+    ["ref", "https://example.org/ref"],
+    ["https://example.org/auto", "https://example.org/auto"],
+    ["me@example.org", "mailto:me@example.org"],
+    ["mail", "mailto:me@example.org"],
+    ["picture: seen", "http://192.0.2.1/x.png"],
+    ["picture: inside", "https://example.org/in"],
+    ["quoted", "https://example.org/%22onclick=%22x"],
+  ]);
+  const others =
+    'a:not([rel="noopener noreferrer"][target="_blank"]), a a, [onclick], [title], [src]';
+  expect(await prose.locator(others).count()).toBe(0);
+  expect(await prose.locator("img, b, svg, script").count()).toBe(0);
+  expect(await prose.textContent()).toContain("<b onclick=x>bold</b>");
+  expect(await prose.textContent()).toContain("picture: own picture: kept");
 });
 
 it("HTML that means ill runs nothing, reaches nothing and goes nowhere", async () => {
@@ -574,6 +634,12 @@ it("a text that is made to be slow is drawn like another", async () => {
     "`".repeat(190_000),
     `${"* a\n".repeat(40_000)}`,
     "<http://".repeat(20_000),
+    "![".repeat(90_000),
+    `${"[".repeat(6000)}a${"](b)".repeat(3000)}`,
+    `${"|a".repeat(30_000)}\n${"|-".repeat(30_000)}\n${"|\n".repeat(40_000)}`,
+    "[a]: b 'c\n".repeat(18_000),
+    "$a ".repeat(60_000),
+    "$$".repeat(90_000),
   ];
   const flood = { output_type: "display_data", data: { "text/html": "<".repeat(3_000_000) } };
   const cells = [
