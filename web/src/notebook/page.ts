@@ -13,8 +13,10 @@ import {
   Following,
   interrupt,
   look,
+  pause,
   quit,
   restart,
+  resume,
   type Session,
 } from "./session";
 import { empty, type Kept, keep, load } from "./store";
@@ -54,7 +56,10 @@ class NotebookPage implements CellActions {
     spellcheck: false,
     autocomplete: "off",
   });
-  private readonly buttons: Record<"run" | "interrupt" | "restart" | "quit", HTMLButtonElement>;
+  private readonly buttons: Record<
+    "run" | "interrupt" | "pause" | "restart" | "quit",
+    HTMLButtonElement
+  >;
   private readonly watcher: IntersectionObserver;
   private readonly stopTheme: () => void;
 
@@ -71,6 +76,12 @@ class NotebookPage implements CellActions {
       ),
       interrupt: button("interrupt", "Interrupt", "What runs gets SIGINT; the state stays", () =>
         this.interrupt(),
+      ),
+      pause: button(
+        "pause",
+        "Pause",
+        "Keeps the session as it is, until it is resumed",
+        () => void this.pause(),
       ),
       restart: button(
         "restart",
@@ -118,6 +129,7 @@ class NotebookPage implements CellActions {
         { class: "session-bar" },
         this.buttons.run,
         this.buttons.interrupt,
+        this.buttons.pause,
         this.buttons.restart,
         this.buttons.quit,
         h("span", { class: "session-stand" }, this.badge, this.about),
@@ -338,6 +350,11 @@ class NotebookPage implements CellActions {
       this.ended.querySelector("button")?.focus();
       return;
     }
+    if (this.isPaused) {
+      announce("The session is paused; resume it first");
+      this.buttons.pause.focus();
+      return;
+    }
     this.queue.push(cell.id);
     this.views.get(cell.id)?.mark("waiting");
     void this.pump();
@@ -528,6 +545,26 @@ class NotebookPage implements CellActions {
     }
   }
 
+  private async pause(): Promise<void> {
+    const { stand } = this;
+    if (stand.kind !== "live" || this.running !== null) return;
+    const { id } = stand.session;
+    try {
+      const session = await (this.isPaused ? resume(id) : pause(id));
+      if (this.kept.session !== id) return;
+      this.setStand({ kind: "live", session, running: session.state === "running" });
+      const { badge, words } = ofStand(this.stand);
+      announce(`${badge}: ${words}`);
+    } catch (error) {
+      this.tell((error as Error).message);
+      await this.look();
+    }
+  }
+
+  private get isPaused(): boolean {
+    return this.stand.kind === "live" && this.stand.session.state === "paused";
+  }
+
   private async quit(): Promise<void> {
     const { stand } = this;
     if (stand.kind !== "live") return;
@@ -597,9 +634,11 @@ class NotebookPage implements CellActions {
   private tools(): void {
     const live = this.stand.kind === "live";
     this.buttons.interrupt.disabled = this.running === null && this.queue.length === 0;
-    this.buttons.restart.disabled = !live;
+    this.buttons.pause.disabled = !live || this.running !== null;
+    this.buttons.pause.textContent = this.isPaused ? "Resume" : "Pause";
+    this.buttons.restart.disabled = !live || this.isPaused;
     this.buttons.quit.disabled = !live;
-    this.buttons.run.disabled = this.stand.kind === "gone";
+    this.buttons.run.disabled = this.stand.kind === "gone" || this.isPaused;
   }
 
   // Sessions end by themselves too.

@@ -6,7 +6,7 @@ import type { Bundle, JsonObject } from "./model";
 
 export interface Session {
   id: string;
-  state: "starting" | "running" | "paused" | "ended";
+  state: "starting" | "idle" | "running" | "paused" | "ended";
   reason?: string;
   language: string;
   version?: string;
@@ -71,6 +71,15 @@ export async function begin(): Promise<Session> {
 export async function restart(id: string): Promise<Session> {
   const answer = await post(`${pathOf(id)}/contexts/default/restart`);
   return answer.json() as Promise<Session>;
+}
+
+// Between executions nothing of a session runs in any case; a paused one also takes none, and is kept.
+export async function pause(id: string): Promise<Session> {
+  return (await post(`${pathOf(id)}/pause`)).json() as Promise<Session>;
+}
+
+export async function resume(id: string): Promise<Session> {
+  return (await post(`${pathOf(id)}/resume`)).json() as Promise<Session>;
 }
 
 export async function quit(id: string): Promise<Session> {

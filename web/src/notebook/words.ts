@@ -112,13 +112,18 @@ export function ofStand(stand: Stand): { tone: Tone; badge: string; words: strin
         words: `The session has ended${because(stand.reason)}.`,
       };
     case "live": {
-      const { version, limits, idle_ms } = stand.session;
+      const { version, limits, idle_ms, ttl_ms, state } = stand.session;
       const about = `Python ${version ?? ""}, ${bytes(limits.memory_bytes)} of memory`;
-      return stand.running
-        ? { tone: "good", badge: "Running", words: about }
+      if (stand.running) return { tone: "good", badge: "Running", words: about };
+      return state === "paused"
+        ? {
+            tone: "stopped",
+            badge: "Paused",
+            words: `${about}. It runs no cell until it is resumed, and is kept; it ends ${milliseconds(ttl_ms)} after it began.`,
+          }
         : {
             tone: "neutral",
-            badge: "Paused",
+            badge: "Idle",
             words: `${about}. Frozen until the next cell; it ends after ${milliseconds(idle_ms)} without one.`,
           };
     }

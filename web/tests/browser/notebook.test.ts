@@ -97,7 +97,7 @@ it("runs cells in one session, which begins with the first of them", async () =>
   expect(await outputs(1).locator("pre").last().textContent()).toBe("21");
   expect(await cell(1).locator(".cell-count").textContent()).toBe("[1]");
   expect(await foot(1).textContent()).toMatch(/in all.*of processor.*of memory/);
-  expect(await page.textContent("#session-state")).toBe("Paused");
+  expect(await page.textContent("#session-state")).toBe("Idle");
   expect(await page.textContent(".session-words")).toContain("Frozen until the next cell");
   await add();
   expect(await run(2, "x * 2")).toBe("Done");
@@ -412,7 +412,7 @@ it("too much memory ends the session, and the page says so", async () => {
   await cell(1).locator(".cell-run").click();
   expect(await alive()).toBe(0);
   await page.click("#new-session");
-  await expect.poll(() => page.textContent("#session-state")).toBe("Paused");
+  await expect.poll(() => page.textContent("#session-state")).toBe("Idle");
   expect(await page.locator("#session-ended").isHidden()).toBe(true);
   expect(await run(2, "x")).toBe("Failed: NameError");
 });
@@ -439,6 +439,26 @@ it("code that ends its interpreter has a fresh one the next time", async () => {
   );
   await add();
   expect(await run(2, "x")).toBe("Failed: NameError");
+});
+
+it("a session that is paused runs no cell until it is resumed, and has its state then", async () => {
+  await run(1, "x = 3");
+  await page.click("#pause");
+  await expect.poll(() => page.textContent("#session-state")).toBe("Paused");
+  expect((await sessions()).filter((each) => each.state === "paused").length).toBe(1);
+  await picture(page, "notebook-paused");
+  expect(await findings(page)).toEqual([]);
+  await add();
+  await write(2, "x");
+  await page.keyboard.press("Control+Enter");
+  await page.waitForFunction(() => document.activeElement?.id === "pause");
+  expect(await outputs(2).textContent()).toBe("");
+  await page.reload();
+  await expect.poll(() => page.textContent("#session-state")).toBe("Paused");
+  await page.locator("#pause", { hasText: "Resume" }).click();
+  await expect.poll(() => page.textContent("#session-state")).toBe("Idle");
+  await run(2, "x");
+  expect(await outputs(2).textContent()).toBe("3");
 });
 
 it("quits: no session is left, and the next cell begins another", async () => {
@@ -471,7 +491,7 @@ it("a page that is loaded anew has its cells and finds its session", async () =>
   await page.reload();
   expect(await outputs(1).textContent()).toBe("5");
   expect(await foot(1).textContent()).toMatch(/^Done.*of memory/);
-  await expect.poll(() => page.textContent("#session-state")).toBe("Paused");
+  await expect.poll(() => page.textContent("#session-state")).toBe("Idle");
   await run(2, "x + 1");
   expect(await outputs(2).textContent()).toBe("6");
   expect(await alive()).toBe(1);

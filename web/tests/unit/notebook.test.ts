@@ -16,7 +16,7 @@ import {
   type Output,
   shortened,
 } from "../../src/notebook/model";
-import type { Execution } from "../../src/notebook/session";
+import type { Execution, Session } from "../../src/notebook/session";
 import { costOf, ofExecution, ofStand } from "../../src/notebook/words";
 
 // ---- Files ----
@@ -327,6 +327,20 @@ it("says what an execution cost, and what it was refused", () => {
 
 it("says how the session stands", () => {
   expect(ofStand({ kind: "none" }).badge).toBe("No session");
+  const live = (state: Session["state"], running: boolean) => {
+    const limits = { memory_bytes: 1 << 28 };
+    const session = { state, limits, idle_ms: 60_000, ttl_ms: 3_600_000 } as Session;
+    return ofStand({ kind: "live", session, running });
+  };
+  expect(live("running", true).badge).toBe("Running");
+  expect(live("idle", false)).toMatchObject({
+    badge: "Idle",
+    words: expect.stringMatching(/ends after 1 min without/),
+  });
+  expect(live("paused", false)).toMatchObject({
+    badge: "Paused",
+    words: expect.stringMatching(/until it is resumed/),
+  });
   expect(ofStand({ kind: "gone", reason: "nothing was executed for 30m" }).words).toBe(
     "The session has ended: nothing was executed for 30m.",
   );
