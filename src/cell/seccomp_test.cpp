@@ -447,7 +447,7 @@ const std::vector<int>& init_calls() {
       SYS_getdents64,   SYS_statfs,         SYS_fstatfs,      SYS_wait4,      SYS_waitid,
       SYS_rt_sigaction, SYS_rt_sigprocmask, SYS_rt_sigreturn, SYS_signalfd4,  SYS_clock_gettime,
       SYS_getresuid,    SYS_setresuid,      SYS_dup3,         SYS_munmap,     SYS_brk,
-      SYS_exit,         SYS_exit_group,
+      SYS_mkdirat,      SYS_renameat,       SYS_unlinkat,     SYS_exit,       SYS_exit_group,
   };
   return kCalls;
 }
