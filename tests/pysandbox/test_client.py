@@ -137,13 +137,13 @@ def test_an_id_is_a_cell_with_a_state(client):
     assert client.run_cmd("print(x)", (3, "three")) == FAIL
 
 
-def test_it_is_paused_after_each_use_and_gone_after_quit(client, url):
+def test_its_cells_stand_still_after_each_use_and_are_gone_after_quit(client, url):
     before = states(url)
     for idx in range(3):
         client.run_cmd("1", idx)
-    assert states(url) == before + ["paused"] * 3
+    assert states(url) == before + ["idle"] * 3
     client.quit_single(1)
-    assert states(url) == before + ["paused"] * 2
+    assert states(url) == before + ["idle"] * 2
     with pytest.raises(KeyError):
         client.quit_single(1)
     client.quit()
