@@ -14,6 +14,7 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
+#include <ctime>
 #include <span>
 #include <utility>
 
@@ -41,6 +42,7 @@ constexpr Nanoseconds kShortestLook = std::chrono::milliseconds(2);
 // Each denial is work outside the cell on its behalf: past this many the listener is closed, and
 // what was denied with a reason is from then on denied with ENOSYS by the kernel alone.
 constexpr std::uint64_t kMostDenials = 10'000;
+constexpr int kLooksForOomKill = 20;
 
 }  // namespace
 
@@ -409,11 +411,21 @@ void CellRun::on_listener() {
 void CellRun::on_memory_event() {
   std::array<char, 512> drained;  // NOLINT(cppcoreguidelines-pro-type-member-init): read fills it
   if (::read(resources_.cgroup.memory_event(), drained.data(), drained.size()) <= 0) return;
-  const Result<cell::CgroupUsage> usage = resources_.cgroup.usage();
-  // v1 tells of the shortage itself, v2 of any change of memory.events.
-  const bool short_of_memory =
-      !resources_.cgroup.memory_event_needs_count() || (usage && usage->oom_kills > 0);
-  if (short_of_memory) kill_program(Cause::kMemoryLimit);
+  const auto has_killed = [this] {
+    const Result<cell::CgroupUsage> usage = resources_.cgroup.usage();
+    return usage && usage->oom_kills > 0;
+  };
+  // v2 tells of any change of memory.events; v1 of the shortage itself, before it kills somebody
+  // and counts that. Whom the warden ends sooner it does not count: so it gets a moment.
+  if (resources_.cgroup.memory_event_needs_count()) {
+    if (has_killed()) kill_program(Cause::kMemoryLimit);
+    return;
+  }
+  for (int looks = 0; looks < kLooksForOomKill && !has_killed(); ++looks) {
+    const timespec pause{.tv_sec = 0, .tv_nsec = 100'000};
+    ::nanosleep(&pause, nullptr);
+  }
+  kill_program(Cause::kMemoryLimit);
 }
 
 void CellRun::on_init_gone() {
