@@ -21,6 +21,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/fd.h"
@@ -103,15 +104,31 @@ class CgroupSlot {
   [[nodiscard]] Result<CgroupUsage> usage() const;
   // Processor time so far; cheap, for polling. Absent where there is no counter.
   [[nodiscard]] std::optional<Nanoseconds> cpu_time() const;
-  // Stops the program's processes where they stand, or lets them go on; only with a v2 tree (kernel
-  // 5.2), and then also on hybrid hosts. What is stopped can still be killed. It takes a moment,
-  // and is to be asked for: the kernel tells of it up to 10 ms late (cgroup_file_notify()).
+  // Stops the program's processes where they stand, or lets them go on: in the v2 tree (kernel
+  // 5.2), also on hybrid hosts, where what is stopped can still be killed; else by the v1 freezer.
+  // It takes a moment, and is to be asked for: the kernel tells of it up to 10 ms late
+  // (cgroup_file_notify()).
   [[nodiscard]] Status freeze(bool stop) const;
   [[nodiscard]] Result<bool> is_frozen() const;
+  // What the v1 freezer holds dies only once it is let go (freezer-subsystem.rst): SIGKILL waits
+  // for each of its processes before that, so that none of them runs again. Nothing on v2.
+  void kill_frozen() const;
+  // Gives the host some of the memory that it can have without asking anybody: pages of files that
+  // can be read again. False: there is no more of it, or no way to it (memory.reclaim of v2, kernel
+  // 5.19). Takes a few milliseconds.
+  [[nodiscard]] bool reclaim_some() const;
   // Lifts the processor share so that killed processes die at once.
-  void lift_cpu_limit() const;
+  void lift_cpu_limit();
   // SIGKILL to every process in the slot, by cgroup.kill where there is a v2 tree.
   void kill_all() const;
+  // Whether no process is in it. One that was killed leaves a moment after it was reaped.
+  [[nodiscard]] bool is_empty() const;
+  // Only when empty: makes it ready for one more cell, or answers that it is not fit for one. It is
+  // where no count of the last cell would be in the bill of the next: there was one process in it,
+  // no limit was hit, and next to no memory is left. What only grows (processor time, throttling)
+  // is for the caller to take off. Not where memory is on v2, whose peak stays.
+  [[nodiscard]] bool renew();
+  [[nodiscard]] bool is_renewed() const { return renewed_; }
   // Removes the directories; kInternal names one that is still populated after `patience`.
   Status remove(Nanoseconds patience);
 
@@ -121,9 +138,15 @@ class CgroupSlot {
     std::string path;
     bool v2 = false;
     Fd fd;  // O_DIRECTORY
+    // Files that were read once: of those of a slot that serves many cells the same few are read
+    // again and again.
+    mutable std::vector<std::pair<std::string, Fd>> open{};
   };
+  static Result<std::string> read(const Directory& directory, const char* file);
+  static Result<std::uint64_t> read_number(const Directory& directory, const char* file);
   // Index into directories_ per controller, or -1.
   std::array<int, kControllerCount> place_{-1, -1, -1, -1};
+  int freezer_ = -1;       // index of the v1 freezer's directory, where there is no v2 tree
   int unified_ = -1;       // index of the v2 slot directory
   int unified_user_ = -1;  // … of its `user`
   int unified_init_ = -1;  // … of its `init`; equal to unified_ where no controller is on v2
@@ -135,6 +158,13 @@ class CgroupSlot {
   bool memory_event_counts_ = false;
   WallSet walls_;
   unsigned hierarchies_ = 0;
+  struct Held {
+    std::uint64_t memory, processes, cpus_milli;
+    WallSet without;
+    bool operator==(const Held&) const = default;
+  };
+  std::optional<Held> held_;  // the limits that were written and read back
+  bool renewed_ = false;
 
   [[nodiscard]] const Directory* directory(Controller controller) const;
 };
@@ -147,8 +177,9 @@ class CgroupHost {
   static CgroupHost detect();
 
   [[nodiscard]] std::string_view mode() const;  // "v2", "hybrid", "v1", "none"
-  // Whether its slots can be frozen.
-  [[nodiscard]] bool can_freeze() const { return unified_ >= 0; }
+  // What slots are frozen by: "v2", "v1" where there is no v2 tree, "none".
+  [[nodiscard]] std::string_view freezer() const;
+  [[nodiscard]] bool can_freeze() const { return freezer() != "none"; }
   // Walls that slots of this host can put up.
   [[nodiscard]] WallSet walls() const;
   // Why a controller is missing, for `belljar doctor`; empty when all are there.
@@ -171,6 +202,7 @@ class CgroupHost {
     std::string parent;  // …/belljar
     bool v2 = false;
     bool controllers = false;  // v2 with controllers enabled for the slots
+    bool freezer = false;      // v1 that slots are frozen in
   };
   std::vector<Hierarchy> hierarchies_;
   std::array<int, kControllerCount> home_{-1, -1, -1, -1};

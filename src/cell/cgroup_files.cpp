@@ -26,9 +26,13 @@ Status write_cgroup(int directory, const char* file, std::string_view value) {
 Result<std::string> read_cgroup(int directory, const char* file) {
   const Fd fd = Fd::adopt(::openat(directory, file, O_RDONLY | O_CLOEXEC));
   if (!fd.valid()) return fail_errno(std::string("cgroup: open ") + file);
-  std::array<char, 8192> buffer{};
-  const ssize_t got = ::read(fd.get(), buffer.data(), buffer.size());
-  if (got < 0) return fail_errno(std::string("cgroup: read ") + file);
+  return read_open_cgroup(fd.get(), file);
+}
+
+Result<std::string> read_open_cgroup(int file, const char* name) {
+  std::array<char, 8192> buffer;  // NOLINT(cppcoreguidelines-pro-type-member-init): filled
+  const ssize_t got = ::pread(file, buffer.data(), buffer.size(), 0);
+  if (got < 0) return fail_errno(std::string("cgroup: read ") + name);
   std::string text(buffer.data(), static_cast<std::size_t>(got));
   while (!text.empty() && text.back() == '\n') text.pop_back();
   return text;
@@ -36,11 +40,15 @@ Result<std::string> read_cgroup(int directory, const char* file) {
 
 Result<std::uint64_t> read_cgroup_number(int directory, const char* file) {
   TRY_ASSIGN(const std::string text, read_cgroup(directory, file));
+  return cgroup_number(text, file);
+}
+
+Result<std::uint64_t> cgroup_number(std::string_view text, const char* name) {
   if (text == "max") return std::numeric_limits<std::uint64_t>::max();
   std::uint64_t value = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
   if (error != std::errc{} || end == text.data()) {
-    return fail(Code::kInternal, std::string("cgroup: ") + file + " holds no number");
+    return fail(Code::kInternal, std::string("cgroup: ") + name + " holds no number");
   }
   return value;
 }

@@ -13,8 +13,11 @@ namespace belljar::cell {
 
 Status write_cgroup(int directory, const char* file, std::string_view value);
 Result<std::string> read_cgroup(int directory, const char* file);
+// The same of a file that is open.
+Result<std::string> read_open_cgroup(int file, const char* name);
 // A file that holds one number; "max" is the largest value.
 Result<std::uint64_t> read_cgroup_number(int directory, const char* file);
+Result<std::uint64_t> cgroup_number(std::string_view text, const char* name);
 // "key value" lines: the value of one key, absent when there is no such line.
 std::optional<std::uint64_t> value_of(std::string_view lines, std::string_view key);
 // Removes one group that has no others below it, or is gone already. A killed process leaves its

@@ -153,10 +153,11 @@ CgroupHost CgroupHost::detect() {
         wanted.push_back(i);
       }
     }
+    const bool freezer = host.unified_ < 0 && contains(mount.options, "freezer");
     const std::string parent = mount.point + "/" + std::string(kParentName);
-    if (wanted.empty() || !make_directory(parent)) continue;
+    if ((wanted.empty() && !freezer) || !make_directory(parent)) continue;
     for (const std::size_t i : wanted) host.home_[i] = static_cast<int>(host.hierarchies_.size());
-    host.hierarchies_.push_back({.parent = parent});
+    host.hierarchies_.push_back({.parent = parent, .freezer = freezer});
   }
   for (int i = 0; i < 3; ++i) {
     if (host.home_[static_cast<std::size_t>(i)] < 0) {
@@ -172,6 +173,11 @@ std::string_view CgroupHost::mode() const {
   const bool v2 = unified_ >= 0;
   const bool v1 = std::ranges::any_of(hierarchies_, [](const Hierarchy& h) { return !h.v2; });
   return v2 && v1 ? "hybrid" : v2 ? "v2" : v1 ? "v1" : "none";
+}
+
+std::string_view CgroupHost::freezer() const {
+  if (unified_ >= 0) return "v2";
+  return std::ranges::any_of(hierarchies_, &Hierarchy::freezer) ? "v1" : "none";
 }
 
 WallSet CgroupHost::walls() const {
@@ -257,6 +263,11 @@ Result<CgroupSlot> CgroupHost::make_slot(std::string_view name, const CgroupBran
       // Init belongs to the memory bill, but must neither be throttled nor counted.
       if (static_cast<Controller>(c) != Controller::kMemory) user_joins = true;
     }
+    if (hierarchy.freezer) {
+      // Init answers while the program stands still.
+      slot.freezer_ = top;
+      user_joins = true;
+    }
     if (hierarchy.v2) {
       const int slot_fd = slot.directories_[static_cast<std::size_t>(top)].fd.get();
       slot.unified_ = top;
@@ -307,6 +318,7 @@ void CgroupHost::sweep(std::string_view name) const {
       Fd fd = Fd::adopt(::open(each.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
       if (!fd.valid()) continue;
       if (hierarchy.v2 && each == top) slot.unified_ = static_cast<int>(slot.directories_.size());
+      if (hierarchy.freezer) slot.freezer_ = static_cast<int>(slot.directories_.size());
       slot.directories_.push_back({.path = each, .v2 = hierarchy.v2, .fd = std::move(fd)});
     }
   }

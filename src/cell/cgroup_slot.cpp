@@ -1,10 +1,12 @@
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <sys/eventfd.h>
 #include <sys/inotify.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <charconv>
 
 #include "base/sys.h"
@@ -15,6 +17,9 @@ namespace belljar::cell {
 namespace {
 
 constexpr std::uint64_t kCpuPeriodMicroseconds = 100'000;  // the kernel's default
+constexpr std::string_view kReclaimStep = "8M";
+// Of an empty group: what the kernel holds ready for it per processor, and what it frees late.
+constexpr std::uint64_t kMostLeft = 512 * kKiB;
 
 // A limit in bytes sticks rounded down to pages.
 bool stuck(std::uint64_t wanted, std::uint64_t got) {
@@ -71,7 +76,29 @@ const CgroupSlot::Directory* CgroupSlot::directory(Controller controller) const 
   return index < 0 ? nullptr : &directories_[static_cast<std::size_t>(index)];
 }
 
+Result<std::string> CgroupSlot::read(const Directory& directory, const char* file) {
+  const auto known = std::ranges::find(directory.open, file, &std::pair<std::string, Fd>::first);
+  if (known != directory.open.end()) return read_open_cgroup(known->second.get(), file);
+  Fd fd = Fd::adopt(::openat(directory.fd.get(), file, O_RDONLY | O_CLOEXEC));
+  if (!fd.valid()) return fail_errno(std::string("cgroup: open ") + file);
+  directory.open.emplace_back(file, std::move(fd));
+  return read_open_cgroup(directory.open.back().second.get(), file);
+}
+
+Result<std::uint64_t> CgroupSlot::read_number(const Directory& directory, const char* file) {
+  TRY_ASSIGN(const std::string text, read(directory, file));
+  return cgroup_number(text, file);
+}
+
 Status CgroupSlot::set_limits(const Limits& limits, WallSet without) {
+  const Held wanted{.memory = limits.memory,
+                    .processes = limits.processes,
+                    .cpus_milli = limits.cpus_milli,
+                    .without = without};
+  // Nobody but this slot writes to its files.
+  if (held_ == wanted) return {};
+  held_.reset();
+  walls_ = {};
   const Directory* const memory = directory(Controller::kMemory);
   if (memory != nullptr && !without.has(Wall::kMemoryLimit)) {
     const int fd = memory->fd.get();
@@ -129,6 +156,7 @@ Status CgroupSlot::set_limits(const Limits& limits, WallSet without) {
     walls_.add(Wall::kCpuLimit);
   }
   if (cpu_usage_.valid() && !without.has(Wall::kCpuBill)) walls_.add(Wall::kCpuBill);
+  held_ = wanted;
   return {};
 }
 
@@ -170,15 +198,14 @@ Result<CgroupUsage> CgroupSlot::usage() const {
   CgroupUsage usage;
   if (walls_.has(Wall::kCpuBill)) {
     if (cpu_usage_v2_) {
-      const int fd = directories_[static_cast<std::size_t>(unified_user_)].fd.get();
-      TRY_ASSIGN(const std::string stat, read_cgroup(fd, "cpu.stat"));
+      const Directory& user = directories_[static_cast<std::size_t>(unified_user_)];
+      TRY_ASSIGN(const std::string stat, read(user, "cpu.stat"));
       usage.cpu = microseconds_of(stat, "usage_usec");
       usage.user = microseconds_of(stat, "user_usec");
       usage.system = microseconds_of(stat, "system_usec");
     } else if (const Directory* const bill = directory(Controller::kCpuacct)) {
-      TRY_ASSIGN(const std::uint64_t total, read_cgroup_number(bill->fd.get(), "cpuacct.usage"));
-      TRY_ASSIGN(const std::uint64_t user,
-                 read_cgroup_number(bill->fd.get(), "cpuacct.usage_user"));
+      TRY_ASSIGN(const std::uint64_t total, read_number(*bill, "cpuacct.usage"));
+      TRY_ASSIGN(const std::uint64_t user, read_number(*bill, "cpuacct.usage_user"));
       usage.cpu = Nanoseconds(total);
       usage.user = Nanoseconds(user);
       usage.system = Nanoseconds(total > user ? total - user : 0);
@@ -187,32 +214,31 @@ Result<CgroupUsage> CgroupSlot::usage() const {
   }
   if (walls_.has(Wall::kMemoryLimit)) {
     const Directory& memory = *directory(Controller::kMemory);
-    const int fd = memory.fd.get();
     if (memory.v2) {
       // memory.peak came with kernel 5.19; before it the peak is not known.
-      usage.peak_memory = read_cgroup_number(fd, "memory.peak").value_or(0);
-      TRY_ASSIGN(const std::string events, read_cgroup(fd, "memory.events"));
+      usage.peak_memory = read_number(memory, "memory.peak").value_or(0);
+      TRY_ASSIGN(const std::string events, read(memory, "memory.events"));
       usage.oom_kills = value_of(events, "oom_kill").value_or(0);
     } else {
-      TRY_ASSIGN(usage.peak_memory, read_cgroup_number(fd, "memory.max_usage_in_bytes"));
-      TRY_ASSIGN(const std::string control, read_cgroup(fd, "memory.oom_control"));
+      TRY_ASSIGN(usage.peak_memory, read_number(memory, "memory.max_usage_in_bytes"));
+      TRY_ASSIGN(const std::string control, read(memory, "memory.oom_control"));
       usage.oom_kills = value_of(control, "oom_kill").value_or(0);
     }
   }
   if (walls_.has(Wall::kProcessLimit)) {
     const Directory& pids = *directory(Controller::kPids);
-    const int fd =
-        pids.v2 ? directories_[static_cast<std::size_t>(unified_user_)].fd.get() : pids.fd.get();
+    const Directory& counted =
+        pids.v2 ? directories_[static_cast<std::size_t>(unified_user_)] : pids;
     // pids.peak came with kernel 6.6.
-    usage.peak_processes = read_cgroup_number(fd, "pids.peak").value_or(0);
-    TRY_ASSIGN(const std::string events, read_cgroup(fd, "pids.events"));
+    usage.peak_processes = read_number(counted, "pids.peak").value_or(0);
+    TRY_ASSIGN(const std::string events, read(counted, "pids.events"));
     usage.process_limit_hits = value_of(events, "max").value_or(0);
   }
   if (walls_.has(Wall::kCpuLimit)) {
     const Directory& cpu = *directory(Controller::kCpu);
-    const int fd =
-        cpu.v2 ? directories_[static_cast<std::size_t>(unified_user_)].fd.get() : cpu.fd.get();
-    TRY_ASSIGN(const std::string stat, read_cgroup(fd, "cpu.stat"));
+    const Directory& throttled =
+        cpu.v2 ? directories_[static_cast<std::size_t>(unified_user_)] : cpu;
+    TRY_ASSIGN(const std::string stat, read(throttled, "cpu.stat"));
     usage.throttled_periods = value_of(stat, "nr_throttled").value_or(0);
     usage.throttled = cpu.v2 ? microseconds_of(stat, "throttled_usec").value_or(Nanoseconds{})
                              : Nanoseconds(value_of(stat, "throttled_time").value_or(0));
@@ -221,17 +247,40 @@ Result<CgroupUsage> CgroupSlot::usage() const {
 }
 
 Status CgroupSlot::freeze(bool stop) const {
-  if (unified_user_ < 0)
-    return fail(Code::kUnavailable, "cgroup: there is no v2 tree to freeze in");
-  return write_cgroup(user_birthplace(), "cgroup.freeze", stop ? "1" : "0");
+  if (unified_user_ >= 0) {
+    return write_cgroup(user_birthplace(), "cgroup.freeze", stop ? "1" : "0");
+  }
+  if (freezer_ < 0) return fail(Code::kUnavailable, "cgroup: there is no freezer");
+  return write_cgroup(directories_[static_cast<std::size_t>(freezer_)].fd.get(), "freezer.state",
+                      stop ? "FROZEN" : "THAWED");
 }
 
 Result<bool> CgroupSlot::is_frozen() const {
-  TRY_ASSIGN(const std::string events, read_cgroup(user_birthplace(), "cgroup.events"));
+  if (unified_user_ < 0 && freezer_ >= 0) {
+    TRY_ASSIGN(const std::string state,
+               read(directories_[static_cast<std::size_t>(freezer_)], "freezer.state"));
+    return state == "FROZEN";
+  }
+  TRY_ASSIGN(const std::string events,
+             read(directories_[static_cast<std::size_t>(unified_user_)], "cgroup.events"));
   return value_of(events, "frozen") == 1U;
 }
 
-void CgroupSlot::lift_cpu_limit() const {
+void CgroupSlot::kill_frozen() const {
+  if (unified_user_ >= 0 || freezer_ < 0) return;
+  kill_listed(directories_[static_cast<std::size_t>(freezer_)].fd.get());
+  (void)freeze(false).has_value();
+}
+
+bool CgroupSlot::reclaim_some() const {
+  const Directory* const memory = directory(Controller::kMemory);
+  // EAGAIN: it found less than that.
+  return memory != nullptr && memory->v2 &&
+         write_cgroup(memory->fd.get(), "memory.reclaim", kReclaimStep).has_value();
+}
+
+void CgroupSlot::lift_cpu_limit() {
+  held_.reset();
   const Directory* const cpu = directory(Controller::kCpu);
   if (cpu == nullptr || !walls_.has(Wall::kCpuLimit)) return;
   if (cpu->v2) {
@@ -249,9 +298,34 @@ void CgroupSlot::kill_all() const {
     return;
   }
   for (const Directory& directory : directories_) kill_listed(directory.fd.get());
+  kill_frozen();
+}
+
+bool CgroupSlot::is_empty() const {
+  return std::ranges::all_of(directories_, [](const Directory& directory) {
+    const Result<std::string> inside = read(directory, "cgroup.procs");
+    return inside && inside->empty();
+  });
+}
+
+bool CgroupSlot::renew() {
+  const Directory* const memory = directory(Controller::kMemory);
+  if (!held_ || memory == nullptr || memory->v2 || !walls_.has(Wall::kMemoryLimit)) return false;
+  pollfd event{.fd = memory_event_.get(), .events = POLLIN, .revents = 0};
+  const Result<CgroupUsage> used = usage();
+  if (!used || used->oom_kills > 0 || used->process_limit_hits > 0 || used->peak_processes > 1 ||
+      ::poll(&event, 1, 0) != 0) {
+    return false;
+  }
+  constexpr const char* kPeak = "memory.max_usage_in_bytes";
+  if (!write_cgroup(memory->fd.get(), kPeak, "0")) return false;
+  const Result<std::uint64_t> left = read_number(*memory, kPeak);
+  renewed_ = left && *left <= kMostLeft;
+  return renewed_;
 }
 
 Status CgroupSlot::remove(Nanoseconds patience) {
+  held_.reset();
   const Nanoseconds deadline = sys::now() + patience;
   for (; !directories_.empty(); directories_.pop_back()) {
     TRY(remove_group(directories_.back().path, deadline));

@@ -20,6 +20,7 @@
 
 #include "cell/enter_processes.h"
 #include "cell/readback.h"
+#include "cell/zygote_protocol.h"
 
 namespace belljar::cell {
 namespace {
@@ -140,6 +141,30 @@ bool is_mounted_as(const char* path, long magic, unsigned long flags) {
   return mismatch();
 }
 
+bool make_mount_points(const LaunchPlan& plan) {
+  for (const char* directory : {"box", "tmp", "dev", "proc", "etc", "run", "var", "root", "home"}) {
+    if (::mkdir(directory, 0755) != 0) return false;
+  }
+  if (::symlink("/tmp", "var/tmp") != 0) return false;
+  for (const OverlayMount& overlay : plan.overlays) {
+    if (!make_directories(overlay.target.c_str(), 0755)) return false;
+  }
+  return true;
+}
+
+// Of /dev, or of the rest of the root.
+bool make_links(const LaunchPlan& plan, bool of_dev) {
+  for (const Link& link : plan.links) {
+    const bool is_of_dev = std::strncmp(link.path.c_str(), "dev/", 4) == 0;
+    if (is_of_dev == of_dev && ::symlink(link.target.c_str(), link.path.c_str()) != 0) return false;
+  }
+  return true;
+}
+
+long root_magic(const LaunchPlan& plan) {
+  return plan.root_layers.empty() ? TMPFS_MAGIC : OVERLAYFS_SUPER_MAGIC;
+}
+
 }  // namespace
 
 bool stop_propagation() {
@@ -150,26 +175,21 @@ bool mount_root(const LaunchPlan& plan, Channels& channels) {
   ::umask(022);
   struct stat before{};
   if (::stat(kRootPoint, &before) != 0) return false;
-  if (::mount("tmpfs", kRootPoint, "tmpfs", MS_NOSUID | MS_NODEV,
-              "size=8m,nr_inodes=2048,mode=0755") != 0) {
-    return false;
-  }
-  if (::chdir(kRootPoint) != 0) return false;
+  constexpr unsigned long kFlags = MS_NOSUID | MS_NODEV;
+  const bool layered = !plan.root_layers.empty();
+  const int mounted =
+      layered
+          ? ::mount("overlay", kRootPoint, "overlay", kFlags | MS_RDONLY, plan.root_layers.c_str())
+          : ::mount("tmpfs", kRootPoint, "tmpfs", kFlags, "size=8m,nr_inodes=2048,mode=0755");
+  if (mounted != 0 || ::chdir(kRootPoint) != 0) return false;
   // Read back before the first thing is made here: elsewhere it would be made on the host.
   struct stat root{};
   if (::stat(".", &root) != 0) return false;
-  if (root.st_dev == before.st_dev || !is_mounted_as(".", TMPFS_MAGIC, ST_NOSUID | ST_NODEV)) {
+  if (root.st_dev == before.st_dev || !is_mounted_as(".", root_magic(plan), ST_NOSUID | ST_NODEV)) {
     return mismatch();
   }
   channels.root = root.st_dev;
-  for (const char* directory : {"box", "tmp", "dev", "proc", "etc", "run", "var", "root", "home"}) {
-    if (::mkdir(directory, 0755) != 0) return false;
-  }
-  if (::symlink("/tmp", "var/tmp") != 0) return false;
-  for (const OverlayMount& overlay : plan.overlays) {
-    if (!make_directories(overlay.target.c_str(), 0755)) return false;
-  }
-  return true;
+  return layered || make_mount_points(plan);
 }
 
 bool mount_system(const LaunchPlan& plan) {
@@ -230,12 +250,8 @@ bool make_devices(const LaunchPlan& plan) {
   } else if (::mount(plan.devices.c_str(), "dev", nullptr, MS_BIND, nullptr) != 0) {
     return false;
   }
-  for (const Link& link : plan.links) {
-    // A folder of nodes that is there already has its links too.
-    const bool there = !plan.devices.empty() && std::strncmp(link.path.c_str(), "dev/", 4) == 0;
-    if (!there && ::symlink(link.target.c_str(), link.path.c_str()) != 0) return false;
-  }
-  return true;
+  // A folder of nodes that is there already has its links too.
+  return (!plan.devices.empty() || make_links(plan, true)) && make_links(plan, false);
 }
 
 bool mount_scratch(const LaunchPlan& plan) {
@@ -255,16 +271,29 @@ bool mount_proc(const LaunchPlan& plan) {
          0;
 }
 
-bool write_small_files(const LaunchPlan& plan, Channels& channels) {
+bool write_small_files(const std::vector<SmallFile>& files) {
   std::array<char, 1200> parent{};
-  for (const SmallFile& file : plan.small_files) {
+  for (const SmallFile& file : files) {
     if (!make_parents(file.path.c_str(), parent) ||
         !write_file(AT_FDCWD, file.path.c_str(), file.content.data(), file.content.size(),
                     file.executable ? 0755 : 0644)) {
       return false;
     }
   }
+  return true;
+}
+
+bool make_tree(const LaunchPlan& plan) {
+  return make_mount_points(plan) && make_links(plan, false) && write_small_files(plan.small_files);
+}
+
+bool write_small_files(const LaunchPlan& plan, Channels& channels) {
   // A file that no Landlock rule covers and no name leads to: how the lock is read back later.
+  if (!plan.root_layers.empty()) {
+    channels.probe = ::open(kZygoteProbe, O_PATH | O_CLOEXEC);
+    return channels.probe >= 0;
+  }
+  if (!write_small_files(plan.small_files)) return false;
   if (!write_file(AT_FDCWD, "probe", "", 0, 0644)) return false;
   channels.probe = ::open("probe", O_PATH | O_CLOEXEC);
   return channels.probe >= 0 && ::unlink("probe") == 0;
@@ -327,7 +356,7 @@ bool make_read_only(const LaunchPlan& plan, Channels& channels) {
 
 bool verify_mounts(const LaunchPlan& plan, const Channels& channels) {
   constexpr unsigned long kSafe = ST_NOSUID | ST_NODEV;
-  if (!is_mounted_as("/", TMPFS_MAGIC, kSafe | ST_RDONLY)) return false;
+  if (!is_mounted_as("/", root_magic(plan), kSafe | ST_RDONLY)) return false;
   if (!is_mounted_as("/dev", TMPFS_MAGIC, ST_NOSUID | ST_NOEXEC | ST_RDONLY)) return false;
   const unsigned long proc_flags = plan.walls.has(Wall::kProc) ? kSafe | ST_RDONLY : kSafe;
   if (!is_mounted_as("/proc", PROC_SUPER_MAGIC, proc_flags | ST_NOEXEC)) return false;

@@ -9,7 +9,7 @@ namespace belljar::cell {
 struct Channels;
 
 bool stop_propagation();
-// A tmpfs that becomes the cell's root; the working directory is its top from here to pivot().
+// What becomes the cell's root; the working directory is its top from here to pivot().
 bool mount_root(const LaunchPlan& plan, Channels& channels);
 bool mount_system(const LaunchPlan& plan);
 bool make_devices(const LaunchPlan& plan);
@@ -18,6 +18,9 @@ bool make_device_nodes(const char* folder, bool private_nodes);
 bool mount_scratch(const LaunchPlan& plan);
 bool mount_proc(const LaunchPlan& plan);
 bool write_small_files(const LaunchPlan& plan, Channels& channels);
+bool write_small_files(const std::vector<SmallFile>& files);
+// Everything that a root has before something is mounted there, into the working directory.
+bool make_tree(const LaunchPlan& plan);
 bool write_files(const LaunchPlan& plan);
 // The files of a parked cell's run, written by the program's process itself. `box` leads to /box
 // where its mount is read-only, and is closed; -1: the working directory is /box.

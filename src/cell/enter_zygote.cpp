@@ -4,6 +4,7 @@
 #include <grp.h>
 #include <sched.h>
 #include <signal.h>
+#include <sys/fsuid.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -42,7 +43,7 @@ void tell(int socket, ZygoteMessage::Kind kind, const char* text) {
 // of the host can make them, so they are all made here.
 bool make_device_folders(const LaunchPlan& plan) {
   // No MS_NODEV: the nodes are to be opened. The root's tmpfs would not let them.
-  if (::mount("tmpfs", "run", "tmpfs", MS_NOSUID | MS_NOEXEC, "size=1m,nr_inodes=4096,mode=0755") !=
+  if (::mount("tmpfs", "run", "tmpfs", MS_NOSUID | MS_NOEXEC, "size=4m,nr_inodes=8192,mode=0755") !=
           0 ||
       ::mkdir("run/dev", 0755) != 0) {
     return false;
@@ -64,6 +65,29 @@ bool make_device_folders(const LaunchPlan& plan) {
     }
   }
   ::umask(022);
+  return ok;
+}
+
+// What the roots of all its cells have in common, and what each has of its own, made as the uid
+// that is root in them. A cell lays them over each other, so that nothing is shared but what is
+// written in the files.
+bool make_cell_roots(const ZygotePlan& plan) {
+  const int top = ::open(".", O_PATH | O_DIRECTORY | O_CLOEXEC);
+  const int probe = ::open(kZygoteProbe + 1, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0444);
+  bool ok = top >= 0 && probe >= 0 && ::close(probe) == 0 && ::mkdir(kZygoteNothing + 1, 0755) == 0;
+  for (const char* folder : {kZygoteRoot + 1, kZygoteCellRoots + 1}) {
+    ok = ok && ::mkdir(folder, 0755) == 0 && ::chown(folder, plan.first_uid, plan.first_uid) == 0;
+  }
+  ::setfsgid(plan.first_uid);
+  ::setfsuid(plan.first_uid);
+  ok = ok && ::chdir(kZygoteRoot + 1) == 0 && make_tree(*plan.root) && ::fchdir(top) == 0 &&
+       ::chdir(kZygoteCellRoots + 1) == 0 && write_small_files(plan.cell_files) &&
+       ::fchdir(top) == 0;
+  const int error = errno;
+  ::setfsuid(0);
+  ::setfsgid(0);
+  ::close(top);
+  errno = error;
   return ok;
 }
 
@@ -143,6 +167,7 @@ void enter_zygote(const ZygotePlan& plan) {
   done("mount the system directories", mount_system(root));
   done("make the devices", make_devices(root));
   done("make the cells' devices", make_device_folders(root));
+  done("make the cells' roots", make_cell_roots(plan));
   done("mount /box, /tmp and /dev/shm", mount_scratch(root));
   done("mount /proc", mount_own_proc());
   done("write /etc", write_small_files(root, channels));

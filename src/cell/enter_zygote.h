@@ -16,11 +16,12 @@
 namespace belljar::cell {
 
 struct ZygotePlan {
-  const LaunchPlan* root = nullptr;  // the mounts and small files
-  pid_t warden = -1;                 // its parent: with it, it ends
-  uid_t first_uid = 0;               // of its uids, on the host: it owns its scratch directories
-  int socket = -1;                   // to the warden
-  std::string_view library;          // what turns the interpreter into a zygote
+  const LaunchPlan* root = nullptr;   // the mounts and small files
+  pid_t warden = -1;                  // its parent: with it, it ends
+  uid_t first_uid = 0;                // of its uids, on the host: it owns its scratch directories
+  int socket = -1;                    // to the warden
+  std::string_view library;           // what turns the interpreter into a zygote
+  std::vector<SmallFile> cell_files;  // of its cells' roots: "5/etc/passwd"
   std::vector<char*> argv, envp;
 };
 

@@ -9,6 +9,7 @@
 
 #include "cell/init_protocol.h"
 #include "cell/seccomp.h"
+#include "cell/zygote_protocol.h"
 #include "model/submission.h"
 
 namespace belljar::cell {
@@ -47,7 +48,7 @@ bool is_directory(const std::string& path) {
   return !path.empty() && ::stat(path.c_str(), &status) == 0 && S_ISDIR(status.st_mode);
 }
 
-void plan_files(LaunchPlan& plan, const Host& host, const CellSpec& spec) {
+void plan_root(LaunchPlan& plan, const Host& host) {
   for (const auto& [path, target] : host.system_links) plan.links.push_back({target, path});
   plan.links.push_back({"/proc/self/fd", "dev/fd"});
   plan.links.push_back({"/proc/self/fd/0", "dev/stdin"});
@@ -55,14 +56,28 @@ void plan_files(LaunchPlan& plan, const Host& host, const CellSpec& spec) {
   plan.links.push_back({"/proc/self/fd/2", "dev/stderr"});
   plan.links.push_back({"/proc/self/mounts", "etc/mtab"});
 
-  const auto overlay = [&plan, &spec](const std::string& source) {
+  plan.small_files = user_files(plan.identity.user);
+  plan.small_files.push_back({"etc/hosts", "127.0.0.1 localhost cell\n::1 localhost\n"});
+  plan.small_files.push_back({"etc/hostname", "cell\n"});
+  plan.small_files.push_back({"etc/host.conf", "multi on\n"});
+  plan.small_files.push_back({"etc/resolv.conf", ""});
+  plan.small_files.push_back(
+      {"etc/nsswitch.conf", "passwd: files\ngroup: files\nhosts: files\nservices: files\n"});
+  for (const auto& [path, content] : host.etc_files) plan.small_files.push_back({path, content});
+}
+
+void plan_files(LaunchPlan& plan, const Host& host, const CellSpec& spec) {
+  if (plan.root_layers.empty()) plan_root(plan, host);
+  const std::string nothing = plan.root_layers.empty() ? "run" : kZygoteNothing;
+  const auto overlay = [&plan, &spec, &nothing](const std::string& source) {
     // An overlay without an upper layer needs two lower ones; where there are no headers to lie
     // over the host's, the second is an empty directory of the new root, where the path is relative
-    // because the child stands there. Headers are only a help, and may have gone meanwhile.
+    // because the child stands there, or of a zygote's. Headers are only a help, and may have gone
+    // meanwhile.
     const std::string headers = spec.headers + source;
     OverlayMount mount{.source = source,
                        .target = source.substr(1),
-                       .options = "lowerdir=" + source + ":run",
+                       .options = "lowerdir=" + source + ":" + nothing,
                        .plain_options = {}};
     if (!spec.headers.empty() && is_directory(headers)) {
       mount.plain_options = std::move(mount.options);
@@ -78,22 +93,6 @@ void plan_files(LaunchPlan& plan, const Host& host, const CellSpec& spec) {
     };
     if (std::ranges::none_of(plan.overlays, covers)) overlay(directory);
   }
-
-  const std::string id = std::to_string(plan.identity.user);
-  plan.small_files.push_back({"etc/passwd",
-                              "root:x:0:0:root:/root:/usr/sbin/nologin\n"
-                              "sandbox:x:" +
-                                  id + ":" + id +
-                                  ":sandbox:/box:/bin/sh\n"
-                                  "nobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin\n"});
-  plan.small_files.push_back({"etc/group", "root:x:0:\nsandbox:x:" + id + ":\nnogroup:x:65534:\n"});
-  plan.small_files.push_back({"etc/hosts", "127.0.0.1 localhost cell\n::1 localhost\n"});
-  plan.small_files.push_back({"etc/hostname", "cell\n"});
-  plan.small_files.push_back({"etc/host.conf", "multi on\n"});
-  plan.small_files.push_back({"etc/resolv.conf", ""});
-  plan.small_files.push_back(
-      {"etc/nsswitch.conf", "passwd: files\ngroup: files\nhosts: files\nservices: files\n"});
-  for (const auto& [path, content] : host.etc_files) plan.small_files.push_back({path, content});
 
   const Limits& limits = spec.limits;
   plan.scratches.push_back({"box",
@@ -183,6 +182,17 @@ Result<std::string> clock_offsets() {
 
 }  // namespace
 
+std::vector<SmallFile> user_files(uid_t user) {
+  const std::string id = std::to_string(user);
+  return {{"etc/passwd",
+           "root:x:0:0:root:/root:/usr/sbin/nologin\n"
+           "sandbox:x:" +
+               id + ":" + id +
+               ":sandbox:/box:/bin/sh\n"
+               "nobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin\n"},
+          {"etc/group", "root:x:0:\nsandbox:x:" + id + ":\nnogroup:x:65534:\n"}};
+}
+
 WallSet launch_walls(const Host& host, const CellSpec& spec, WallSet cgroup_walls) {
   WallSet walls{Wall::kPidNamespace, Wall::kMountNamespace, Wall::kNetNamespace,
                 Wall::kIpcNamespace, Wall::kUtsNamespace,   Wall::kCgroupNamespace,
@@ -215,6 +225,7 @@ Result<std::unique_ptr<LaunchPlan>> make_plan(const Host& host,
   plan->identity = identity;
   plan->walls = launch_walls(host, spec, cgroups.walls);
   plan->devices = warmth.devices;
+  plan->root_layers = warmth.root_layers;
   plan->interpreter = warmth.interpreter;
   plan->thread_id = warmth.thread_id;
   if (!warmth.devices.empty() && !spec.without.has(Wall::kPrivateDevices))

@@ -93,6 +93,7 @@ class Interpreter {
 struct Warmth {
   // Of a zygote's, besides what the zygote is itself.
   std::string devices;
+  std::string root_layers;  // "lowerdir=…": a root that is there already
   Interpreter* interpreter = nullptr;
   std::uint64_t thread_id = 0;  // address of the C library's own thread id
   // An interpreter that is executed there, ahead of its program.
@@ -108,6 +109,9 @@ struct CgroupPlace {
   std::string mark;    // the end of the slot's path in every hierarchy
   unsigned count = 0;  // hierarchies
 };
+
+// What the root has of a program's user: /etc/passwd and /etc/group.
+std::vector<SmallFile> user_files(uid_t user);
 
 struct LaunchPlan {
   LaunchFds fds;
@@ -131,6 +135,8 @@ struct LaunchPlan {
   std::string cgroup_mark;              // "/belljar/c17": in so many lines of /proc/self/cgroup …
   unsigned cgroup_count = 0;            // … the program's process must find it
   std::string devices;  // a folder of device nodes of the cell's own; empty: they are made
+  // Options of the overlay that is the root, with all its links and files; empty: it is a tmpfs.
+  std::string root_layers;
   bool loopback = true;
   bool terminal = false;
   Interpreter* interpreter = nullptr;  // of a parked cell; null: its program is executed

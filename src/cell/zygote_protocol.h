@@ -16,21 +16,34 @@ inline constexpr const char* kZygotePreload = "BELLJAR_PRELOAD";
 // begins, with the interpreter set up and nothing on its stack.
 inline constexpr const char* kZygoteScript = "/box/main.py";
 inline constexpr const char* kZygoteLibrary = "/zygote.so";
-inline constexpr const char* kZygoteDevices = "/run/dev";  // a folder of nodes per cell
+// Folders of the zygote's own root, for its cells. Each has device nodes of its own, and a root of
+// two layers: its own /etc/passwd and /etc/group, and below them what is the same for all.
+inline constexpr const char* kZygoteDevices = "/run/dev";
+inline constexpr const char* kZygoteCellRoots = "/run/cell";
+inline constexpr const char* kZygoteRoot = "/run/root";
+inline constexpr const char* kZygoteNothing = "/run/nothing";  // stays empty
+// No name leads to it in a cell: how Landlock is read back there.
+inline constexpr const char* kZygoteProbe = "/run/probe";
 
 // Uids of one zygote: 0 of its user namespace, then two per cell.
 inline constexpr unsigned kZygoteCells = 127;
 inline constexpr unsigned kZygoteUids = 2 * kZygoteCells + 2;
+// In its user namespace: the program's of a cell; init's is the next.
+constexpr unsigned zygote_user(unsigned cell) {
+  return 1 + 2 * cell;
+}
 
 // Descriptors, in this order: the class as a sealed spec, report, control, park, then, where
-// `born_in_groups`, the v2 groups that the cell's init and its program are born in, and then the
-// `tasks` files that the two join.
+// `born_in_groups`, the v2 groups that the cell's init and its program are born in, then, where
+// `joins_network`, the network namespace that it enters, and then the `tasks` files that the two
+// join.
 struct ZygoteRequest {
   std::uint64_t id = 0;
   std::uint32_t cell = 0;          // which of its cells: uids and devices
   std::uint32_t cgroup_walls = 0;  // WallSet bits
   std::uint32_t hierarchies = 0;
   std::uint32_t born_in_groups = 0;  // 1 or 0
+  std::uint32_t joins_network = 0;   // 1, or 0: it makes a new one
   std::uint32_t init_tasks = 0;
   std::uint32_t user_tasks = 0;
   std::array<char, 40> mark{};  // LaunchPlan::cgroup_mark

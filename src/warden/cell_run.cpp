@@ -35,6 +35,10 @@ constexpr Nanoseconds kOverrunPatience = std::chrono::seconds(1);
 constexpr Nanoseconds kPausePatience = std::chrono::seconds(5);
 constexpr Nanoseconds kShortestPauseLook = std::chrono::microseconds(50);
 constexpr Nanoseconds kLongestPauseLook = std::chrono::milliseconds(5);
+// A session that is used again at once keeps what it has read.
+constexpr Nanoseconds kReclaimAfter = std::chrono::seconds(1);
+// Between two steps, so that other cells are looked after.
+constexpr Nanoseconds kReclaimPause = std::chrono::milliseconds(20);
 constexpr Nanoseconds kCollectPatience = std::chrono::seconds(30);
 constexpr Nanoseconds kFilesPatience = std::chrono::seconds(30);
 constexpr Nanoseconds kForever = std::chrono::hours(24);
@@ -78,9 +82,6 @@ Result<std::unique_ptr<CellRun>> CellRun::launch(const cell::Host& host,
                                                  bool park) {
   std::unique_ptr<CellRun> run(new CellRun(std::move(resources), spec));
   TRY(run->resources_.cgroup.set_limits(spec.limits, spec.without));
-  if (run->resources_.net.valid() && spec.loopback) {
-    TRY(bring_loopback_up(run->resources_.net.get()));
-  }
   TRY_ASSIGN(auto reports, sys::make_seqpacket());
   TRY_ASSIGN(auto controls, sys::make_seqpacket());
   std::array<Fd, 2> parks;
@@ -96,7 +97,7 @@ Result<std::unique_ptr<CellRun>> CellRun::launch(const cell::Host& host,
       .err = descriptors.err.get(),
       .program = descriptors.program.get(),
       .init_image = host.init_image.get(),
-      .net = run->resources_.net.get(),
+      .net = run->resources_.net.fd(),
       .init_birthplace = run->resources_.cgroup.init_birthplace(),
       .user_birthplace = run->resources_.cgroup.user_birthplace(),
       .init_tasks = run->resources_.cgroup.init_tasks(),
@@ -140,6 +141,10 @@ Result<std::unique_ptr<CellRun>> CellRun::order(Zygote& zygote,
   std::unique_ptr<CellRun> run(new CellRun(std::move(resources), spec));
   const cell::CgroupSlot& cgroup = run->resources_.cgroup;
   TRY(run->resources_.cgroup.set_limits(spec.limits, spec.without));
+  // A run may come before its cell is parked, and the bill of another is never its own.
+  if (cgroup.is_renewed()) {
+    TRY_ASSIGN(run->before_, cgroup.usage());
+  }
   TRY_ASSIGN(auto reports, sys::make_seqpacket());
   TRY_ASSIGN(auto controls, sys::make_seqpacket());
   TRY_ASSIGN(auto parks, sys::make_seqpacket());
@@ -153,6 +158,7 @@ Result<std::unique_ptr<CellRun>> CellRun::order(Zygote& zygote,
                               .cgroup_walls = cgroup.walls().bits(),
                               .hierarchies = cgroup.hierarchies(),
                               .born_in_groups = cgroup.init_birthplace() >= 0 ? 1U : 0U,
+                              .joins_network = run->resources_.net.valid() ? 1U : 0U,
                               .init_tasks = static_cast<std::uint32_t>(init_tasks.size()),
                               .user_tasks = static_cast<std::uint32_t>(user_tasks.size())};
   const std::string mark = "/belljar/" + run->resources_.lease.name();
@@ -161,6 +167,7 @@ Result<std::unique_ptr<CellRun>> CellRun::order(Zygote& zygote,
   if (request.born_in_groups != 0) {
     fds.insert(fds.end(), {cgroup.init_birthplace(), cgroup.user_birthplace()});
   }
+  if (request.joins_network != 0) fds.push_back(run->resources_.net.fd());
   fds.insert(fds.end(), init_tasks.begin(), init_tasks.end());
   fds.insert(fds.end(), user_tasks.begin(), user_tasks.end());
   TRY(zygote.request(request, fds));
@@ -176,10 +183,13 @@ Result<std::unique_ptr<CellRun>> CellRun::order(Zygote& zygote,
   return run;
 }
 
-void CellRun::born(Fd pidfd, WallSet walls) {
+void CellRun::born(Birth birth) {
   birth_ = 0;
-  pidfd_ = std::move(pidfd);
-  result_.walls &= walls.bits();
+  pidfd_ = std::move(birth.pidfd);
+  result_.walls &= birth.walls.bits();
+  if (!resources_.net.valid() && birth.walls.has(Wall::kNetNamespace)) {
+    resources_.net = Network::adopt(std::move(birth.net), has_loopback_);
+  }
   if (discarded_ || has_cause_) discard();
   schedule();
 }
@@ -324,6 +334,10 @@ void CellRun::on_parked() {
     return;
   }
   before_ = *std::move(usage);
+  // Without a record it serves this cell alone.
+  Network& net = resources_.net;
+  if (birth_ == 0 && resources_.place && net.valid() && !net.is_recorded())
+    (void)net.record().has_value();
   phase_ = Phase::kParked;
   parked_since_ = sys::now();
 }
@@ -471,6 +485,7 @@ void CellRun::kill_program(Cause cause) {
     discard();
   } else {
     resources_.cgroup.lift_cpu_limit();
+    if (phase_ != Phase::kRunning) resources_.cgroup.kill_frozen();
     command(cell::InitCommand::kKill);
   }
   phase_ = Phase::kEnding;
@@ -508,6 +523,8 @@ void CellRun::look_whether_paused() {
   result_.wall_ns = result_.run_ns = (sys::now() - run_since_).count();
   phase_ = Phase::kPaused;
   has_news_ = true;
+  may_reclaim_ = true;
+  reclaim_at_ = sys::now() + kReclaimAfter;
 }
 
 std::optional<Result<CellReport>> CellRun::take_pause() {
@@ -571,9 +588,12 @@ Cause CellRun::passed_limit(Nanoseconds now) const {
 
 void CellRun::tick() {
   const Nanoseconds now = sys::now();
-  if (phase_ == Phase::kPaused) {
+  if (phase_ == Phase::kPaused && asked_) {
     // Nothing is due, however long it has stood still; but init has to come to an end.
-    if (asked_ && now >= kill_deadline_) kill_program(Cause::kCancelled);
+    if (now >= kill_deadline_) kill_program(Cause::kCancelled);
+  } else if (phase_ == Phase::kPaused) {
+    may_reclaim_ = may_reclaim_ && (now < reclaim_at_ || resources_.cgroup.reclaim_some());
+    if (now >= reclaim_at_) reclaim_at_ = sys::now() + kReclaimPause;
   } else if (phase_ == Phase::kRunning && overrun_ != Cause::kProgram) {
     if (now >= overrun_deadline_) kill_program(overrun_);
   } else if (phase_ == Phase::kRunning) {
@@ -612,6 +632,8 @@ void CellRun::schedule() {
   const Nanoseconds now = sys::now();
   if (phase_ == Phase::kPaused && asked_) {
     next_look_ = kill_deadline_;
+  } else if (phase_ == Phase::kPaused && may_reclaim_) {
+    next_look_ = reclaim_at_;
   } else if (phase_ == Phase::kOver || phase_ == Phase::kParked || phase_ == Phase::kPaused) {
     next_look_ = now + kForever;
   } else if (phase_ == Phase::kPausing) {

@@ -64,7 +64,7 @@ class CellRun {
   [[nodiscard]] bool is_child_of(const Zygote& zygote) const {
     return resources_.place != nullptr && zygote.is_parent_of(*resources_.place);
   }
-  void born(Fd pidfd, WallSet walls);
+  void born(Birth birth);
   void stillborn();
 
   [[nodiscard]] bool is_parked() const { return phase_ == Phase::kParked; }
@@ -115,6 +115,9 @@ class CellRun {
   // Only when over: removes the cgroups. One that cannot be emptied is an error: its uid and name
   // are not used again while this process lives.
   Status remove(Nanoseconds patience);
+  // Only when over and every process has left the cgroups: what may be kept for another cell.
+  [[nodiscard]] bool has_left() const { return resources_.cgroup.is_empty(); }
+  [[nodiscard]] CellResources& resources() { return resources_; }
   // Since the cell was empty.
   [[nodiscard]] Nanoseconds teardown() const;
 
@@ -133,6 +136,7 @@ class CellRun {
 
   CellRun(CellResources resources, const cell::CellSpec& spec)
       : resources_(std::move(resources)),
+        has_loopback_(spec.loopback),
         limits_(spec.limits),
         profile_(cell::find_profile(spec.profile)) {}
   // With `park` it waits for hand_over(), else it runs at once.
@@ -160,6 +164,7 @@ class CellRun {
   void schedule();
 
   CellResources resources_;
+  bool has_loopback_;
   std::uint64_t birth_ = 0;
   bool discarded_ = false;
   Start warmth_ = Start::kCell;  // of a run that is handed over
@@ -181,8 +186,10 @@ class CellRun {
   std::uint64_t denials_ = 0;
 
   bool session_ = false;
-  bool has_news_ = false;            // of a pause
-  bool asked_ = false;               // init is at a request about files
+  bool has_news_ = false;     // of a pause
+  bool asked_ = false;        // init is at a request about files
+  bool may_reclaim_ = false;  // memory of a paused cell, at that time
+  Nanoseconds reclaim_at_{};
   Nanoseconds pause_look_{};         // how long to wait for the next look
   Cause overrun_ = Cause::kProgram;  // the limit for which the program was interrupted, or kProgram
   Nanoseconds overrun_deadline_{};

@@ -79,6 +79,7 @@ Result<Reply> Client::receive(std::vector<Fd>& fds) {
                       .cgroup_mode = reply.host.cgroup_mode.data(),
                       .landlock_abi = reply.host.landlock_abi,
                       .rootless = reply.host.rootless != 0};
+    freezer_ = reply.host.freezer.data();
   }
   return reply;
 }
@@ -86,6 +87,11 @@ Result<Reply> Client::receive(std::vector<Fd>& fds) {
 Result<HostFacts> Client::host() {
   while (!host_) TRY(receive());
   return *host_;
+}
+
+Result<std::string> Client::freezer() {
+  while (!host_) TRY(receive());
+  return freezer_;
 }
 
 Status Client::run(std::uint64_t id,

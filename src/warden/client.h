@@ -46,6 +46,8 @@ class Client {
 
   // What this host gives. Waits for the warden's first word.
   Result<HostFacts> host();
+  // What its sessions are paused by: "v2", "v1" or "none". Waits likewise.
+  Result<std::string> freezer();
 
   // Asks for a cell; its messages come through receive().
   Status run(std::uint64_t id,
@@ -103,6 +105,7 @@ class Client {
     pid_t pid;
   } child_;
   std::optional<HostFacts> host_;
+  std::string freezer_;
 };
 
 }  // namespace belljar::warden

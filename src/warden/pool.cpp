@@ -145,10 +145,11 @@ void Pool::tend(Nest& nest, const cell::CellSpec& spec, Nanoseconds now) {
 
 Result<std::unique_ptr<CellRun>> Pool::make(const cell::CellSpec& spec) {
   if (const Nest* const nest = nest_of(spec); nest != nullptr && nest->now != nullptr) {
-    TRY_ASSIGN(CellResources resources, maker_.make(*nest->now));
+    TRY_ASSIGN(CellResources resources, maker_.make(*nest->now, spec.loopback));
     return CellRun::order(*nest->now, host_, spec, std::move(resources));
   }
   TRY_ASSIGN(CellResources resources, maker_.make());
+  TRY(maker_.fit(resources.net, spec.loopback));
   return CellRun::park(host_, spec, std::move(resources));
 }
 

@@ -22,7 +22,7 @@ namespace belljar::warden {
 
 class Pool {
  public:
-  Pool(const cell::Host& host, const ResourceMaker& maker) : host_(host), maker_(maker) {}
+  Pool(const cell::Host& host, ResourceMaker& maker) : host_(host), maker_(maker) {}
 
   // Keeps up to `cells` waiting in all; zero, the beginning, keeps none.
   void resize(unsigned cells) { size_ = cells; }
@@ -99,7 +99,7 @@ class Pool {
   [[nodiscard]] bool is_building() const;
 
   const cell::Host& host_;
-  const ResourceMaker& maker_;
+  ResourceMaker& maker_;
   unsigned size_ = 0;
   std::map<std::string, Class> classes_;
   std::map<std::string, Nest> nests_;

@@ -124,6 +124,7 @@ class Mapper {
   // Once the namespace has been entered.
   bool finish() && {
     [[maybe_unused]] const ssize_t done = ::write(go_.get(), "g", 1);
+    go_.reset();  // where the word did not get through, the end does
     int status = 0;
     while (::waitpid(child_, &status, 0) < 0 && errno == EINTR) {
     }

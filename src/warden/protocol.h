@@ -108,6 +108,7 @@ struct CellReport {
 struct HostReport {
   std::array<char, 64> kernel{};
   std::array<char, 16> cgroup_mode{};
+  std::array<char, 8> freezer{};  // cell::CgroupHost::freezer()
   std::int32_t landlock_abi = 0;
   std::uint32_t rootless = 0;
   std::uint32_t walls = 0;  // what cells of this warden can have

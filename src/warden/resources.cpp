@@ -1,17 +1,8 @@
 #include "warden/resources.h"
 
-#include <fcntl.h>
-#include <net/if.h>
-#include <sched.h>
-#include <sys/ioctl.h>
-#include <sys/socket.h>
-#include <unistd.h>
-
+#include <algorithm>
 #include <charconv>
-#include <cstring>
-
-#include "base/check.h"
-#include "base/sys.h"
+#include <utility>
 
 namespace belljar::warden {
 namespace {
@@ -22,42 +13,8 @@ constexpr unsigned kSubordinateLeases = 16384;
 constexpr unsigned kMostZygotes = 64;
 // Past the uids of all other cells.
 constexpr uid_t kFirstZygoteUid = cell::kFirstUid + 2 * cell::kLeaseCount;
+constexpr std::size_t kMostKept = 32;
 constexpr char kBranchLetter = 'z';  // their groups are named by lease, as a cell's are
-
-Status bring_loopback_up_here() {
-  const Fd socket = Fd::adopt(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
-  if (!socket.valid()) return fail_errno("socket");
-  ifreq request{};
-  std::strcpy(request.ifr_name, "lo");
-  request.ifr_flags = IFF_UP;
-  if (::ioctl(socket.get(), SIOCSIFFLAGS, &request) != 0) return fail_errno("SIOCSIFFLAGS lo");
-  return {};
-}
-
-// Steps into another network namespace and back. The warden is single-threaded; that it cannot
-// come back is a broken invariant, for it would go on in the wrong one.
-class NetworkVisit {
- public:
-  static Result<NetworkVisit> begin() {
-    TRY_ASSIGN(Fd home, sys::open_file("/proc/self/ns/net", O_RDONLY));
-    return NetworkVisit(std::move(home));
-  }
-  NetworkVisit(NetworkVisit&&) = default;
-  NetworkVisit& operator=(NetworkVisit&&) = delete;
-  ~NetworkVisit() {
-    if (home_.valid()) CHECK(::setns(home_.get(), CLONE_NEWNET) == 0);
-  }
-
- private:
-  explicit NetworkVisit(Fd home) : home_(std::move(home)) {}
-  Fd home_;
-};
-
-Result<Fd> make_network() {
-  TRY_ASSIGN(const NetworkVisit visit, NetworkVisit::begin());
-  if (::unshare(CLONE_NEWNET) != 0) return fail_errno("unshare network namespace");
-  return sys::open_file("/proc/self/ns/net", O_RDONLY);
-}
 
 cell::Identity identity_of(cell::Privilege privilege, unsigned slot) {
   switch (privilege) {
@@ -77,13 +34,7 @@ cell::Identity identity_of(cell::Privilege privilege, unsigned slot) {
 
 }  // namespace
 
-Status bring_loopback_up(int net) {
-  TRY_ASSIGN(const NetworkVisit visit, NetworkVisit::begin());
-  if (::setns(net, CLONE_NEWNET) != 0) return fail_errno("setns network namespace");
-  return bring_loopback_up_here();
-}
-
-Result<CellResources> ResourceMaker::make() const {
+Result<CellResources> ResourceMaker::make() {
   CellResources made;
   const unsigned count =
       host_.privilege == cell::Privilege::kUidRange ? kSubordinateLeases : cell::kLeaseCount;
@@ -92,18 +43,61 @@ Result<CellResources> ResourceMaker::make() const {
   TRY_ASSIGN(made.cgroup, cgroups_.make_slot(made.lease.name()));
   // A nested user namespace owns its network namespace, so the cell must make it by itself.
   if (!made.identity.nested_user_namespace) {
-    TRY_ASSIGN(made.net, make_network());
+    if (networks_.empty()) {
+      TRY_ASSIGN(made.net, Network::make());
+    } else {
+      made.net = std::move(networks_.back());
+      networks_.pop_back();
+    }
   }
   return made;
 }
 
-Result<CellResources> ResourceMaker::make(Zygote& zygote) const {
+Status ResourceMaker::fit(Network& net, bool loopback) {
+  if (!net.valid()) return {};
+  if (net.has_loopback() != loopback) {
+    const auto kept = std::ranges::find(networks_, loopback, &Network::has_loopback);
+    if (kept != networks_.end()) {
+      std::swap(net, *kept);
+    } else if (loopback) {
+      TRY(net.bring_loopback_up());
+    } else {
+      TRY_ASSIGN(net, Network::make());
+    }
+  }
+  return keeps_networks_ && !net.is_recorded() ? net.record() : Status{};
+}
+
+void ResourceMaker::recycle(CellResources& spent) {
+  std::vector<Network>& networks = spent.place != nullptr ? spent.place->networks() : networks_;
+  if (keeps_networks_ && networks.size() < kMostKept && spent.net.is_untouched())
+    networks.push_back(std::move(spent.net));
+  // A cell of its own has its uid by the lease, and a uid rests between two cells.
+  if (spent.place != nullptr && spent.place->groups().size() < kMostKept && spent.cgroup.renew()) {
+    spent.place->groups().push_back(
+        {.lease = std::move(spent.lease), .slot = std::move(spent.cgroup)});
+  }
+}
+
+Result<CellResources> ResourceMaker::make(Zygote& zygote, bool loopback) const {
   CellResources made;
   made.place = zygote.place();
   if (made.place == nullptr) return fail(Code::kExhausted, "all cells of this zygote are alive");
-  TRY_ASSIGN(made.lease, cell::UidLease::take(lease_file_, cell::kLeaseCount));
   made.identity.outside = made.place->user();
-  TRY_ASSIGN(made.cgroup, cgroups_.make_slot(made.lease.name(), &made.place->branch()));
+  if (std::vector<CellGroups>& groups = made.place->groups(); !groups.empty()) {
+    made.lease = std::move(groups.back().lease);
+    made.cgroup = std::move(groups.back().slot);
+    groups.pop_back();
+  } else {
+    TRY_ASSIGN(made.lease, cell::UidLease::take(lease_file_, cell::kLeaseCount));
+    TRY_ASSIGN(made.cgroup, cgroups_.make_slot(made.lease.name(), &made.place->branch()));
+  }
+  std::vector<Network>& networks = made.place->networks();
+  const auto kept = std::ranges::find(networks, loopback, &Network::has_loopback);
+  if (kept != networks.end()) {
+    made.net = std::move(*kept);
+    networks.erase(kept);
+  }
   return made;
 }
 

@@ -6,6 +6,7 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "base/fd.h"
 #include "base/result.h"
@@ -13,6 +14,7 @@
 #include "cell/host.h"
 #include "cell/lease.h"
 #include "cell/plan.h"
+#include "warden/network.h"
 #include "warden/zygote.h"
 
 namespace belljar::warden {
@@ -22,7 +24,7 @@ struct CellResources {
   std::unique_ptr<ZygoteCell> place;
   cell::UidLease lease;
   cell::CgroupSlot cgroup;
-  Fd net;  // an empty network namespace; invalid where the cell makes its own
+  Network net;  // not valid where the cell makes its own
   cell::Identity identity;
 };
 
@@ -31,9 +33,15 @@ class ResourceMaker {
   ResourceMaker(const cell::Host& host, const cell::CgroupHost& cgroups, std::string lease_file)
       : host_(host), cgroups_(cgroups), lease_file_(std::move(lease_file)) {}
 
-  Result<CellResources> make() const;
+  Result<CellResources> make();
   // For a cell that this zygote is to make.
-  Result<CellResources> make(Zygote& zygote) const;
+  Result<CellResources> make(Zygote& zygote, bool loopback) const;
+  // From now on network namespaces are kept to be used again, see recycle().
+  void keep_networks() { keeps_networks_ = true; }
+  // Before a cell with, or without, `lo` is launched in it: a network namespace that is so.
+  Status fit(Network& net, bool loopback);
+  // Of a cell of which nothing is left. What another cell may have is kept for it.
+  void recycle(CellResources& spent);
   // For one more zygote.
   Result<std::shared_ptr<ZygoteShare>> make_share() const;
   // Removes what wardens that were killed left behind: groups whose lease nobody holds.
@@ -44,10 +52,8 @@ class ResourceMaker {
   const cell::CgroupHost& cgroups_;
   std::string lease_file_;
   std::string zygotes_lease_file_ = lease_file_ + ".zygotes";
+  bool keeps_networks_ = false;
+  std::vector<Network> networks_;  // that no cell is in
 };
-
-// Brings `lo` of a network namespace up. There is no way back: an address that was once there keeps
-// its routes.
-Status bring_loopback_up(int net);
 
 }  // namespace belljar::warden

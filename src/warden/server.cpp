@@ -23,7 +23,7 @@
 namespace belljar::warden {
 namespace {
 
-constexpr std::size_t kMaxCells = 1024;
+constexpr std::size_t kMaxCells = 3840;  // with those that wait, no more than there are leases
 constexpr std::size_t kMaxConnections = 1024;
 constexpr std::uint64_t kFirst = 0;            // the connection that a warden is started with
 constexpr std::uint64_t kNobody = UINT64_MAX;  // that of cells which are kept for whoever comes
@@ -141,7 +141,7 @@ void Server::hear(Zygote& zygote) {
     if (cell.birth() == 0) return;
     if (birth && cell.birth() == birth->id) {
       known = true;
-      birth->pidfd.valid() ? cell.born(std::move(birth->pidfd), birth->walls) : cell.stillborn();
+      birth->pidfd.valid() ? cell.born(*std::move(birth)) : cell.stillborn();
     } else if (failed && cell.is_child_of(zygote)) {
       cell.stillborn();
     }
@@ -160,6 +160,7 @@ void Server::hello(std::uint64_t connection) {
   ::uname(&names);
   copy_text(reply.host.kernel, names.release);
   copy_text(reply.host.cgroup_mode, cgroups_.mode());
+  copy_text(reply.host.freezer, cgroups_.freezer());
   reply.host.landlock_abi = host_.landlock_abi;
   reply.host.rootless = host_.privilege == cell::Privilege::kRoot ? 0 : 1;
   reply.host.walls = cgroups_.walls().bits();
@@ -245,6 +246,7 @@ void Server::handle_request(std::uint64_t connection) {
     case RequestKind::kPool:
       // Only whoever answers for this warden says what it may keep.
       if (connection == kFirst) pool_.resize(std::min(request.cells, kMaxWaiting));
+      if (pool_.size() > 0) maker_.keep_networks();
       return;
     case RequestKind::kPrepare:
       // Advice: what is wrong with it is told when a run comes.
@@ -355,7 +357,8 @@ Status Server::start(CellName name, const Request& request, std::vector<Fd> fds)
       .descriptors = {.in = std::move(fds[1]), .out = std::move(fds[2]), .err = std::move(fds[3])},
       .since = since};
   if (run.session && !cgroups_.can_freeze()) {
-    return fail(Code::kUnavailable, "sessions are paused in a cgroup v2 tree, which is not here");
+    return fail(Code::kUnavailable,
+                "sessions are paused by a freezer of cgroups, v2 or v1, and here is none");
   }
   RunDescriptors& descriptors = run.descriptors;
   if (request.with_artifacts != 0) descriptors.artifacts = std::move(fds[4]);
@@ -396,6 +399,7 @@ Status Server::start_cold(CellName name,
   }
   CellResources resources = *std::move(ahead_);
   ahead_.reset();
+  TRY(maker_.fit(resources.net, spec.loopback));
   const bool session = run.session;
   TRY_ASSIGN(auto cell, CellRun::start(host_, spec, files, std::move(resources),
                                        std::move(run.descriptors), run.since));
@@ -459,10 +463,13 @@ void Server::settle() {
     conclude(name, *done);
     if (!done->is_over()) leaving_.push_back(std::move(done));
   }
-  std::erase_if(leaving_, [now](const std::unique_ptr<CellRun>& cell) {
+  std::erase_if(leaving_, [this, now](const std::unique_ptr<CellRun>& cell) {
     if (!cell->is_over() && cell->deadline() <= now) cell->tick();
     // A killed process leaves its cgroup a moment after it was reaped: then the next look does it.
-    return cell->is_over() && (cell->remove({}) || cell->teardown() > kTeardownPatience);
+    if (!cell->is_over()) return false;
+    if (!cell->has_left()) return cell->teardown() > kTeardownPatience;
+    maker_.recycle(cell->resources());
+    return cell->remove({}) || cell->teardown() > kTeardownPatience;
   });
   if (sort_pool_at_ <= now) {
     sort_pool_at_ = now + kSortPool;
@@ -474,6 +481,7 @@ void Server::conclude(CellName name, CellRun& cell) {
   Result<CellReport> report = cell.report();
   Status removed;
   if (report && cell.is_over()) {
+    if (cell.has_left()) maker_.recycle(cell.resources());
     removed = cell.remove(kTeardownPatience);
     report->teardown_ns = cell.teardown().count();
   }

@@ -3,13 +3,13 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/mount.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <cstdlib>
 #include <cstring>
 
+#include "base/descriptors.h"
 #include "base/sys.h"
 #include "warden/privilege.h"
 #include "warden/protocol.h"
@@ -38,14 +38,6 @@ Result<std::string> lease_file(const Person& person) {
     return fail(Code::kDenied, base + " is not a private directory of yours");
   }
   return base + "/leases";
-}
-
-// Each cell that waits or is paused keeps a dozen descriptors; cells have limits of their own.
-void take_all_descriptors() {
-  rlimit files{};
-  if (::getrlimit(RLIMIT_NOFILE, &files) != 0) return;
-  files.rlim_cur = files.rlim_max;
-  ::setrlimit(RLIMIT_NOFILE, &files);
 }
 
 Status run(Fd client) {

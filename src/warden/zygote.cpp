@@ -70,12 +70,20 @@ Result<std::unique_ptr<Zygote>> Zygote::start(const cell::Host& host,
   std::vector<std::string> env = spec.interpreter_env;
   env.push_back(std::string("LD_PRELOAD=") + cell::kZygoteLibrary);
   env.push_back(std::string(cell::kZygotePreload) + "=" + names);
+  std::vector<cell::SmallFile> cell_files;
+  for (unsigned cell = 0; cell < cell::kZygoteCells; ++cell) {
+    for (cell::SmallFile& file : cell::user_files(cell::zygote_user(cell))) {
+      file.path.insert(0, std::to_string(cell) + "/");
+      cell_files.push_back(std::move(file));
+    }
+  }
   TRY_ASSIGN(auto sockets, sys::make_seqpacket());
   const cell::ZygotePlan plan{.root = root.get(),
                               .warden = ::getpid(),
                               .first_uid = share->first,
                               .socket = sockets[1].get(),
                               .library = zygote_library(),
+                              .cell_files = std::move(cell_files),
                               .argv = pointers(argv),
                               .envp = pointers(env)};
   int pidfd = -1;
@@ -130,23 +138,25 @@ Status Zygote::request(const cell::ZygoteRequest& request, std::span<const int> 
   return {};
 }
 
-bool Zygote::is_own(const Fd& pidfd) const {
+std::optional<pid_t> Zygote::own_child(const Fd& pidfd) const {
   // What is no child of the warden's cannot be waited for, waitid(2).
   siginfo_t info{};
   if (::waitid(P_PIDFD, static_cast<id_t>(pidfd.get()), &info, WEXITED | WNOHANG | WNOWAIT) != 0)
-    return false;
+    return std::nullopt;
   const Result<std::string> text =
       sys::read_file(("/proc/self/fdinfo/" + std::to_string(pidfd.get())).c_str(), kKiB);
   const std::size_t at = text ? text->find("Pid:") : std::string::npos;
-  if (at == std::string::npos) return false;
-  const auto user_namespace = [](long pid) {
+  if (at == std::string::npos) return std::nullopt;
+  const auto user_namespace = [](pid_t pid) {
     std::array<char, 64> name{};
     const std::string link = "/proc/" + std::to_string(pid) + "/ns/user";
     return ::readlink(link.c_str(), name.data(), name.size() - 1) > 0 ? std::string(name.data())
                                                                       : std::string();
   };
-  const std::string theirs = user_namespace(std::strtol(text->c_str() + at + 4, nullptr, 10));
-  return !theirs.empty() && theirs == user_namespace(pid_);
+  const auto pid = static_cast<pid_t>(std::strtol(text->c_str() + at + 4, nullptr, 10));
+  const std::string theirs = user_namespace(pid);
+  if (theirs.empty() || theirs != user_namespace(pid_)) return std::nullopt;
+  return pid;
 }
 
 std::optional<Birth> Zygote::hear() {
@@ -170,17 +180,23 @@ std::optional<Birth> Zygote::hear() {
     case ZygoteMessage::Kind::kReady:
       ready_ = true;
       return std::nullopt;
-    case ZygoteMessage::Kind::kBorn:
-      if (owed_ == 0 || received->fds.size() != 1 || !is_own(received->fds.front())) break;
+    case ZygoteMessage::Kind::kBorn: {
+      if (owed_ == 0 || received->fds.size() != 1) break;
+      const std::optional<pid_t> child = own_child(received->fds.front());
+      if (!child) break;
       --owed_;
+      const std::string net = "/proc/" + std::to_string(*child) + "/ns/net";
       return Birth{.id = message.id,
                    .pidfd = std::move(received->fds.front()),
                    .walls = WallSet::from_bits(message.walls),
+                   .net = sys::open_file(net.c_str(), O_RDONLY).value_or(Fd()),
                    .error = {}};
+    }
     case ZygoteMessage::Kind::kFailed:
       if (!ready_ || owed_ == 0) break;
       --owed_;
-      return Birth{.id = message.id, .pidfd = {}, .walls = {}, .error = message.text.data()};
+      return Birth{
+          .id = message.id, .pidfd = {}, .walls = {}, .net = {}, .error = message.text.data()};
   }
   failed_ = true;
   return std::nullopt;

@@ -18,16 +18,27 @@
 #include "cell/lease.h"
 #include "cell/spec.h"
 #include "cell/zygote_protocol.h"
+#include "warden/network.h"
 
 namespace belljar::warden {
 
-// What a zygote and its cells have in common: uids, which of its cells are alive, and a branch of
-// the cgroups. The last of them gives it back.
+// A cell's cgroups and the lease that they are named by.
+struct CellGroups {
+  cell::UidLease lease;
+  cell::CgroupSlot slot;
+};
+
+// What a zygote and its cells have in common: uids, which of its cells are alive, a branch of the
+// cgroups, and what cells that are gone left for others: network namespaces, which belong to its
+// user namespace, and cgroups. The last of them gives it back.
 struct ZygoteShare {
   cell::UidLease lease;
   uid_t first = 0;
   std::vector<unsigned> free;  // cells; the one that has rested longest comes first
   cell::CgroupBranch branch;
+  // That no cell is in.
+  std::vector<Network> networks;
+  std::vector<CellGroups> groups;
 };
 
 // One cell's place in it; given back when it is destroyed.
@@ -43,8 +54,10 @@ class ZygoteCell {
     return share_ == share;
   }
   [[nodiscard]] unsigned number() const { return number_; }
-  [[nodiscard]] uid_t user() const { return share_->first + 1 + 2 * number_; }
+  [[nodiscard]] uid_t user() const { return share_->first + cell::zygote_user(number_); }
   [[nodiscard]] const cell::CgroupBranch& branch() const { return share_->branch; }
+  [[nodiscard]] std::vector<Network>& networks() const { return share_->networks; }
+  [[nodiscard]] std::vector<CellGroups>& groups() const { return share_->groups; }
 
  private:
   std::shared_ptr<ZygoteShare> share_;
@@ -56,6 +69,7 @@ struct Birth {
   std::uint64_t id = 0;
   Fd pidfd;  // of the cell's init; invalid: it could not be made
   WallSet walls;
+  Fd net;  // of a born one: the network namespace it is in now
   std::string error;
 };
 
@@ -89,9 +103,9 @@ class Zygote {
 
  private:
   Zygote() = default;
-  // Whether a descriptor that it sent is of a process in its own user namespace: a zygote could
-  // name any process.
-  [[nodiscard]] bool is_own(const Fd& pidfd) const;
+  // The process of a descriptor that it sent, if that is a child of the warden's and in its own
+  // user namespace: a zygote could name any process.
+  [[nodiscard]] std::optional<pid_t> own_child(const Fd& pidfd) const;
 
   Fd socket_;
   Fd pidfd_;

@@ -68,7 +68,8 @@ Status make_cell(const cell::Host& host,
                  Python& python,
                  const ZygoteRequest& request,
                  const std::vector<Fd>& fds) {
-  const std::size_t first_tasks = kFixedFds + (request.born_in_groups != 0 ? kBirthplaces : 0);
+  const std::size_t network = kFixedFds + (request.born_in_groups != 0 ? kBirthplaces : 0);
+  const std::size_t first_tasks = network + (request.joins_network != 0 ? 1 : 0);
   if (fds.size() != first_tasks + request.init_tasks + request.user_tasks ||
       request.cell >= cell::kZygoteCells) {
     return fail(Code::kInvalid, "request: wrong number of descriptors");
@@ -82,16 +83,20 @@ Status make_cell(const cell::Host& host,
     launch.init_birthplace = fds[kFixedFds].get();
     launch.user_birthplace = fds[kFixedFds + 1].get();
   }
+  if (request.joins_network != 0) launch.net = fds[network].get();
   for (std::size_t i = first_tasks; i < fds.size(); ++i) {
     auto& tasks = i < first_tasks + request.init_tasks ? launch.init_tasks : launch.user_tasks;
     tasks.push_back(fds[i].get());
   }
-  const cell::Identity identity{.user = 1 + 2 * request.cell, .init = 2 + 2 * request.cell};
+  const cell::Identity identity{.user = cell::zygote_user(request.cell),
+                                .init = cell::zygote_user(request.cell) + 1};
   const cell::CgroupPlace cgroups{.walls = WallSet::from_bits(request.cgroup_walls),
                                   .mark = request.mark.data(),
                                   .count = request.hierarchies};
   cell::Warmth warmth{
       .devices = std::string(cell::kZygoteDevices) + "/" + std::to_string(request.cell),
+      .root_layers = std::string("lowerdir=") + cell::kZygoteCellRoots + "/" +
+                     std::to_string(request.cell) + ":" + cell::kZygoteRoot,
       .interpreter = &python};
   // Known only to the thread that the C library began with, not to a clone of it: prctl(2).
   if (::prctl(PR_GET_TID_ADDRESS, &warmth.thread_id, 0, 0, 0) != 0)

@@ -8,6 +8,7 @@ import argparse
 import collections
 import http.client
 import pathlib
+import re
 import sys
 import threading
 import time
@@ -20,7 +21,11 @@ from support.service import live_service  # noqa: E402
 
 CONCURRENCY = 32
 GROWTH = 1.1
-MOST_OF_A_CELL = 20  # descriptors that its warden has for one cell that waits, at most
+MOST_OF_A_CELL = 20  # descriptors that its warden has for one cell that waits, at most, besides:
+# A cell's cgroups, with their lease, and network namespace, which may be kept for another cell when it is gone, so many of each.
+PLACES = re.compile(r"/sys/fs/cgroup/|/proc/.*/net/|net:\[|anon_inode:\[eventfd\]|.*/leases$")
+MOST_OF_A_PLACE = 40
+MOST_KEPT = 64  # of two zygotes
 # The gateway keeps the last 500 runs that have ended, for clients that come late, and its heap has
 # found its size some time after that: until then it grows, rightly.
 SETTLED = 1500
@@ -81,6 +86,10 @@ class Sizes:
         (warden,) = service.wardens
         self.processes = {"gateway": service.gateway, "warden": warden}
         self.descriptors = self._settled(lambda each: each.descriptors())
+        targets = warden.descriptor_targets()
+        self.of_places = sum(PLACES.match(each) is not None for each in targets)
+        self.of_removed_groups = [each for each in targets if each.startswith("/sys/fs/cgroup") and each.endswith("(deleted)")]
+        self.descriptors["warden"] -= self.of_places
         # How many wait depends on how many kinds of runs came lately: the pool is shared out.
         self.cells = len(warden.children())
         self.resident = {name: each.resident() for name, each in self.processes.items()}

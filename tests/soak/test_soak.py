@@ -42,6 +42,8 @@ def test_a_soak_leaves_the_service_as_it_was():
         more_cells = max(0, after.cells - before.cells)
         assert after.descriptors["gateway"] == before.descriptors["gateway"]
         assert after.descriptors["warden"] <= before.descriptors["warden"] + soak.MOST_OF_A_CELL * more_cells
+        assert after.of_removed_groups == []
+        assert after.of_places <= soak.MOST_OF_A_PLACE * (after.cells + soak.MOST_KEPT)
         for name, first in before.resident.items():
             assert after.resident[name] <= soak.GROWTH * first, f"{name}: {first} -> {after.resident[name]}"
         assert_works(service)

@@ -87,7 +87,8 @@ class Process:
         self.parent, self.started = parent, started
 
     def __str__(self):
-        return f"{self.pid} {self.name!r} started {self.started} state {self.state}"
+        # Whether it runs or sleeps changes from look to look, and what stays is what is the same in all of them.
+        return f"{self.pid} {self.name!r} started {self.started}{' dead' if self.state == 'Z' else ''}"
 
 
 def processes(roots):

@@ -30,7 +30,7 @@ def main():
     parser = argparse.ArgumentParser(prog="./dev test-vm")
     parser.add_argument("--smoke", dest="jobs", action="store_const", const=SMOKE)
     parser.add_argument("--whole", dest="jobs", action="store_const", const=SMOKE + WHOLE)
-    parser.add_argument("--seconds", type=int, default=3600, help="for each job")
+    parser.add_argument("--seconds", type=int, default=5400, help="for each job")
     parser.add_argument("--user", choices=("root", "tester"), default="root", help="of --command")
     parser.add_argument("--command", help="run this in the guest instead, under /work")
     options = parser.parse_args()

@@ -54,3 +54,33 @@ def test_a_session_keeps_its_state_and_stands_still_between_executions():
         assert value(execute(service, session, "x")) == "20"
         ask(service, "DELETE", f"/v1/sessions/{session}", 200)
         assert used(service) == []
+
+
+def pages_of_files(service):
+    """Bytes of files that are charged to the cells' groups, save for what is in a tmpfs."""
+    total = 0
+    for warden in service.wardens:
+        for init in warden.children():
+            place = pathlib.Path(f"/proc/{init.pid}/cgroup").read_text().split("::")[1].strip()
+            lines = (pathlib.Path("/sys/fs/cgroup" + place).parent / "memory.stat").read_text().splitlines()
+            facts = dict(line.split() for line in lines)
+            total += int(facts["file"]) - int(facts["shmem"])
+    return total
+
+
+def test_a_paused_session_gives_back_what_it_has_read():
+    """All of it would be too much: the kernel keeps what is mapped and in use as long as it can."""
+    with live_service("--pool", "0", "--session-spares", "0") as service:
+        session = ask(service, "POST", "/v1/sessions", 201, {"limits": {"cpu": "60s", "wall": "120s"}})["id"]
+        read = "import pathlib\nx = 20\ntotal = 0\n" \
+               "for path in sorted(pathlib.Path('/usr/lib').rglob('*')):\n" \
+               "    if path.is_file() and total < 64 << 20:\n        total += len(path.read_bytes())\ntotal"  # fmt: skip
+        assert int(value(execute(service, session, read))) >= 64 << 20
+        before = pages_of_files(service)
+        deadline = time.monotonic() + 120
+        while pages_of_files(service) > before // 2 and time.monotonic() < deadline:
+            time.sleep(0.5)
+        after = pages_of_files(service)
+        assert after <= before // 2, f"{before} bytes of files were charged to it, and {after} are"
+        assert before >= 16 << 20, "it read what others had read before it: this shows nothing"
+        assert value(execute(service, session, "x + 1")) == "21"
