@@ -40,42 +40,7 @@ Result<engine::InputControl> read_size(JsonReader& reader) {
 
 }  // namespace
 
-void InteractiveRun::complain(const Error& error) {
-  std::function<void()> wake;
-  {
-    const std::lock_guard lock(mutex_);
-    errors_.push_back(
-        json_text(json::object{{"type", "error"}, {"detail", repair_utf8(error.message)}}));
-    wake.swap(wake_);
-  }
-  if (wake) wake();
-}
-
-void InteractiveRun::on_message(std::string_view bytes, bool is_text) {
-  Status done = is_text ? handle(bytes)
-                        : Status(fail(Code::kInvalid, "messages must be text, with JSON in it"));
-  if (done) return;
-  {
-    const std::lock_guard lock(mutex_);
-    if (live_ == nullptr) failed_ = true;
-  }
-  complain(done.error());
-}
-
-Status InteractiveRun::handle(std::string_view text) {
-  TRY_ASSIGN(const json::value message, parse_json(text));
-  TRY_ASSIGN(JsonReader reader, JsonReader::of(message, ""));
-  TRY_ASSIGN(const std::string type, reader.text_or("type", ""));
-  std::shared_ptr<LiveRun> live;
-  {
-    const std::lock_guard lock(mutex_);
-    live = live_;
-  }
-  if (type == "start") {
-    if (live != nullptr) return fail(Code::kInvalid, "type: the run has been started");
-    return start(message);
-  }
-  if (live == nullptr) return fail(Code::kInvalid, "type: the first message must be a start");
+Status InteractiveRun::handle(std::string_view type, JsonReader& reader, LiveRun& live) {
   if (type == "stdin") {
     TRY_ASSIGN(const auto plain, reader.text("text"));
     TRY_ASSIGN(const auto coded, reader.text("base64"));
@@ -87,34 +52,31 @@ Status InteractiveRun::handle(std::string_view text) {
   }
   if (type == "eof") {
     TRY(reader.finish());
-    const std::lock_guard lock(mutex_);
-    input_.reset();
+    end_input();
     return {};
   }
   if (type == "signal") {
     TRY_ASSIGN(const std::string name, reader.text_or("name", ""));
     TRY_ASSIGN(const int number, signal_number(name));
     TRY(reader.finish());
-    live->control({.kind = engine::InputControl::Kind::kSignal, .signal = number});
+    live.control({.kind = engine::InputControl::Kind::kSignal, .signal = number});
     return {};
   }
   if (type == "resize") {
     TRY_ASSIGN(const engine::InputControl size, read_size(reader));
     TRY(reader.finish());
-    live->control(size);
+    live.control(size);
     return {};
   }
   if (type == "cancel") {
     TRY(reader.finish());
-    live->cancel();
+    live.cancel();
     return {};
   }
   return fail(Code::kInvalid, "type: must be start, stdin, eof, signal, resize or cancel");
 }
 
-Status InteractiveRun::start(const json::value& message) {
-  TRY_ASSIGN(JsonReader reader, JsonReader::of(message, ""));
-  (void)reader.find("type");
+Status InteractiveRun::start(JsonReader& reader) {
   const json::value* const run = reader.find("run");
   if (run == nullptr) return reader.wrong("run", "an object");
   TRY_ASSIGN(RunRequest request, read_run_request(*run, "run"));
@@ -132,14 +94,11 @@ Status InteractiveRun::start(const json::value& message) {
   TRY_ASSIGN(const Submitted submitted,
              runs_.submit(caller_, std::move(request), std::move(options)));
   if (tty.value_or(false)) submitted.live->control(size);
-  std::function<void()> wake;
   {
     const std::lock_guard lock(mutex_);
-    live_ = submitted.live;
     input_ = std::move(pipe.write);
-    wake.swap(wake_);
   }
-  if (wake) wake();
+  begun(submitted.live);
   return first.empty() ? Status() : type_in(first);
 }
 
@@ -154,51 +113,14 @@ Status InteractiveRun::type_in(std::string_view bytes) {
               "stdin: more than " + format_bytes(kInputBytes) + " wait unread; its end was sent");
 }
 
-void InteractiveRun::on_close() {
-  std::shared_ptr<LiveRun> live;
-  std::function<void()> wake;
-  {
-    const std::lock_guard lock(mutex_);
-    live = live_;
-    input_.reset();
-    // Without a run nothing more will come to send: who waits for it holds the connection.
-    failed_ = true;
-    wake.swap(wake_);
-  }
-  if (live != nullptr && !live->is_over()) live->cancel();
-  if (wake) wake();
-}
-
-bool InteractiveRun::take(std::vector<std::string>& messages) {
+void InteractiveRun::end_input() {
   const std::lock_guard lock(mutex_);
-  for (std::string& error : errors_) messages.push_back(std::move(error));
-  errors_.clear();
-  if (live_ == nullptr) return !failed_;
-  const bool over = live_->is_over();
-  for (const RunEvent& event : live_->events_after(after_)) {
-    after_ = event.number;
-    // The data is an object: the type goes in front of what it has.
-    if (event.name == "outcome") {
-      messages.push_back(R"({"type":"outcome","run":)" + event.data + "}");
-    } else {
-      messages.push_back("{\"type\":\"" + event.name + "\"," + event.data.substr(1));
-    }
-  }
-  return !over;
+  input_.reset();
 }
 
-void InteractiveRun::on_more(std::function<void()> wake) {
-  std::shared_ptr<LiveRun> live;
-  {
-    const std::lock_guard lock(mutex_);
-    if (errors_.empty() && !failed_) {
-      wake_ = wake;
-      live = live_;
-      if (live == nullptr) return;
-    }
-  }
-  if (live == nullptr) return wake();
-  live->on_more(after_, std::move(wake));
+void InteractiveRun::leave(LiveRun* live) {
+  end_input();
+  if (live != nullptr) live->cancel();
 }
 
 }  // namespace belljar::api

@@ -1,44 +1,35 @@
-// InteractiveRun: one run over a WebSocket. Messages are JSON objects with a "type".
+// InteractiveRun: one run over a WebSocket.
 //
 // From the client: first {"type":"start","run":{…as POST
 // /v1/runs…},"tty":bool,"rows":n,"columns":n}, then "stdin" ("text" or "base64"), "eof", "signal"
 // ("name"), "resize" ("rows","columns"), "cancel". To the client: "status", "stdout", "stderr" as
-// the events of a run, "error" with "detail", and at last "outcome" with "run". The run ends with
-// the connection.
+// the events of a run, "error" with "detail", and at last "outcome" with "run".
 #pragma once
 
 #include <memory>
 #include <mutex>
 
-#include "api/http.h"
+#include "api/conversation.h"
 #include "api/run_service.h"
 
 namespace belljar::api {
 
-class InteractiveRun : public SocketPeer {
+class InteractiveRun : public Conversation {
  public:
-  InteractiveRun(RunService& runs, Caller caller) : runs_(runs), caller_(std::move(caller)) {}
-
-  void on_message(std::string_view bytes, bool is_text) override;
-  void on_close() override;
-  bool take(std::vector<std::string>& messages) override;
-  void on_more(std::function<void()> wake) override;
+  InteractiveRun(RunService& runs, Caller caller)
+      : Conversation("run"), runs_(runs), caller_(std::move(caller)) {}
 
  private:
-  Status handle(std::string_view text);
-  Status start(const boost::json::value& message);
+  Status start(JsonReader& reader) override;
+  Status handle(std::string_view type, JsonReader& reader, LiveRun& live) override;
+  void leave(LiveRun* live) override;
   Status type_in(std::string_view bytes);
-  void complain(const Error& error);
+  void end_input();
 
   RunService& runs_;
   const Caller caller_;
   std::mutex mutex_;
-  std::shared_ptr<LiveRun> live_;
   Fd input_;  // the write end of the program's stdin
-  std::uint64_t after_ = 0;
-  std::vector<std::string> errors_;
-  std::function<void()> wake_;
-  bool failed_ = false;  // the start was refused: nothing more comes
 };
 
 }  // namespace belljar::api

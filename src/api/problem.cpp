@@ -86,11 +86,22 @@ Response problem(unsigned status, std::string_view title, std::string_view detai
   return response;
 }
 
+Response upgrade_required() {
+  Response response = problem(426, "Upgrade required", "this path speaks WebSocket");
+  response.headers.emplace_back("Upgrade", "websocket");
+  return response;
+}
+
 Response retry_later(unsigned status, std::string_view detail, Nanoseconds wait) {
   Response response = problem(status, title_of(status), detail);
   const auto seconds = std::chrono::ceil<std::chrono::seconds>(wait).count();
   response.headers.emplace_back("Retry-After", std::to_string(std::max<long>(seconds, 1)));
   return response;
+}
+
+Response refusal(const Error& error) {
+  if (error.code != Code::kExhausted) return problem(error);
+  return retry_later(429, error.message, std::chrono::seconds(1));
 }
 
 }  // namespace belljar::api

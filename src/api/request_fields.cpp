@@ -21,6 +21,23 @@ Result<std::uint64_t> last_event(const Request& request) {
   return *number;
 }
 
+Result<ListWish> list_wish(const Request& request) {
+  ListWish wish;
+  if (const auto state = request.parameter("state")) {
+    wish.state = ledger::parse_state(*state);
+    if (!wish.state) return fail(Code::kInvalid, "state: there is no such state");
+  }
+  wish.cursor = request.parameter("cursor").value_or("");
+  const auto limit = request.parameter("limit");
+  if (!limit) return wish;
+  const auto number = parse_count(*limit);
+  if (!number || *number == 0 || *number > static_cast<std::uint64_t>(ledger::kMaxPage)) {
+    return fail(Code::kInvalid, "limit: must be 1 to " + std::to_string(ledger::kMaxPage));
+  }
+  wish.limit = static_cast<int>(*number);
+  return wish;
+}
+
 Status check_media_type(const Request& request) {
   if (request.media_type().value_or("application/json") == "application/json") return {};
   return fail(Code::kInvalid, "content-type: must be application/json");

@@ -3,10 +3,13 @@
 
 #include <boost/json/value.hpp>
 #include <cstdint>
+#include <optional>
+#include <string>
 #include <string_view>
 
 #include "api/http.h"
 #include "base/result.h"
+#include "ledger/store.h"
 
 namespace belljar::api {
 
@@ -15,6 +18,13 @@ bool asked(const Request& request, std::string_view name);
 // The number of the last event a client has, from the header or, as browsers cannot set it on the
 // first request, the query; 0 where neither is there.
 Result<std::uint64_t> last_event(const Request& request);
+// What a list of what the ledger has is asked for.
+struct ListWish {
+  std::optional<ledger::State> state;
+  std::string cursor;
+  int limit = 50;
+};
+Result<ListWish> list_wish(const Request& request);
 // kInvalid for another one than JSON; none is taken for JSON.
 Status check_media_type(const Request& request);
 // Its body, which must be JSON and say so, or say nothing.

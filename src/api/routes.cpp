@@ -130,6 +130,8 @@ std::span<const Service::Route> Service::routes() {
       Route{"GET", "/v1/sessions/{id}", &Service::get_session, "runs"},
       Route{"DELETE", "/v1/sessions/{id}", &Service::quit_session, "runs"},
       Route{"POST", "/v1/sessions/{id}/executions", &Service::create_execution, "runs"},
+      Route{"GET", "/v1/sessions/{id}/interactive", &Service::interact_in_session, "runs"},
+      Route{"GET", "/v1/sessions/{id}/executions", &Service::list_executions, "runs"},
       Route{"GET", "/v1/sessions/{id}/executions/{execution}", &Service::get_execution, "runs"},
       Route{"GET", "/v1/sessions/{id}/executions/{execution}/events", &Service::execution_events,
             "runs"},

@@ -199,6 +199,24 @@ Result<RunRequest> read_run_request(const json::value& value, const std::string&
   return request;
 }
 
+json::object to_value(const LimitOverrides& limits) {
+  json::object object;
+  for (const LimitField& field : limit_fields()) {
+    if (field.wanted_duration != nullptr && limits.*field.wanted_duration) {
+      // In microseconds, exactly.
+      object[field.name] = std::to_string((limits.*field.wanted_duration)->count() / 1000) + "us";
+    }
+    if (field.wanted_number == nullptr || !(limits.*field.wanted_number)) continue;
+    const std::uint64_t number = *(limits.*field.wanted_number);
+    if (field.kind == LimitField::Kind::kCpus) {
+      object[field.name] = static_cast<double>(number) / 1e3;
+    } else {
+      object[field.name] = number;
+    }
+  }
+  return object;
+}
+
 std::string to_json(const RunRequest& request) {
   const Submission& submission = request.submission;
   json::array files;
@@ -214,25 +232,14 @@ std::string to_json(const RunRequest& request) {
     const std::size_t equals = variable.find('=');
     environment[variable.substr(0, equals)] = variable.substr(equals + 1);
   }
-  json::object limits;
-  for (const LimitField& field : limit_fields()) {
-    if (field.wanted_duration != nullptr && submission.limits.*field.wanted_duration) {
-      // In microseconds, exactly.
-      limits[field.name] =
-          std::to_string((submission.limits.*field.wanted_duration)->count() / 1000) + "us";
-    }
-    if (field.wanted_number == nullptr || !(submission.limits.*field.wanted_number)) continue;
-    const std::uint64_t number = *(submission.limits.*field.wanted_number);
-    if (field.kind == LimitField::Kind::kCpus) {
-      limits[field.name] = static_cast<double>(number) / 1e3;
-    } else {
-      limits[field.name] = number;
-    }
-  }
-  json::object object{{"language", submission.language}, {"files", std::move(files)},
-                      {"entry", submission.entry},       {"env", std::move(environment)},
-                      {"limits", std::move(limits)},     {"policy", request.policy},
-                      {"screening", request.screening},  {"output", request.output},
+  json::object object{{"language", submission.language},
+                      {"files", std::move(files)},
+                      {"entry", submission.entry},
+                      {"env", std::move(environment)},
+                      {"limits", to_value(submission.limits)},
+                      {"policy", request.policy},
+                      {"screening", request.screening},
+                      {"output", request.output},
                       {"webhook", request.webhook}};
   object["stdin"] = {{"content", base64_encode(request.input)}, {"encoding", "base64"}};
   if (request.expected) {

@@ -32,6 +32,8 @@ Result<RunRequest> read_run_request(const boost::json::value& value, const std::
 // The same as text, to be kept and read again by read_run_request.
 std::string to_json(const RunRequest& request);
 
+// What read_limits() reads, of those that are wanted.
+boost::json::object to_value(const LimitOverrides& limits);
 // {"wall": "2s", "memory": 134217728, "cpus": 0.5}: text as on the command line, or numbers in
 // seconds, bytes, counts and processors; "wall_ms" and "memory_bytes" as an outcome writes them.
 Result<LimitOverrides> read_limits(const boost::json::value& value, const std::string& path);

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <array>
 #include <boost/json.hpp>
+#include <condition_variable>
+#include <optional>
 #include <thread>
 
 #include "api/json_reader.h"
@@ -24,15 +26,6 @@ namespace json = boost::json;
 // What streams that come late may still see of runs that are over.
 constexpr std::size_t kMostEnded = 500;
 constexpr std::size_t kMostEndedBytes = 16 * kMiB;
-// After this a run that is to be recorded with its end is recorded without it, so that a list shows
-// it and a crash does not lose it.
-constexpr Nanoseconds kLate = std::chrono::milliseconds(100);
-
-json::value time_or_null(std::int64_t unix_milliseconds) {
-  if (unix_milliseconds == 0) return nullptr;
-  return json::value(format_time(unix_milliseconds));
-}
-
 // What happens in the cell, onto the run's list of events.
 class Recorder : public engine::Observer {
  public:
@@ -108,18 +101,6 @@ json::array to_value(const std::vector<screen::Finding>& findings) {
   return list;
 }
 
-// Empty where nothing was found.
-std::string findings_json(const screen::Verdict& verdict) {
-  if (verdict.findings.empty() && verdict.syntax_errors.empty() && verdict.not_analysed.empty()) {
-    return {};
-  }
-  return escape_json_for_terminal(
-      json_text(json::object{{"refused", verdict.refused},
-                             {"findings", to_value(verdict.findings)},
-                             {"syntax_errors", to_value(verdict.syntax_errors)},
-                             {"not_analysed", to_value(verdict.not_analysed)}}));
-}
-
 // Members of the outcome's object.
 std::string judgement(const RunRequest& request, const Outcome& outcome) {
   std::optional<engine::OutputDifference> found;
@@ -147,24 +128,12 @@ std::unexpected<Error> no_such_run() {
   return fail(Code::kNotFound, "there is no run of this id");
 }
 
-std::unexpected<Error> used_otherwise() {
-  return fail(Code::kDenied, "idempotency_key: it was used for another request before");
-}
-
 std::unexpected<Error> forgotten() {
-  return fail(Code::kDenied, "idempotency_key: runs of that batch are kept no more");
+  return fail(Code::kConflict, "idempotency_key: runs of that batch are kept no more");
 }
 
 bool is_of(const Caller& caller, const std::string& owner) {
   return owner == caller.id || caller.may("admin");
-}
-
-void apply(const ledger::Ending& ending, ledger::Run& run) {
-  run.state = ending.state;
-  run.status = ending.status;
-  run.reason = ending.reason;
-  run.outcome = ending.outcome;
-  run.finished_ms = ending.at_ms;
 }
 
 // A warden that goes away takes what it had begun with it: the next one gets it from the start,
@@ -184,37 +153,31 @@ Result<Outcome> with_warden(engine::WardenAccess& access, const bool& told, cons
 
 }  // namespace
 
-std::string to_json(const ledger::Run& run) {
-  json::object object{{"id", run.id},
-                      {"state", ledger::state_name(run.state)},
-                      {"language", run.language},
-                      {"policy", run.policy},
-                      {"created_at", time_or_null(run.created_ms)},
-                      {"started_at", time_or_null(run.started_ms)},
-                      {"finished_at", time_or_null(run.finished_ms)},
-                      {"attempts", run.attempts}};
-  object["batch"] = run.batch.empty() ? json::value(nullptr) : json::value(run.batch);
-  object["status"] = run.status.empty() ? json::value(nullptr) : json::value(run.status);
-  object["reason"] = repair_utf8(run.reason);
-  std::string text = json_text(object);
-  // The outcome is JSON already, and may be large.
-  text.pop_back();
-  return text + ",\"outcome\":" + (run.outcome.empty() ? "null" : run.outcome) + "}";
+std::string findings_json(const screen::Verdict& verdict) {
+  if (verdict.findings.empty() && verdict.syntax_errors.empty() && verdict.not_analysed.empty()) {
+    return {};
+  }
+  return escape_json_for_terminal(
+      json_text(json::object{{"refused", verdict.refused},
+                             {"findings", to_value(verdict.findings)},
+                             {"syntax_errors", to_value(verdict.syntax_errors)},
+                             {"not_analysed", to_value(verdict.not_analysed)}}));
 }
 
 RunService::RunService(const Settings& settings,
                        const runtime::Catalog& catalog,
                        ledger::Store& store,
+                       Journal& journal,
                        engine::Dispatcher& dispatcher,
                        Metrics& metrics,
                        engine::Reuse reuse)
     : settings_(settings),
       catalog_(catalog),
       store_(store),
+      journal_(journal),
       dispatcher_(dispatcher),
       metrics_(metrics),
-      reuse_(std::move(reuse)),
-      late_recorder_([this](const std::stop_token& stop) { record_late_ones(stop); }) {}
+      reuse_(std::move(reuse)) {}
 
 Result<const Policy*> RunService::policy(const std::string& name) const {
   const std::string& wanted = name.empty() ? settings_.policy : name;
@@ -264,7 +227,8 @@ Result<RunService::Checked> RunService::check(const Caller& caller,
   auto plan = engine::plan_submission(catalog_, *work.policy, submission);
   if (!plan) return std::unexpected(in_request_words(std::move(plan).error()));
   checked.plan = *std::move(plan);
-  TRY_ASSIGN(checked.verdict, screen(request, checked.plan));
+  TRY_ASSIGN(checked.verdict, screen(request.screening, checked.plan.manifest.name,
+                                     request.submission.files, checked.plan.stages.entry));
   work.findings = findings_json(checked.verdict);
   work.request = std::move(request);
   work.input = options.input;
@@ -279,32 +243,6 @@ Result<RunService::Checked> RunService::check(const Caller& caller,
   record.submission = to_json(work.request);
   record.created_ms = unix_ms();
   return checked;
-}
-
-Result<ledger::Accepted> RunService::record(const Caller& caller,
-                                            std::span<const ledger::Run> runs,
-                                            const std::string& idempotency_key) {
-  std::vector<ledger::Quota> quotas;
-  if (caller.key) {
-    quotas.push_back({.subject = caller.key->id, .per_day = caller.key->limits.runs_per_day});
-  }
-  auto accepted = store_.accept(runs, idempotency_key, quotas);
-  if (!accepted) {
-    // A ledger that cannot be written takes nothing on: the client may come again.
-    ledger_failed_ = true;
-    Error error = std::move(accepted).error();
-    if (error.code == Code::kExhausted) error.code = Code::kUnavailable;
-    return std::unexpected(std::move(error));
-  }
-  ledger_failed_ = false;
-  if (accepted->answer == ledger::Accepted::Answer::kConflict) {
-    return used_otherwise();
-  }
-  if (accepted->answer == ledger::Accepted::Answer::kOverQuota) {
-    return fail(Code::kExhausted, runs.size() == 1 ? "the runs of this day are used up"
-                                                   : "not so many runs of this day are left");
-  }
-  return accepted;
 }
 
 // From here on its clients can see it.
@@ -330,10 +268,11 @@ Result<Submitted> RunService::submit(const Caller& caller,
   if (!checked.verdict.refused) TRY(dispatcher_.check(job));
   // Before the ledger has it: a replay that comes at once must find a run to wait for.
   begin(*work);
-  if (may_record_later(caller, *work, options)) {
-    record_later(work);
+  if (options.answered_at_end &&
+      journal_.may_accept_later(caller, work->record, options.idempotency_key)) {
+    journal_.accept_later(work);
   } else {
-    const auto accepted = record(caller, {&work->record, 1}, options.idempotency_key);
+    const auto accepted = journal_.accept(caller, {&work->record, 1}, options.idempotency_key);
     if (!accepted || accepted->answer == ledger::Accepted::Answer::kReplayed) {
       forget(work->record.id);
       if (!accepted) return std::unexpected(accepted.error());
@@ -357,60 +296,6 @@ Result<Submitted> RunService::submit(const Caller& caller,
   return submitted;
 }
 
-// ---- Recorded with the end -------------------------------------------------------------------
-
-// Where the answer at the end is the first word about a run, a record before it would promise
-// something to nobody. A key promises that a repetition finds the run, a webhook that somebody is
-// told, a quota is counted by the ledger.
-bool RunService::may_record_later(const Caller& caller,
-                                  const Work& work,
-                                  const SubmitOptions& options) const {
-  return options.answered_at_end && options.idempotency_key.empty() &&
-         work.record.webhook.empty() && (!caller.key || caller.key->limits.runs_per_day == 0) &&
-         !ledger_failed_;
-}
-
-void RunService::record_later(const std::shared_ptr<Work>& work) {
-  work->recording = std::make_shared<Recording>();
-  bool first = false;
-  {
-    const std::lock_guard lock(late_mutex_);
-    first = late_.empty();
-    late_.emplace_back(sys::now(), work);
-  }
-  if (first) late_changed_.notify_one();
-}
-
-void RunService::record_late_ones(const std::stop_token& stop) {
-  std::unique_lock lock(late_mutex_);
-  while (late_changed_.wait(lock, stop, [this] { return !late_.empty(); }) &&
-         !stop.stop_requested()) {
-    // Looked at in intervals, not one by one: most are over by then.
-    late_changed_.wait_for(lock, stop, kLate, [] { return false; });
-    std::vector<std::shared_ptr<Work>> works;
-    while (!late_.empty() && late_.front().first + kLate <= sys::now()) {
-      if (auto work = late_.front().second.lock()) works.push_back(std::move(work));
-      late_.pop_front();
-    }
-    lock.unlock();
-    std::erase_if(works, [this](const auto& each) { return record_now(*each).has_value(); });
-    // What could not be settled is told by the next record.
-    (void)store_.settle().has_value();
-    lock.lock();
-    // A ledger that cannot be written is asked again.
-    for (auto& each : works) late_.emplace_back(sys::now(), std::move(each));
-  }
-}
-
-Status RunService::record_now(Work& work) {
-  const std::lock_guard lock(work.recording->mutex);
-  if (work.recording->done) return {};
-  TRY_ASSIGN(const ledger::Accepted accepted, store_.accept(work.record));
-  work.recording->done = true;
-  if (work.record.started_ms != 0) TRY(store_.started(accepted.id, work.record.started_ms));
-  return {};
-}
-
 // ---- Batches ---------------------------------------------------------------------------------
 
 Result<ledger::Accepted> RunService::record_all(const Caller& caller,
@@ -427,7 +312,7 @@ Result<ledger::Accepted> RunService::record_all(const Caller& caller,
     begin(*works[i]);
     records.push_back(works[i]->record);
   }
-  auto accepted = record(caller, records, idempotency_key);
+  auto accepted = journal_.accept(caller, records, idempotency_key);
   if (!accepted || accepted->answer == ledger::Accepted::Answer::kReplayed) {
     for (const std::string& each : ids) forget(each);
   }
@@ -578,18 +463,19 @@ engine::Job RunService::job_for(const Caller& caller,
           .deadline = sys::now() + patience};
 }
 
-Result<screen::Verdict> RunService::screen(const RunRequest& request,
-                                           const engine::Plan& plan) const {
-  const std::string& name = request.screening.empty() ? settings_.screening : request.screening;
+Result<screen::Verdict> RunService::screen(const std::string& rules,
+                                           std::string_view language,
+                                           std::span<const File> files,
+                                           std::string_view entry) const {
+  const std::string& name = rules.empty() ? settings_.screening : rules;
   if (name == "none") return screen::Verdict();
-  const auto rules = rule_sets().find(name);
-  if (rules == rule_sets().end()) {
+  const auto found = rule_sets().find(name);
+  if (found == rule_sets().end()) {
     std::string names = "none";
     for (const auto& [each, set] : rule_sets()) names += ", " + each;
     return fail(Code::kInvalid, "screening: there is no " + quote(name) + "; there are " + names);
   }
-  return screen::screen(rules->second, plan.manifest.name, request.submission.files,
-                        plan.stages.entry);
+  return screen::screen(found->second, language, files, entry);
 }
 
 // Refused before any cell was made: an outcome like another, with what was found.
@@ -603,20 +489,20 @@ void RunService::reject(Work& work, const screen::Verdict& verdict) {
   finish(work, outcome);
 }
 
-// False where it has ended already: cancelled in the queue, and whoever did that has told it.
+// False where it has been cancelled in the queue.
 bool RunService::start(Work& work) {
   work.queued = sys::now() - work.since;
-  std::unique_lock<std::mutex> lock;
-  if (work.recording) lock = std::unique_lock(work.recording->mutex);
-  work.record.started_ms = unix_ms();
-  if (work.recording && !work.recording->done) {
-    ++work.record.attempts;
-    return true;
+  if (journal_.start(work)) return true;
+  // Whoever cancelled it here has told so; another gateway could not.
+  const auto now = store_.find(work.record.id);
+  if (!work.live->is_cancelled() && now) {
+    std::optional<Error> elsewhere;
+    if (!ledger::has_ended(now->state)) {
+      elsewhere = {.code = Code::kUnavailable, .message = "another gateway has this run now"};
+    }
+    work.live->end(to_json(*now), std::move(elsewhere));
   }
-  const auto started = store_.started(work.record.id, work.record.started_ms);
-  if (started && *started == ledger::Change::kHadEnded) return false;
-  ++work.record.attempts;
-  return true;
+  return false;
 }
 
 void RunService::run(Work& work, engine::WardenAccess& access) {
@@ -734,38 +620,14 @@ void RunService::close(Work& work,
                        std::shared_ptr<const Outcome> outcome) {
   const std::span<const File> artifacts =
       outcome ? std::span<const File>(outcome->artifacts) : std::span<const File>();
-  std::unique_lock<std::mutex> lock;
-  if (work.recording) lock = std::unique_lock(work.recording->mutex);
-  apply(ending, work.record);
-  const std::string text = to_json(work.record);
-  ledger::Ending recorded = ending;
-  if (!work.record.webhook.empty()) recorded.notice = text;
-  if (const Status stored = store_end(work, recorded, artifacts); !stored && !error) {
+  if (const Status stored = journal_.end(work, ending, artifacts); !stored && !error) {
     // Nobody was promised anything yet, and now it cannot be kept.
     error = {.code = Code::kUnavailable, .message = stored.error().message};
   }
-  if (lock) lock.unlock();
+  const std::string text = to_json(work.record);
   if (!work.keep_outcome) outcome.reset();
   work.live->end(text, std::move(error), std::move(outcome));
   keep(work.live);
-}
-
-Status RunService::store_end(Work& work,
-                             const ledger::Ending& ending,
-                             std::span<const File> artifacts) {
-  if (work.recording && !work.recording->done) {
-    const auto stored = store_.record(work.record, ending, artifacts);
-    ledger_failed_ = !stored;
-    if (!stored) return std::unexpected(stored.error());
-    work.recording->done = true;
-    return {};
-  }
-  // The outcome still tells of artifacts that a full disk did not keep.
-  if (!artifacts.empty()) (void)store_.put_artifacts(work.record.id, artifacts).has_value();
-  // Where the ledger cannot be written now, the run stays unfinished in it, and the next start runs
-  // it again: at least once is the promise. Its client gets the answer all the same.
-  (void)store_.finished(work.record.id, ending).has_value();
-  return {};
 }
 
 void RunService::keep(const std::shared_ptr<LiveRun>& live) {
@@ -788,7 +650,8 @@ Result<std::shared_ptr<LiveRun>> RunService::live(const Caller& caller, const st
 
 Result<ledger::Run> RunService::find(const Caller& caller, const std::string& id) {
   TRY_ASSIGN(ledger::Run run, store_.find(id));
-  if (!is_of(caller, run.caller)) return no_such_run();
+  // A session, and what is executed in it, is found as such.
+  if (!is_of(caller, run.caller) || !run.session.empty()) return no_such_run();
   return run;
 }
 
@@ -801,12 +664,17 @@ Status RunService::cancel(const Caller& caller, const std::string& id) {
   TRY_ASSIGN(const ledger::Run run, find(caller, id));
   if (ledger::has_ended(run.state)) return fail(Code::kDenied, "the run has ended");
   const auto found = live(caller, id);
-  if (!found) return {};
-  (*found)->cancel();
-  if (run.state != ledger::State::kQueued) return {};
+  if (found) {
+    (*found)->cancel();
+    if (run.state != ledger::State::kQueued) return {};
+  }
+  // Also where another gateway has it: that one does not begin it any more, and of one that it has
+  // begun this end is the one that counts.
   ledger::Ending ending{.state = ledger::State::kCancelled,
                         .status = std::string(to_string(RunStatus::kCancelled)),
-                        .reason = "cancelled before it was run",
+                        .reason = run.state == ledger::State::kQueued
+                                      ? "cancelled before it was run"
+                                      : "cancelled through another gateway",
                         .outcome = {},
                         .notice = {},
                         .at_ms = unix_ms()};
@@ -815,7 +683,7 @@ Status RunService::cancel(const Caller& caller, const std::string& id) {
   const std::string text = to_json(ended);
   if (!run.webhook.empty()) ending.notice = text;
   TRY_ASSIGN(const ledger::Change change, store_.finished(id, ending));
-  if (change == ledger::Change::kMade) {
+  if (found && change == ledger::Change::kMade) {
     (*found)->end(text, std::nullopt);
     keep(*found);
   }
@@ -825,38 +693,79 @@ Status RunService::cancel(const Caller& caller, const std::string& id) {
 Status RunService::recover() {
   TRY_ASSIGN(const std::vector<ledger::Run> runs, store_.unfinished());
   for (const ledger::Run& each : runs) {
+    if (!each.session.empty()) continue;
     TRY_ASSIGN(const ledger::Run run, store_.find(each.id));
-    auto work = std::make_shared<Work>();
-    work->record = run;
-    work->since = sys::now();
-    work->live = std::make_shared<LiveRun>(run.id, run.caller);
-    const auto again = [this, &work, &run]() -> Status {
-      if (settings_.on_restart == "lost") {
-        return fail(Code::kUnavailable, "the service stopped while this run was not finished");
-      }
-      // A submission that takes the service down with it must not do so for ever.
-      constexpr int kMostAttempts = 3;
-      if (run.attempts >= kMostAttempts) {
-        return fail(Code::kUnavailable, "the service stopped " + std::to_string(run.attempts) +
-                                            " times while this run was not finished");
-      }
-      TRY_ASSIGN(const json::value value, parse_json(run.submission));
-      TRY_ASSIGN(work->request, read_run_request(value, ""));
-      TRY_ASSIGN(work->policy, policy(run.policy));
-      TRY_ASSIGN(const engine::Plan plan,
-                 engine::plan_submission(catalog_, *work->policy, work->request.submission));
-      begin(*work);
-      engine::Job job = job_for({.id = run.caller, .address = {}, .key = std::nullopt}, plan, {});
-      job.run = [this, work](engine::WardenAccess& access) { this->run(*work, access); };
-      job.give_up = [this, work](const Error& error) { give_up(*work, error); };
-      return dispatcher_.submit(std::move(job));
-    }();
-    if (!again) {
-      metrics_.count("belljar_runs_lost_total", "");
-      fail_run(*work, again.error());
-    }
+    run_again(run);
   }
   return {};
+}
+
+void RunService::adopt_for_ever(const std::stop_token& stop,
+                                const std::function<void(const ledger::Run&)>& session) {
+  constexpr std::chrono::seconds kPause{5};
+  std::mutex mutex;
+  std::condition_variable_any woken;
+  std::unique_lock lock(mutex);
+  while (!woken.wait_for(lock, stop, kPause, [&stop] { return stop.stop_requested(); })) {
+    adopt_abandoned(session);
+  }
+}
+
+// No more at once than soon get their turn: other gateways take the rest.
+void RunService::adopt_abandoned(const std::function<void(const ledger::Run&)>& session) {
+  constexpr int kMost = 50;
+  if (dispatcher_.state().waiting > kMost) return;
+  const auto runs = store_.abandoned(kMost);
+  if (!runs) return;
+  for (const ledger::Run& each : *runs) {
+    {
+      const std::lock_guard lock(mutex_);
+      if (live_.contains(each.id)) continue;  // it is being run already
+    }
+    if (!each.session.empty()) {
+      session(each);
+      continue;
+    }
+    const auto run = store_.find(each.id);
+    if (run && !ledger::has_ended(run->state)) run_again(*run);
+  }
+}
+
+void RunService::run_again(const ledger::Run& run) {
+  auto work = std::make_shared<Work>();
+  work->record = run;
+  work->since = sys::now();
+  work->live = std::make_shared<LiveRun>(run.id, run.caller);
+  const auto prepare = [this, &work, &run]() -> Result<engine::Job> {
+    if (settings_.on_restart == "lost") {
+      return fail(Code::kUnavailable, "the service stopped while this run was not finished");
+    }
+    // A submission that takes the service down with it must not do so for ever.
+    constexpr int kMostAttempts = 3;
+    if (run.attempts >= kMostAttempts) {
+      return fail(Code::kUnavailable, "the service stopped " + std::to_string(run.attempts) +
+                                          " times while this run was not finished");
+    }
+    TRY_ASSIGN(const json::value value, parse_json(run.submission));
+    TRY_ASSIGN(work->request, read_run_request(value, ""));
+    TRY_ASSIGN(work->policy, policy(run.policy));
+    TRY_ASSIGN(const engine::Plan plan,
+               engine::plan_submission(catalog_, *work->policy, work->request.submission));
+    return job_for({.id = run.caller, .address = {}, .key = std::nullopt}, plan, {});
+  };
+  auto job = prepare();
+  if (!job) {
+    metrics_.count("belljar_runs_lost_total", "");
+    return fail_run(*work, job.error());
+  }
+  begin(*work);
+  job->run = [this, work](engine::WardenAccess& access) { this->run(*work, access); };
+  job->give_up = [this, work](const Error& error) { give_up(*work, error); };
+  if (const Status queued = dispatcher_.submit(*std::move(job)); !queued) {
+    // Where this gateway is about to stop it stays in the ledger.
+    if (queued.error().code != Code::kUnavailable) metrics_.count("belljar_runs_lost_total", "");
+    give_up(*work, queued.error());
+  }
 }
 
 }  // namespace belljar::api

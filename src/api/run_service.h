@@ -4,18 +4,15 @@
 // Every member may be called from any thread.
 #pragma once
 
-#include <atomic>
-#include <condition_variable>
 #include <deque>
 #include <map>
 #include <memory>
 #include <mutex>
-#include <stop_token>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include "api/caller.h"
+#include "api/journal.h"
 #include "api/live_run.h"
 #include "api/metrics.h"
 #include "api/run_request.h"
@@ -57,6 +54,7 @@ class RunService {
   RunService(const Settings& settings,
              const runtime::Catalog& catalog,
              ledger::Store& store,
+             Journal& journal,
              engine::Dispatcher& dispatcher,
              Metrics& metrics,
              engine::Reuse reuse = {});
@@ -109,26 +107,28 @@ class RunService {
 
   // After a start: what was accepted and not finished is run again, or ends as lost.
   Status recover();
+  // Until it is stopped: what other gateways left behind is run again here, or ends as lost.
+  // `session` is given what was of a session, to end it.
+  void adopt_for_ever(const std::stop_token& stop,
+                      const std::function<void(const ledger::Run&)>& session);
+
+  // By the rules of this name; empty: the service's. "none" finds nothing.
+  [[nodiscard]] Result<screen::Verdict> screen(const std::string& rules,
+                                               std::string_view language,
+                                               std::span<const File> files,
+                                               std::string_view entry) const;
 
   // Names of policies that requests may choose.
   Result<const Policy*> policy(const std::string& name) const;
 
  private:
-  // Whether the ledger has a run. Who looks or changes that holds the mutex, and with it the
-  // record.
-  struct Recording {
-    std::mutex mutex;
-    bool done = false;
-  };
-  struct Work {
-    std::shared_ptr<Recording> recording;  // nothing: it was recorded before it was begun
+  struct Work : Journal::Entry {
     bool keep_outcome = false;
     std::shared_ptr<LiveRun> live;
     RunRequest request;
     RunInput input;
     const Policy* policy = nullptr;
     std::string findings;  // of the screening, as JSON; empty: none
-    ledger::Run record;
     Nanoseconds since{};
     Nanoseconds queued{};
   };
@@ -140,25 +140,15 @@ class RunService {
     screen::Verdict verdict;
   };
   Result<Checked> check(const Caller& caller, RunRequest request, const SubmitOptions& options);
-  Result<ledger::Accepted> record(const Caller& caller,
-                                  std::span<const ledger::Run> runs,
-                                  const std::string& idempotency_key);
   Result<ledger::Accepted> record_all(const Caller& caller,
                                       std::span<const std::shared_ptr<Work>> works,
                                       const std::string& idempotency_key);
   Result<Batch> replay(const Caller& caller, const std::string& first, Batch batch);
-  [[nodiscard]] bool may_record_later(const Caller& caller,
-                                      const Work& work,
-                                      const SubmitOptions& options) const;
-  void record_later(const std::shared_ptr<Work>& work);
-  void record_late_ones(const std::stop_token& stop);
-  Status record_now(Work& work);
   void begin(Work& work);
   void forget(const std::string& id);
   engine::Job job_for(const Caller& caller,
                       const engine::Plan& plan,
                       const SubmitOptions& options) const;
-  Result<screen::Verdict> screen(const RunRequest& request, const engine::Plan& plan) const;
   void reject(Work& work, const screen::Verdict& verdict);
   bool start(Work& work);
   void run(Work& work, engine::WardenAccess& access);
@@ -172,13 +162,15 @@ class RunService {
              const ledger::Ending& ending,
              std::optional<Error> error,
              std::shared_ptr<const Outcome> outcome = nullptr);
-  Status store_end(Work& work, const ledger::Ending& ending, std::span<const File> artifacts);
   void keep(const std::shared_ptr<LiveRun>& live);
   void forget_old();
+  void run_again(const ledger::Run& found);
+  void adopt_abandoned(const std::function<void(const ledger::Run&)>& session);
 
   const Settings& settings_;
   const runtime::Catalog& catalog_;
   ledger::Store& store_;
+  Journal& journal_;
   engine::Dispatcher& dispatcher_;
   Metrics& metrics_;
   const engine::Reuse reuse_;  // without a tenant: that is the run's caller
@@ -187,17 +179,9 @@ class RunService {
   std::map<std::string, std::shared_ptr<LiveRun>> live_;
   std::deque<std::shared_ptr<LiveRun>> ended_;  // oldest first, kept for streams that come late
   std::size_t ended_bytes_ = 0;
-
-  // Since the ledger could not be written last: then all is recorded first, so that a disk that is
-  // full is told before anything is run for nothing.
-  std::atomic<bool> ledger_failed_ = false;
-  std::mutex late_mutex_;
-  std::condition_variable_any late_changed_;
-  std::deque<std::pair<Nanoseconds, std::weak_ptr<Work>>> late_;  // since when, oldest first
-  std::jthread late_recorder_;                                    // last: it uses what stands above
 };
 
-// A run as the API shows it; the outcome's object stands inside as it is.
-std::string to_json(const ledger::Run& run);
+// What screening found, as an outcome tells it; empty where nothing was found.
+std::string findings_json(const screen::Verdict& verdict);
 
 }  // namespace belljar::api

@@ -29,15 +29,6 @@ Response accepted(const Submitted& submitted) {
   return response;
 }
 
-Response refusal(const Error& error) {
-  if (error.code == Code::kDenied && error.message.starts_with("idempotency_key")) {
-    return problem(409, "Conflict", error.message);
-  }
-  if (error.code == Code::kExhausted)
-    return retry_later(429, error.message, std::chrono::seconds(1));
-  return problem(error);
-}
-
 // Answers when the run has ended.
 void answer_at_end(const std::shared_ptr<LiveRun>& live, bool replayed, const Reply& reply) {
   live->on_end([live, replayed, reply] {
@@ -131,23 +122,12 @@ void Service::list_runs(const Context& context, const Reply& reply) {
   const Request& request = context.request;
   ledger::Filter filter;
   if (!context.caller.may("admin")) filter.caller = context.caller.id;
-  if (const auto state = request.parameter("state")) {
-    filter.state = ledger::parse_state(*state);
-    if (!filter.state)
-      return reply(problem(fail(Code::kInvalid, "state: there is no such state").error()));
-  }
+  const auto wish = list_wish(request);
+  if (!wish) return reply(problem(wish.error()));
+  filter.state = wish->state;
   filter.language = request.parameter("language").value_or("");
   filter.batch = request.parameter("batch").value_or("");
-  int limit = 50;
-  if (const auto text = request.parameter("limit")) {
-    const auto number = parse_count(*text);
-    if (!number || *number == 0 || *number > static_cast<std::uint64_t>(ledger::kMaxPage)) {
-      return reply(problem(
-          fail(Code::kInvalid, "limit: must be 1 to " + std::to_string(ledger::kMaxPage)).error()));
-    }
-    limit = static_cast<int>(*number);
-  }
-  const auto page = store_.list(filter, request.parameter("cursor").value_or(""), limit);
+  const auto page = store_.list(filter, wish->cursor, wish->limit);
   if (!page) {
     const bool wrong = page.error().code == Code::kInvalid;
     return reply(problem(wrong ? page.error().context("cursor") : page.error()));
@@ -302,11 +282,7 @@ void Service::get_batch(const Context& context, const Reply& reply) {
 }
 
 void Service::interact(const Context& context, const Reply& reply) {
-  if (!context.request.upgrade) {
-    Response response = problem(426, "Upgrade required", "this path speaks WebSocket");
-    response.headers.emplace_back("Upgrade", "websocket");
-    return reply(std::move(response));
-  }
+  if (!context.request.upgrade) return reply(upgrade_required());
   Response response{.status = 101};
   response.socket = std::make_shared<InteractiveRun>(runs_, context.caller);
   reply(std::move(response));

@@ -115,6 +115,8 @@ class Service {
   void get_session(const Context& context, const Reply& reply);
   void quit_session(const Context& context, const Reply& reply);
   void create_execution(const Context& context, const Reply& reply);
+  void interact_in_session(const Context& context, const Reply& reply);
+  void list_executions(const Context& context, const Reply& reply);
   void get_execution(const Context& context, const Reply& reply);
   void execution_events(const Context& context, const Reply& reply);
   void interrupt_session(const Context& context, const Reply& reply);

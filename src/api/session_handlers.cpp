@@ -1,6 +1,7 @@
 // Sessions over HTTP, as api/openapi.yaml describes them.
 #include <boost/json.hpp>
 
+#include "api/interactive_execution.h"
 #include "api/json_reader.h"
 #include "api/problem.h"
 #include "api/request_fields.h"
@@ -14,13 +15,6 @@ namespace {
 namespace json = boost::json;
 
 constexpr std::string_view kExecutionId = "X-Execution-Id";  // as X-Run-Id
-
-Response refusal(const Error& error) {
-  if (error.code == Code::kExhausted) {
-    return retry_later(429, error.message, std::chrono::seconds(1));
-  }
-  return problem(error);
-}
 
 // An empty body is an object without members.
 Result<json::value> body_of(const Request& request) {
@@ -36,10 +30,15 @@ SessionService::Answer answer_with(unsigned status, const Reply& reply) {
   };
 }
 
-void answer_at_end(const std::shared_ptr<LiveRun>& execution, const Reply& reply) {
-  execution->on_end([execution, reply] {
+Response with_replay(Response response, bool replayed) {
+  if (replayed) response.headers.emplace_back("Idempotency-Replayed", "true");
+  return response;
+}
+
+void answer_at_end(const std::shared_ptr<LiveRun>& execution, bool replayed, const Reply& reply) {
+  execution->on_end([execution, replayed, reply] {
     if (const auto error = execution->error()) return reply(refusal(*error));
-    reply({.body = execution->run_json()});
+    reply(with_replay({.body = execution->run_json()}, replayed));
   });
 }
 
@@ -70,20 +69,49 @@ void Service::quit_session(const Context& context, const Reply& reply) {
 void Service::create_execution(const Context& context, const Reply& reply) {
   if (closing_) return reply(problem(503, "Not available now", "the service is shutting down"));
   const std::string& id = context.path.at("id");
-  const auto execution = [&]() -> Result<std::shared_ptr<LiveRun>> {
+  const bool stream = asked(context.request, "stream");
+  const bool wait = asked(context.request, "wait");
+  const auto submitted = [&]() -> Result<Submitted> {
     TRY_ASSIGN(const json::value value, body_of(context.request));
     TRY_ASSIGN(ExecutionRequest request, read_execution_request(value));
-    return sessions_.execute(context.caller, id, std::move(request));
+    return sessions_.execute(
+        context.caller, id, std::move(request),
+        {.idempotency_key = std::string(context.request.header("idempotency-key").value_or("")),
+         .answered_at_end = wait && !stream});
   }();
-  if (!execution) return reply(refusal(execution.error()));
-  if (asked(context.request, "stream")) return reply(stream_of(*execution, 0, kExecutionId));
-  if (asked(context.request, "wait")) return answer_at_end(*execution, reply);
-  Response response{.status = 202,
-                    .body = json_text(json::object{
-                        {"id", (*execution)->id()}, {"session", id}, {"state", "queued"}})};
-  response.headers.emplace_back("Location",
-                                "/v1/sessions/" + id + "/executions/" + (*execution)->id());
+  if (!submitted) return reply(refusal(submitted.error()));
+  if (stream) {
+    return reply(with_replay(stream_of(submitted->live, 0, kExecutionId), submitted->replayed));
+  }
+  if (wait) return answer_at_end(submitted->live, submitted->replayed, reply);
+  Response response{
+      .status = 202,
+      .body = json_text(json::object{{"id", submitted->id}, {"session", id}, {"state", "queued"}})};
+  response.headers.emplace_back("Location", "/v1/sessions/" + id + "/executions/" + submitted->id);
+  reply(with_replay(std::move(response), submitted->replayed));
+}
+
+void Service::interact_in_session(const Context& context, const Reply& reply) {
+  if (!context.request.upgrade) return reply(upgrade_required());
+  const std::string& id = context.path.at("id");
+  if (const auto known = sessions_.session_json(context.caller, id); !known) {
+    return reply(problem(known.error()));
+  }
+  Response response{.status = 101};
+  response.socket = std::make_shared<InteractiveExecution>(sessions_, context.caller, id);
   reply(std::move(response));
+}
+
+void Service::list_executions(const Context& context, const Reply& reply) {
+  const auto wish = list_wish(context.request);
+  if (!wish) return reply(problem(wish.error()));
+  const auto text = sessions_.executions_json(context.caller, context.path.at("id"), wish->state,
+                                              wish->cursor, wish->limit);
+  if (!text) {
+    const bool wrong = text.error().code == Code::kInvalid;
+    return reply(problem(wrong ? text.error().context("cursor") : text.error()));
+  }
+  reply({.body = *text});
 }
 
 void Service::get_execution(const Context& context, const Reply& reply) {
@@ -91,7 +119,7 @@ void Service::get_execution(const Context& context, const Reply& reply) {
   const auto execution = sessions_.execution(context.caller, id, context.path.at("execution"));
   if (!execution) return reply(refusal(execution.error()));
   if ((*execution)->is_over()) return reply({.body = (*execution)->run_json()});
-  if (asked(context.request, "wait")) return answer_at_end(*execution, reply);
+  if (asked(context.request, "wait")) return answer_at_end(*execution, false, reply);
   reply({.body = json_text(
              json::object{{"id", (*execution)->id()}, {"session", id}, {"state", "running"}})});
 }

@@ -47,6 +47,7 @@ Result<SessionRequest> read_session_request(const json::value& value) {
     TRY_ASSIGN(submission.limits, read_limits(*limits, reader.where("limits")));
   }
   TRY_ASSIGN(request.policy, reader.text_or("policy", ""));
+  TRY_ASSIGN(request.screening, reader.text_or("screening", ""));
   TRY_ASSIGN(request.ttl, read_duration(reader, "ttl"));
   TRY_ASSIGN(request.idle, read_duration(reader, "idle"));
   TRY(reader.finish());
@@ -79,6 +80,7 @@ Result<ExecutionRequest> read_execution_request(const json::value& value) {
                   "limits: an execution has wall, cpu and output; the others are the session's");
     }
   }
+  TRY_ASSIGN(request.screening, reader.text_or("screening", ""));
   TRY(reader.finish());
   return request;
 }

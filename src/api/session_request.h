@@ -14,6 +14,7 @@ namespace belljar::api {
 struct SessionRequest {
   Submission submission;            // language, files for /box, environment, limits
   std::string policy;               // a policy's name; empty: the service's default
+  std::string screening;            // of executions that name none; empty: the service's default
   std::optional<Nanoseconds> ttl;   // absent: the service's
   std::optional<Nanoseconds> idle;  // absent: the service's
 };
@@ -25,6 +26,7 @@ struct ExecutionRequest {
   std::string context = "default";
   std::vector<std::string> env;  // "NAME=value", for this execution
   LimitOverrides limits;         // wall, cpu and output; the others are the session's
+  std::string screening;         // a rule set's name, "none", or empty: the session's
 };
 Result<ExecutionRequest> read_execution_request(const boost::json::value& value);
 

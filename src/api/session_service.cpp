@@ -43,6 +43,52 @@ double milliseconds(Nanoseconds value) {
   return static_cast<double>(value.count()) / 1e6;
 }
 
+std::unexpected<Error> no_such_session() {
+  return fail(Code::kNotFound, "there is no session of this id");
+}
+
+std::unexpected<Error> no_such_execution() {
+  return fail(Code::kNotFound, "there is no execution of this id, or not any more");
+}
+
+// Of executions, which nobody can begin again.
+bool is_execution(const ledger::Run& run) {
+  return !run.session.empty() && run.id != run.session;
+}
+
+// All there is of one that never came to an end of its own.
+json::object cut_short(const ledger::Run& run, ledger::State state, const std::string& reason) {
+  return {{"id", run.id},
+          {"session", run.session},
+          {"state", ledger::state_name(state)},
+          {"reason", repair_utf8(reason)}};
+}
+
+// As a list shows it.
+json::object to_value(const ledger::Run& run) {
+  json::object object{{"id", run.id},
+                      {"session", run.session},
+                      {"state", ledger::state_name(run.state)},
+                      {"status", nullptr},
+                      {"reason", repair_utf8(run.reason)},
+                      {"created_at", time_or_null(run.created_ms)},
+                      {"started_at", time_or_null(run.started_ms)},
+                      {"ended_at", time_or_null(run.finished_ms)}};
+  if (!run.status.empty()) object["status"] = run.status;
+  return object;
+}
+
+// What was executed, as the ledger keeps it.
+std::string to_json(const std::string& session, const ExecutionRequest& request) {
+  return json_text(json::object{{"session", session},
+                                {"context", request.context},
+                                {"code", request.code},
+                                {"format", request.marshalled ? "marshal" : "source"},
+                                {"env", json::array(request.env.begin(), request.env.end())},
+                                {"limits", api::to_value(request.limits)},
+                                {"screening", request.screening}});
+}
+
 std::string_view driver_op(SessionService::ContextChange change) {
   switch (change) {
     case SessionService::ContextChange::kCreate:
@@ -83,7 +129,9 @@ json::object to_value(const engine::Execution& made) {
 
 // The object with what an interpreter made, which is JSON that was read and written here once and
 // may be large: as text it is a tenth of what it would be as values.
-std::string with_results(const json::object& object, const engine::Execution& made) {
+std::string with_results(const json::object& object,
+                         const engine::Execution& made,
+                         const std::string& findings) {
   std::string text = json_text(object);
   text.back() = ',';
   text += "\"results\":[";
@@ -91,7 +139,9 @@ std::string with_results(const json::object& object, const engine::Execution& ma
     if (text.back() != '[') text += ',';
     text += each;
   }
-  return text + "],\"error\":" + (made.error.empty() ? "null" : made.error) + "}";
+  text += "],\"error\":" + (made.error.empty() ? "null" : made.error);
+  if (!findings.empty()) text += ",\"screening\":" + findings;
+  return text + "}";
 }
 
 // What an interpreter shows and says, onto the execution's list of events.
@@ -111,6 +161,13 @@ class Recorder : public engine::SessionObserver {
 
 }  // namespace
 
+struct SessionService::Execution : Journal::Entry {
+  ExecutionRequest request;
+  std::string findings;  // of the screening, as JSON; empty: none
+  std::shared_ptr<LiveRun> live;
+  Nanoseconds since{};
+};
+
 struct SessionService::LiveSession {
   struct Item {
     std::function<void(engine::WardenAccess&)> work;
@@ -121,6 +178,7 @@ struct SessionService::LiveSession {
   std::string id;
   Caller caller;
   std::string policy;
+  std::string screening;       // of executions that name none; empty: the service's
   std::size_t concurrent = 0;  // of this caller's at once; 0: no limit of its own
   std::int64_t created_ms = 0;
   Nanoseconds ttl{}, idle{};
@@ -135,8 +193,10 @@ struct SessionService::LiveSession {
   bool paused = false;         // by its caller
   LiveRun* current = nullptr;  // what is executed for a client
   bool ended = false;
-  std::string reason;
-  Nanoseconds used{};  // or ended
+  std::string last;                       // what is shown of it once it has ended
+  End why;                                // when it has ended, or is about to
+  std::shared_ptr<Journal::Entry> entry;  // what the ledger has of it; from when it has begun
+  Nanoseconds used{};                     // or ended
   std::uint64_t executions = 0;
   std::uint64_t held = 0;  // bytes that it has had at once, and may have now
   std::set<std::string, std::less<>> contexts{std::string(kDefaultContext)};
@@ -162,7 +222,7 @@ struct SessionService::LiveSession {
 
   // Why nothing more may wait in it.
   Status may_wait_locked() const {
-    if (ended) return std::unexpected(has_ended(reason));
+    if (ended) return std::unexpected(has_ended(why.reason));
     if (items.size() < kMostWaiting) return {};
     return fail(Code::kExhausted,
                 "more than " + std::to_string(kMostWaiting) + " executions of this session wait");
@@ -192,6 +252,7 @@ struct SessionService::LiveSession {
                               {"caller", caller.id},
                               {"address", caller.address},
                               {"policy", policy},
+                              {"screening", screening},
                               {"concurrent", concurrent},
                               {"held", held},
                               {"created_ms", created_ms},
@@ -208,6 +269,7 @@ struct SessionService::LiveSession {
   }
 
   std::string json_locked() const {
+    if (!last.empty()) return last;
     json::object object{{"id", id},
                         {"state", ended                ? "ended"
                                   : session == nullptr ? "starting"
@@ -228,19 +290,26 @@ struct SessionService::LiveSession {
       object["walls"] = belljar::to_value(session->walls());
       object["missing_walls"] = belljar::to_value(WallSet::full().minus(session->walls()));
     }
-    if (ended) object["reason"] = repair_utf8(reason);
+    if (ended) {
+      object["ended_by"] = why.by;
+      object["reason"] = repair_utf8(why.reason);
+    }
     return escape_json_for_terminal(json_text(object));
   }
 };
 
 SessionService::SessionService(const Settings& settings,
                                const runtime::Catalog& catalog,
+                               ledger::Store& store,
+                               Journal& journal,
                                engine::Dispatcher& dispatcher,
                                Metrics& metrics,
                                const RunService& runs,
                                std::uint64_t memory)
     : settings_(settings),
       catalog_(catalog),
+      store_(store),
+      journal_(journal),
       dispatcher_(dispatcher),
       metrics_(metrics),
       runs_(runs),
@@ -256,6 +325,14 @@ void SessionService::close() {
   }
   watcher_.request_stop();
   if (watcher_.joinable()) watcher_.join();
+  std::vector<Shared> all;
+  {
+    const std::lock_guard lock(mutex_);
+    for (const auto& [id, live] : sessions_) all.push_back(live);
+  }
+  for (const Shared& live : all) {
+    end(*live, {.by = "stopped", .reason = "the service was stopped"}, {});
+  }
 }
 
 std::size_t SessionService::count() {
@@ -277,7 +354,7 @@ Result<SessionService::Shared> SessionService::find(const Caller& caller, const 
   const std::lock_guard lock(mutex_);
   const auto known = sessions_.find(id);
   if (known == sessions_.end() || known->second->caller.id != caller.id) {
-    return fail(Code::kNotFound, "there is no session of this id");
+    return no_such_session();
   }
   return known->second;
 }
@@ -369,6 +446,9 @@ void SessionService::create(const Caller& caller, SessionRequest request, const 
     const std::int64_t own = caller.key ? caller.key->limits.concurrent : 0;
     live->concurrent = own > 0 ? static_cast<std::size_t>(own) : settings_.concurrent_per_caller;
     live->policy = live->rules->name;
+    live->screening = request.screening;
+    // Told now, and not by the first execution.
+    TRY(screen(*live, {}));
     live->created_ms = unix_ms();
     live->ttl = request.ttl.value_or(settings_.session_ttl);
     live->idle = request.idle.value_or(settings_.session_idle);
@@ -385,6 +465,7 @@ void SessionService::create(const Caller& caller, SessionRequest request, const 
     {
       const std::lock_guard lock(live->mutex);
       live->note_locked();
+      record(*live, true);
       text = live->json_locked();
     }
     metrics_.count("belljar_sessions_total", "result=\"created\"");
@@ -399,7 +480,7 @@ void SessionService::create(const Caller& caller, SessionRequest request, const 
              {
                const std::lock_guard lock(live->mutex);
                if (live->session == nullptr) {
-                 text = fail(Code::kUnavailable, live->reason);
+                 text = fail(Code::kUnavailable, live->why.reason);
                } else {
                  text = live->json_locked();
                }
@@ -413,7 +494,7 @@ void SessionService::create(const Caller& caller, SessionRequest request, const 
              {
                const std::lock_guard lock(live->mutex);
                live->ended = true;
-               if (live->reason.empty()) live->reason = error.message;
+               if (live->why.reason.empty()) live->why = {.by = "failed", .reason = error.message};
              }
              answer(std::unexpected(error));
            }});
@@ -515,10 +596,26 @@ void SessionService::begin(LiveSession& live,
   if (made) {
     live.session = *std::move(made);
     live.note_locked();
+    record(live, true);
   } else {
     live.ended = true;
-    live.reason = made.error().message;
+    live.why = {.by = "failed", .reason = made.error().message};
   }
+}
+
+// That it has begun. It is written a moment later, and so keeps nobody waiting: a gateway that is
+// killed before leaves the session to the next one, which records it.
+void SessionService::record(LiveSession& live, bool is_new) {
+  live.entry = std::make_shared<Journal::Entry>();
+  ledger::Run& run = live.entry->record;
+  run.id = run.session = live.id;
+  run.caller = live.caller.id;
+  run.language = live.plan.manifest.name;
+  run.policy = live.policy;
+  run.submission = live.json_locked();
+  run.created_ms = live.created_ms;
+  run.started_ms = unix_ms();
+  if (is_new) journal_.accept_later(live.entry);
 }
 
 Status SessionService::read_note(LiveSession& live, const std::string& note) const {
@@ -532,6 +629,7 @@ Status SessionService::read_note(LiveSession& live, const std::string& note) con
   TRY_ASSIGN(live.caller.id, reader.text_or("caller", ""));
   TRY_ASSIGN(live.caller.address, reader.text_or("address", ""));
   TRY_ASSIGN(live.policy, reader.text_or("policy", ""));
+  TRY_ASSIGN(live.screening, reader.text_or("screening", ""));
   TRY_ASSIGN(const auto concurrent, reader.count("concurrent"));
   live.concurrent = static_cast<std::size_t>(concurrent.value_or(0));
   TRY_ASSIGN(const auto held, reader.count("held"));
@@ -581,13 +679,58 @@ void SessionService::adopt(const engine::WardenAccess::Connect& connect) {
     sessions_.emplace(live->id, live);
     const std::lock_guard inner(live->mutex);
     live->note_locked();
+    record(*live, !store_.find(live->id));
   }
 }
 
+Status SessionService::recover() {
+  TRY_ASSIGN(const std::vector<ledger::Run> runs, store_.unfinished());
+  for (const ledger::Run& each : runs) {
+    if (!each.session.empty()) TRY(end_abandoned(each));
+  }
+  return {};
+}
+
+Status SessionService::end_abandoned(const ledger::Run& each) {
+  ledger::Ending ending{.state = ledger::State::kLost, .at_ms = unix_ms()};
+  if (is_execution(each)) {
+    ending.reason = each.state == ledger::State::kQueued
+                        ? "the service stopped before this was executed"
+                        : "the service stopped while this was executed";
+    ending.outcome = json_text(cut_short(each, ending.state, ending.reason));
+  } else {
+    const std::lock_guard lock(mutex_);
+    if (sessions_.contains(each.id)) return {};
+    ending.status = "lost";
+    ending.reason = "the warden that held it has ended, or the service was stopped";
+    TRY_ASSIGN(const ledger::Run begun, store_.find(each.id));
+    TRY_ASSIGN(json::value value, parse_json(begun.submission));
+    json::object& object = value.as_object();
+    object["state"] = "ended";
+    object["ended_by"] = "lost";
+    object["reason"] = ending.reason;
+    ending.outcome = json_text(object);
+  }
+  TRY(store_.finished(each.id, ending));
+  return {};
+}
+
+// A session of the caller's that is not in memory any more.
+Result<ledger::Run> SessionService::recorded(const Caller& caller, const std::string& id) {
+  TRY_ASSIGN(ledger::Run run, store_.find(id));
+  if (run.id != run.session || run.caller != caller.id) return no_such_session();
+  return run;
+}
+
 Result<std::string> SessionService::session_json(const Caller& caller, const std::string& id) {
-  TRY_ASSIGN(const Shared live, find(caller, id));
-  const std::lock_guard lock(live->mutex);
-  return live->json_locked();
+  const Result<Shared> live = find(caller, id);
+  if (!live) {
+    const auto run = recorded(caller, id);
+    if (!run) return no_such_session();
+    return run->outcome.empty() ? run->submission : run->outcome;
+  }
+  const std::lock_guard lock((*live)->mutex);
+  return (*live)->json_locked();
 }
 
 std::string SessionService::list_json(const Caller& caller) {
@@ -663,92 +806,204 @@ void SessionService::release(LiveSession& live) {
     live.busy = false;
     if (live.session != nullptr && live.session->is_over()) live.ended = true;
     if (!live.ended) return;
-    if (live.reason.empty()) live.reason = "its cell has ended";
+    if (live.why.reason.empty()) live.why = {.by = "died", .reason = "its cell has ended"};
     live.used = sys::now();
+    if (live.last.empty()) live.last = live.json_locked();
     session = std::move(live.session);
     given_up.swap(live.items);
     gone.swap(live.gone);
     live.forget_old_locked();
   }
-  for (const LiveSession::Item& item : given_up) item.give_up(has_ended(live.reason));
-  if (session != nullptr) metrics_.count("belljar_sessions_total", "result=\"ended\"");
-  session.reset();
+  for (const LiveSession::Item& item : given_up) item.give_up(has_ended(live.why.reason));
+  if (session != nullptr) {
+    metrics_.count("belljar_sessions_total", "result=\"ended\"");
+    session.reset();
+    const bool lost = live.why.by == "lost";
+    // What the ledger cannot take now it takes as lost after the next start.
+    (void)journal_
+        .end(*live.entry, {.state = lost ? ledger::State::kLost : ledger::State::kDone,
+                           .status = live.why.by,
+                           .reason = live.why.reason,
+                           .outcome = live.last,
+                           .at_ms = unix_ms()})
+        .has_value();
+  }
   for (const auto& each : gone) each();
 }
 
-Result<std::shared_ptr<LiveRun>> SessionService::execute(const Caller& caller,
-                                                         const std::string& id,
-                                                         ExecutionRequest request) {
-  TRY_ASSIGN(const Shared live, find(caller, id));
-  auto execution = std::make_shared<LiveRun>(make_id("exe"), caller.id);
-  const Status room = may_grow(*live);
-  {
-    const std::lock_guard lock(live->mutex);
-    TRY(live->may_execute_locked());
-    if (!live->contexts.contains(request.context)) {
-      return fail(Code::kNotFound,
-                  "context: there is no " + quote(request.context) + " in this session");
-    }
-    if (request.marshalled && live->plan.manifest.session != "python") {
-      return fail(Code::kInvalid, "format: \"marshal\" is of Python, and this session is of " +
-                                      live->plan.manifest.title);
-    }
-    const Limits wanted = apply(live->plan.stages.run.limits, request.limits);
-    if (const Status within = check_within(wanted, live->rules->maximum); !within) {
-      return std::unexpected(in_request_words(within.error()));
-    }
-    TRY(room);
-    ++live->pending;
-    live->shown.push_back(execution);
-    live->forget_old_locked();
+// ---- Executions ------------------------------------------------------------------------------
+
+Result<screen::Verdict> SessionService::screen(const LiveSession& live,
+                                               const ExecutionRequest& request) const {
+  const runtime::Manifest& manifest = live.plan.manifest;
+  const File code{
+      .path = "main" + (manifest.extensions.empty() ? "" : manifest.extensions.front()),
+      .content = request.marshalled ? base64_decode(request.code).value_or("") : request.code};
+  return runs_.screen(request.screening.empty() ? live.screening : request.screening, manifest.name,
+                      {&code, 1}, code.path);
+}
+
+// Into what is shown of the session, and to its count; or why not.
+Status SessionService::take(LiveSession& live, const Execution& execution, bool refused) {
+  const ExecutionRequest& request = execution.request;
+  const Status room = may_grow(live);
+  const std::lock_guard lock(live.mutex);
+  TRY(live.may_execute_locked());
+  if (!live.contexts.contains(request.context)) {
+    return fail(Code::kNotFound,
+                "context: there is no " + quote(request.context) + " in this session");
   }
-  const auto give_up = [live, execution](const Error& error) {
+  if (request.marshalled && live.plan.manifest.session != "python") {
+    return fail(Code::kInvalid, "format: \"marshal\" is of Python, and this session is of " +
+                                    live.plan.manifest.title);
+  }
+  const Limits wanted = apply(live.plan.stages.run.limits, request.limits);
+  if (const Status within = check_within(wanted, live.rules->maximum); !within) {
+    return std::unexpected(in_request_words(within.error()));
+  }
+  if (!refused) {
+    TRY(room);
+    ++live.pending;
+  }
+  live.shown.push_back(execution.live);
+  live.forget_old_locked();
+  return {};
+}
+
+void SessionService::withdraw(LiveSession& live, const Execution& execution, bool refused) {
+  const std::lock_guard lock(live.mutex);
+  if (!refused) --live.pending;
+  std::erase(live.shown, execution.live);
+}
+
+Result<Submitted> SessionService::execute(const Caller& caller,
+                                          const std::string& id,
+                                          ExecutionRequest request,
+                                          const ExecuteOptions& options) {
+  TRY_ASSIGN(const Shared live, find(caller, id));
+  TRY_ASSIGN(const screen::Verdict verdict, screen(*live, request));
+  const auto execution = std::make_shared<Execution>();
+  execution->since = sys::now();
+  execution->findings = findings_json(verdict);
+  ledger::Run& run = execution->record;
+  run.id = make_id("exe");
+  run.caller = caller.id;
+  run.session = live->id;
+  run.language = live->plan.manifest.name;
+  run.policy = live->policy;
+  run.submission = to_json(live->id, request);
+  run.created_ms = unix_ms();
+  execution->request = std::move(request);
+  execution->live = std::make_shared<LiveRun>(run.id, caller.id);
+  // Before the ledger has it: a replay that comes at once must find one to wait for.
+  TRY(take(*live, *execution, verdict.refused));
+  if (options.answered_at_end && journal_.may_accept_later(caller, run, options.idempotency_key)) {
+    journal_.accept_later(execution);
+  } else {
+    const auto accepted = journal_.accept(caller, {&run, 1}, options.idempotency_key);
+    if (!accepted || accepted->answer == ledger::Accepted::Answer::kReplayed) {
+      withdraw(*live, *execution, verdict.refused);
+      if (!accepted) return std::unexpected(accepted.error());
+      TRY_ASSIGN(auto first, this->execution(caller, id, accepted->id));
+      return Submitted{.live = std::move(first), .id = accepted->id, .replayed = true};
+    }
+  }
+  const Submitted submitted{.live = execution->live, .id = run.id};
+  if (verdict.refused) {
+    reject(*execution, verdict);
+    return submitted;
+  }
+  const auto give_up = [this, live, execution](const Error& error) {
     {
       const std::lock_guard lock(live->mutex);
       --live->pending;
     }
-    const json::object object{{"id", execution->id()},
-                              {"session", live->id},
-                              {"state", "failed"},
-                              {"reason", repair_utf8(error.message)}};
-    execution->end(escape_json_for_terminal(json_text(object)), error);
+    this->give_up(*execution, error);
   };
   put(
       live,
-      [this, live, request = std::move(request), execution,
-       give_up](engine::WardenAccess& /*access*/) {
-        if (execution->is_cancelled()) {
+      [this, live, execution, give_up](engine::WardenAccess& /*access*/) {
+        if (execution->live->is_cancelled()) {
           return give_up({.code = Code::kUnavailable, .message = "its client went away"});
         }
-        perform(*live, request, *execution);
+        perform(*live, *execution);
       },
       give_up);
-  return execution;
+  return submitted;
 }
 
-void SessionService::perform(LiveSession& live,
-                             const ExecutionRequest& request,
-                             LiveRun& execution) {
-  const Limits limits = apply(live.plan.stages.run.limits, request.limits);
+void SessionService::finish(Execution& execution,
+                            ledger::Ending ending,
+                            std::optional<Error> error) {
+  ending.at_ms = unix_ms();
+  std::string text = ending.outcome;
+  if (const Status stored = journal_.end(execution, std::move(ending)); !stored && !error) {
+    // Nobody was promised anything yet, and now it cannot be kept.
+    error = {.code = Code::kUnavailable, .message = stored.error().message};
+  }
+  execution.live->end(std::move(text), std::move(error));
+}
+
+// Nothing of it was executed, so far as is known.
+void SessionService::give_up(Execution& execution, const Error& error) {
+  const bool cancelled = execution.live->is_cancelled();
+  const ledger::State state = cancelled ? ledger::State::kCancelled : ledger::State::kLost;
+  json::object object = cut_short(execution.record, state, error.message);
+  object["context"] = execution.request.context;
+  finish(execution,
+         {.state = state,
+          .reason = error.message,
+          .outcome = escape_json_for_terminal(json_text(object))},
+         error);
+}
+
+// Refused before anything was executed: an end like another, with what was found.
+void SessionService::reject(Execution& execution, const screen::Verdict& verdict) {
+  metrics_.count("belljar_refusals_total", "reason=\"screening\"");
+  metrics_.count("belljar_session_executions_total", "status=\"rejected\"");
+  const engine::Execution none;
+  json::object object{{"id", execution.record.id},
+                      {"session", execution.record.session},
+                      {"context", execution.request.context},
+                      {"state", "done"}};
+  for (auto& member : to_value(none)) object[member.key()] = std::move(member.value());
+  object["status"] = "rejected";
+  object["reason"] = repair_utf8(verdict.refusal());
+  finish(execution,
+         {.state = ledger::State::kDone,
+          .status = "rejected",
+          .reason = verdict.refusal(),
+          .outcome = escape_json_for_terminal(with_results(object, none, execution.findings))},
+         std::nullopt);
+}
+
+void SessionService::perform(LiveSession& live, Execution& execution) {
+  const ExecutionRequest& request = execution.request;
+  const Limits limits = belljar::apply(live.plan.stages.run.limits, request.limits);
   {
     const std::lock_guard lock(live.mutex);
-    live.current = &execution;
+    live.current = execution.live.get();
     if (live.ended) live.session->stop();
   }
-  execution.add("status", R"({"state":"running"})");
-  const std::int64_t started = unix_ms();
+  (void)journal_.start(execution);
+  execution.live->add("status", R"({"state":"running"})");
   const Nanoseconds since = sys::now();
-  Recorder recorder(execution);
+  Recorder recorder(*execution.live);
   // Only a worker changes the pointer, and this is the worker.
   const auto made = live.session->execute(request.context, request.code, request.env, limits,
                                           recorder, request.marshalled);
-  metrics_.observe("belljar_session_execution_seconds", "", sys::now() - since);
-  json::object object{{"id", execution.id()},
+  const Nanoseconds until = sys::now();
+  metrics_.observe("belljar_session_execution_seconds", "", until - since);
+  const ledger::State state = made ? ledger::State::kDone : ledger::State::kLost;
+  json::object object{{"id", execution.record.id},
                       {"session", live.id},
                       {"context", request.context},
-                      {"state", made ? "done" : "failed"},
-                      {"started_at", format_time(started)},
-                      {"ended_at", format_time(unix_ms())}};
+                      {"state", ledger::state_name(state)},
+                      {"started_at", format_time(execution.record.started_ms)},
+                      {"ended_at", format_time(unix_ms())},
+                      {"phases",
+                       {{"queue_ms", milliseconds(since - execution.since)},
+                        {"run_ms", milliseconds(until - since)}}}};
   if (made) {
     for (auto& member : to_value(*made)) object[member.key()] = std::move(member.value());
   } else {
@@ -761,18 +1016,25 @@ void SessionService::perform(LiveSession& live,
     live.used = sys::now();
     ++live.executions;
     if (made) live.held = made->usage.peak_memory;
-    if (!made && live.reason.empty()) live.reason = made.error().message;
-    if (made && made->status == engine::ExecutionStatus::kEnded && live.reason.empty()) {
-      live.reason = made->reason;
-    }
     // Whoever hears how it ended finds the session ended too.
-    if (live.session->is_over()) live.ended = true;
+    if (live.session->is_over()) {
+      live.ended = true;
+      if (live.why.reason.empty()) {
+        const bool lost = !made && made.error().code == Code::kUnavailable;
+        live.why = {.by = lost ? "lost" : "died",
+                    .reason = made ? made->reason : made.error().message};
+      }
+    }
   }
-  metrics_.count(
-      "belljar_session_executions_total",
-      "status=\"" + std::string(made ? engine::to_string(made->status) : "failed") + "\"");
-  const std::string text = made ? with_results(object, *made) : json_text(object);
-  execution.end(escape_json_for_terminal(text), made ? std::nullopt : std::optional(made.error()));
+  const std::string status(made ? engine::to_string(made->status) : "lost");
+  metrics_.count("belljar_session_executions_total", "status=\"" + status + "\"");
+  finish(execution,
+         {.state = state,
+          .status = made ? status : "",
+          .reason = made ? made->reason : made.error().message,
+          .outcome = escape_json_for_terminal(made ? with_results(object, *made, execution.findings)
+                                                   : json_text(object))},
+         made ? std::nullopt : std::optional(made.error()));
   const std::lock_guard lock(live.mutex);
   live.note_locked();
 }
@@ -780,14 +1042,38 @@ void SessionService::perform(LiveSession& live,
 Result<std::shared_ptr<LiveRun>> SessionService::execution(const Caller& caller,
                                                            const std::string& id,
                                                            const std::string& execution) {
-  TRY_ASSIGN(const Shared live, find(caller, id));
-  const std::lock_guard lock(live->mutex);
-  const auto known =
-      std::ranges::find_if(live->shown, [&](const auto& each) { return each->id() == execution; });
-  if (known == live->shown.end()) {
-    return fail(Code::kNotFound, "there is no execution of this id, or not any more");
+  if (const Result<Shared> live = find(caller, id)) {
+    const std::lock_guard lock((*live)->mutex);
+    const auto known = std::ranges::find_if(
+        (*live)->shown, [&](const auto& each) { return each->id() == execution; });
+    if (known != (*live)->shown.end()) return *known;
+  } else if (!recorded(caller, id)) {
+    return no_such_session();
   }
-  return *known;
+  const auto run = store_.find(execution);
+  if (!run || !is_execution(*run) || run->session != id || run->caller != caller.id) {
+    return no_such_execution();
+  }
+  auto over = std::make_shared<LiveRun>(run->id, run->caller);
+  over->end(
+      run->outcome.empty() ? json_text(cut_short(*run, run->state, run->reason)) : run->outcome,
+      std::nullopt);
+  return over;
+}
+
+Result<std::string> SessionService::executions_json(const Caller& caller,
+                                                    const std::string& id,
+                                                    std::optional<ledger::State> state,
+                                                    std::string_view cursor,
+                                                    int limit) {
+  if (!find(caller, id) && !recorded(caller, id)) return no_such_session();
+  const ledger::Filter filter{.caller = caller.id, .state = state, .session = id};
+  TRY_ASSIGN(const ledger::Page page, store_.list(filter, cursor, limit));
+  json::array list;
+  for (const ledger::Run& run : page.runs) list.push_back(to_value(run));
+  json::object object{{"executions", std::move(list)}, {"next", nullptr}};
+  if (!page.next.empty()) object["next"] = page.next;
+  return escape_json_for_terminal(json_text(object));
 }
 
 void SessionService::abandon(const Caller& caller, const std::string& id, LiveRun& execution) {
@@ -801,9 +1087,19 @@ void SessionService::abandon(const Caller& caller, const std::string& id, LiveRu
 Status SessionService::interrupt(const Caller& caller, const std::string& id) {
   TRY_ASSIGN(const Shared live, find(caller, id));
   const std::lock_guard lock(live->mutex);
-  if (live->ended) return std::unexpected(has_ended(live->reason));
+  if (live->ended) return std::unexpected(has_ended(live->why.reason));
   if (live->current == nullptr)
     return fail(Code::kConflict, "nothing is executed in this session now");
+  live->session->interrupt();
+  return {};
+}
+
+Status SessionService::interrupt(const Caller& caller,
+                                 const std::string& id,
+                                 const LiveRun& execution) {
+  TRY_ASSIGN(const Shared live, find(caller, id));
+  const std::lock_guard lock(live->mutex);
+  if (live->current != &execution) return fail(Code::kConflict, "it is not executed now");
   live->session->interrupt();
   return {};
 }
@@ -811,7 +1107,7 @@ Status SessionService::interrupt(const Caller& caller, const std::string& id) {
 Result<std::string> SessionService::pause(const Caller& caller, const std::string& id) {
   TRY_ASSIGN(const Shared live, find(caller, id));
   const std::lock_guard lock(live->mutex);
-  if (live->ended) return std::unexpected(has_ended(live->reason));
+  if (live->ended) return std::unexpected(has_ended(live->why.reason));
   if (live->session == nullptr) return fail(Code::kConflict, "the session has not begun yet");
   if (live->pending > 0) {
     return fail(Code::kConflict,
@@ -826,7 +1122,7 @@ Result<std::string> SessionService::pause(const Caller& caller, const std::strin
 Result<std::string> SessionService::resume(const Caller& caller, const std::string& id) {
   TRY_ASSIGN(const Shared live, find(caller, id));
   const std::lock_guard lock(live->mutex);
-  if (live->ended) return std::unexpected(has_ended(live->reason));
+  if (live->ended) return std::unexpected(has_ended(live->why.reason));
   live->paused = false;
   live->used = sys::now();
   live->note_locked();
@@ -955,7 +1251,7 @@ void SessionService::change_context(const Caller& caller,
 void SessionService::quit(const Caller& caller, const std::string& id, const Answer& answer) {
   const Result<Shared> found = find(caller, id);
   if (!found) return answer(std::unexpected(found.error()));
-  end(**found, "quit", [live = *found, answer] {
+  end(**found, {.by = "quit", .reason = "quit"}, [live = *found, answer] {
     std::string text;
     {
       const std::lock_guard lock(live->mutex);
@@ -967,10 +1263,10 @@ void SessionService::quit(const Caller& caller, const std::string& id, const Ans
 
 // What waits is given up, what is executed is ended with its cell; `gone` is called when nothing of
 // it is left.
-void SessionService::end(LiveSession& live, std::string reason, std::function<void()> gone) {
+void SessionService::end(LiveSession& live, End why, std::function<void()> gone) {
   {
     const std::lock_guard lock(live.mutex);
-    if (live.reason.empty()) live.reason = std::move(reason);
+    if (live.why.reason.empty()) live.why = std::move(why);
     live.ended = true;
     if (gone) live.gone.push_back(std::move(gone));
     if (live.busy) {
@@ -988,7 +1284,7 @@ void SessionService::watch(const std::stop_token& stop) {
   std::unique_lock waiting(mutex);
   while (!stop.stop_requested()) {
     const Nanoseconds now = sys::now();
-    std::vector<std::pair<Shared, std::string>> due;
+    std::vector<std::pair<Shared, End>> due;
     std::vector<Shared> forgotten;  // let go of after every lock
     {
       const std::lock_guard lock(mutex_);
@@ -1006,15 +1302,25 @@ void SessionService::watch(const std::stop_token& stop) {
         // An interrupt may come too early, or be caught: as long as it is executed there is
         // another.
         if (live->current != nullptr && live->current->is_cancelled()) live->session->interrupt();
-        if (!live->ended && now >= live->deadline) {
-          due.emplace_back(live, "its time to live of " + format_duration(live->ttl) + " is over");
-        } else if (!live->ended && !live->busy && !live->paused && now - live->used >= live->idle) {
-          due.emplace_back(live, "nothing was executed for " + format_duration(live->idle));
+        if (live->ended) continue;
+        if (now >= live->deadline) {
+          const std::string ttl = format_duration(live->ttl);
+          due.emplace_back(live,
+                           End{.by = "ttl", .reason = "its time to live of " + ttl + " is over"});
+        } else if (live->busy || live->session == nullptr) {
+          continue;
+        } else if (!live->paused && now - live->used >= live->idle) {
+          const std::string idle = format_duration(live->idle);
+          due.emplace_back(live, End{.by = "idle", .reason = "nothing was executed for " + idle});
+        } else if (const auto heard = live->session->heard_end()) {
+          // Said at once: what is asked of it meanwhile has no better reason.
+          live->why = {.by = heard->with_warden ? "lost" : "died", .reason = heard->reason};
+          due.emplace_back(live, live->why);
         }
       }
     }
     forget_spares(now);
-    for (auto& [live, reason] : due) end(*live, std::move(reason), {});
+    for (auto& [live, why] : due) end(*live, std::move(why), {});
     woken.wait_for(waiting, stop, std::chrono::milliseconds(500), [] { return false; });
   }
 }

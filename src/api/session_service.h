@@ -2,7 +2,8 @@
 // they end. A session belongs to the caller who made it; nobody else is told that it exists.
 //
 // Sessions outlive a gateway that is killed: the warden keeps them for the next one. They end with
-// the warden, and with a service that is stopped.
+// the warden, and with a service that is stopped. Each is in the ledger, as is what is executed in
+// it: as runs of that session, found again also after it has ended.
 //
 // Every member may be called from any thread; what is executed in a session comes one after the
 // other, in the order it was asked for.
@@ -33,6 +34,8 @@ class SessionService {
   // All borrowed; they outlive it. `memory`: that all sessions may have together.
   SessionService(const Settings& settings,
                  const runtime::Catalog& catalog,
+                 ledger::Store& store,
+                 Journal& journal,
                  engine::Dispatcher& dispatcher,
                  Metrics& metrics,
                  const RunService& runs,
@@ -41,11 +44,16 @@ class SessionService {
   SessionService(const SessionService&) = delete;
   SessionService& operator=(const SessionService&) = delete;
 
-  // No session ends by itself from here on; before the dispatcher goes away.
+  // Sessions end, and none by itself from here on; before the dispatcher goes away.
   void close();
 
   // What an earlier gateway of this service has left, before requests are taken.
   void adopt(const engine::WardenAccess::Connect& connect);
+  // After that: what the ledger has of sessions that were not found again, and of what was executed
+  // then, is lost. No execution is begun again.
+  Status recover();
+  // What is in the ledger of a session that nobody has any more ends as lost.
+  Status end_abandoned(const ledger::Run& each);
 
   // Called once, from any thread, with the session as JSON. No lock is held meanwhile.
   using Answer = std::function<void(Result<std::string>)>;
@@ -56,10 +64,22 @@ class SessionService {
   // Ends it; answers when no process of it is left.
   void quit(const Caller& caller, const std::string& id, const Answer& answer);
 
-  // kConflict when the session has ended.
-  Result<std::shared_ptr<LiveRun>> execute(const Caller& caller,
-                                           const std::string& id,
-                                           ExecutionRequest request);
+  // Screened, counted and recorded as a run is. kConflict when the session has ended.
+  struct ExecuteOptions {
+    std::string idempotency_key{};
+    bool answered_at_end = false;  // nothing is said of it before it is over
+  };
+  Result<Submitted> execute(const Caller& caller,
+                            const std::string& id,
+                            ExecutionRequest request,
+                            const ExecuteOptions& options);
+  // The caller's, newest first, with how each ended: those that the ledger has.
+  Result<std::string> executions_json(const Caller& caller,
+                                      const std::string& id,
+                                      std::optional<ledger::State> state,
+                                      std::string_view cursor,
+                                      int limit);
+  // One that is over, and not in memory any more, has only its end.
   Result<std::shared_ptr<LiveRun>> execution(const Caller& caller,
                                              const std::string& id,
                                              const std::string& execution);
@@ -68,6 +88,8 @@ class SessionService {
   void abandon(const Caller& caller, const std::string& id, LiveRun& execution);
   // What is executed now gets SIGINT. kConflict when nothing is.
   Status interrupt(const Caller& caller, const std::string& id);
+  // The same, if that is this execution.
+  Status interrupt(const Caller& caller, const std::string& id, const LiveRun& execution);
 
   // From here on nothing is executed until resume(), and no idle time is counted. kConflict when
   // something is executed or waits. Twice is as once.
@@ -98,6 +120,7 @@ class SessionService {
 
  private:
   struct LiveSession;
+  struct Execution;
   using Shared = std::shared_ptr<LiveSession>;
 
   // A session that nobody has yet, as one comes that asks for nothing special.
@@ -123,12 +146,27 @@ class SessionService {
   void work_off(const Shared& live, engine::WardenAccess& access);
   void give_up_first(LiveSession& live, const Error& error);
   void release(LiveSession& live);
-  void perform(LiveSession& live, const ExecutionRequest& request, LiveRun& execution);
-  void end(LiveSession& live, std::string reason, std::function<void()> gone);
+  void perform(LiveSession& live, Execution& execution);
+  Status take(LiveSession& live, const Execution& execution, bool refused);
+  static void withdraw(LiveSession& live, const Execution& execution, bool refused);
+  Result<screen::Verdict> screen(const LiveSession& live, const ExecutionRequest& request) const;
+  void reject(Execution& execution, const screen::Verdict& verdict);
+  void give_up(Execution& execution, const Error& error);
+  void finish(Execution& execution, ledger::Ending ending, std::optional<Error> error);
+  Result<ledger::Run> recorded(const Caller& caller, const std::string& id);
+  void record(LiveSession& live, bool is_new);
+  // Why a session ended, for programs and for people.
+  struct End {
+    std::string by;
+    std::string reason;
+  };
+  void end(LiveSession& live, End why, std::function<void()> gone);
   void watch(const std::stop_token& stop);
 
   const Settings& settings_;
   const runtime::Catalog& catalog_;
+  ledger::Store& store_;
+  Journal& journal_;
   engine::Dispatcher& dispatcher_;
   Metrics& metrics_;
   const RunService& runs_;

@@ -159,6 +159,38 @@ Result<std::vector<std::uint16_t>> pysandbox_ports(const Settings& settings) {
   return ports;
 }
 
+// What is in the URL is in argv, in the log and in error messages.
+Status check_ledger(const Settings& settings) {
+  const std::string& url = settings.ledger;
+  if (url.empty()) return {};
+  const auto wrong = [](std::string_view wanted) {
+    return fail(Code::kInvalid, "ledger: " + std::string(wanted));
+  };
+  const std::size_t scheme = url.find("://");
+  if (!url.starts_with("postgresql://") && !url.starts_with("postgres://")) {
+    return wrong("must be postgresql://USER@HOST/DATABASE, or empty");
+  }
+  std::string_view rest = std::string_view(url).substr(scheme + 3);
+  const std::string_view authority = rest.substr(0, rest.find_first_of("/?"));
+  const std::size_t at = authority.rfind('@');
+  const bool in_front = at != std::string_view::npos && authority.substr(0, at).contains(':');
+  if (in_front || rest.contains("password=")) {
+    return wrong("must have no password in it: ledger-password-file names a file with it");
+  }
+  if (std::ranges::any_of(url,
+                          [](char c) { return c <= ' ' || c == 0x7f || c == '"' || c == '\\'; })) {
+    return wrong("must have no spaces, quotes, backslashes and controls");
+  }
+  if (settings.ledger_connections == 0 || settings.ledger_connections > 100) {
+    return fail(Code::kInvalid, "ledger-connections: must be 1 to 100");
+  }
+  if (settings.ledger_timeout < std::chrono::milliseconds(100) ||
+      settings.ledger_timeout > std::chrono::minutes(1)) {
+    return fail(Code::kInvalid, "ledger-timeout: must be 100ms to 1m");
+  }
+  return {};
+}
+
 Status check(const Settings& settings) {
   TRY_ASSIGN(const Endpoint endpoint, parse_endpoint(settings.listen));
   if (settings.executor_port > 65535)
@@ -174,6 +206,7 @@ Status check(const Settings& settings) {
   if (settings.sync != "full" && settings.sync != "normal") {
     return fail(Code::kInvalid, "sync: must be full or normal");
   }
+  TRY(check_ledger(settings));
   TRY(webhook_rules(settings));
   if (settings.webhook_retry < std::chrono::milliseconds(1) ||
       settings.webhook_retry > std::chrono::hours(1)) {

@@ -57,7 +57,11 @@ struct Settings {
   std::string on_restart = "rerun";  // or "lost": what becomes of runs that a crash cut off
 
   // Recording.
-  std::string state_dir;      // where the ledger is
+  std::string state_dir;             // where the ledger is, and what is this installation's own
+  std::string ledger;                // postgresql://…; empty: the file ledger.db in state_dir
+  std::string ledger_password_file;  // of that server
+  std::uint64_t ledger_connections = 8;
+  Nanoseconds ledger_timeout = std::chrono::seconds(5);  // of one statement of that server
   std::string sync = "full";  // or "normal": a power cut may lose the last moments
   std::uint64_t keep_days = 30;
   std::uint64_t keep_bytes = 4 * kGiB;

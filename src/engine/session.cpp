@@ -251,6 +251,21 @@ bool Session::is_well() const {
   return !over_ && ::poll(&news, 1, 0) == 0;
 }
 
+std::optional<Session::End> Session::heard_end() {
+  if (!over_) {
+    if (is_well()) return std::nullopt;
+    if (const Status heard = hear_warden(); !heard) {
+      over_ = warden::CellReport{};
+      return End{.with_warden = true, .reason = "the warden that held it has ended"};
+    }
+    if (!over_) return std::nullopt;
+  }
+  Execution last;
+  last.limits = limits_;
+  finish(last);
+  return End{.reason = last.reason};
+}
+
 void Session::stop() {
   (void)client_.end(id_, warden::EndReason::kCancelled).has_value();
 }

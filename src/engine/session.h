@@ -141,6 +141,12 @@ class Session {
 
   // Nothing has been heard of its end. For a session that nobody executes anything in.
   [[nodiscard]] bool is_well() const;
+  // What ended it while nobody executed anything in it; nothing while it is well.
+  struct End {
+    bool with_warden = false;  // else its cell alone has ended
+    std::string reason;        // one line for people
+  };
+  std::optional<End> heard_end();
   // No further execution is possible.
   [[nodiscard]] bool is_over() const { return over_.has_value(); }
   [[nodiscard]] const std::string& version() const { return version_; }

@@ -78,6 +78,8 @@ class Events:
 class Conversation:
     """A WebSocket of an interactive run."""
 
+    sends, receives, outcome = "ClientMessage", "ServerMessage", "run"
+
     def __init__(self, url, **options):
         self.socket = websocket.create_connection(url, timeout=PATIENCE, **options)
         self.shown = b""
@@ -93,7 +95,7 @@ class Conversation:
 
     def send(self, type, **fields):
         message = {"type": type, **fields}
-        CONTRACT.check_schema("ClientMessage", message)
+        CONTRACT.check_schema(self.sends, message)
         self.socket.send(json.dumps(message))
 
     def send_raw(self, text):
@@ -110,13 +112,13 @@ class Conversation:
             return None
         assert opcode == websocket.ABNF.OPCODE_TEXT
         message = json.loads(data)
-        CONTRACT.check_schema("ServerMessage", message)
+        CONTRACT.check_schema(self.receives, message)
         if message["type"] == "stdout":
             self.shown += bytes_of(message)
         if message["type"] == "stderr":
             self.errors += bytes_of(message)
         if message["type"] == "outcome":
-            self.run = message["run"]
+            self.run = message[self.outcome]
         self.id = message.get("id", self.id)
         return message
 
@@ -139,6 +141,15 @@ class Conversation:
             pass
         assert self.run is not None, "closed without an outcome"
         return self.run
+
+
+class ExecutionConversation(Conversation):
+    """A WebSocket of one execution in a session; `run` is the execution."""
+
+    sends, receives, outcome = "ExecutionClientMessage", "ExecutionServerMessage", "execution"
+
+    def start(self, code, **fields):
+        self.send("start", execution={"code": code, **fields})
 
 
 class Session:
@@ -166,6 +177,10 @@ class Session:
         answer = self.service.get(self.path, key=self.key)
         assert answer.status == 200, answer
         return answer.json
+
+    def converse(self, **options):
+        host, port = self.service.address
+        return ExecutionConversation(f"ws://{host}:{port}{self.path}/interactive", **options)
 
     def quit(self):
         answer = self.service.call("DELETE", self.path, key=self.key)

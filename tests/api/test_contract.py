@@ -178,6 +178,7 @@ SUCCESSES = {
     ("GET", "/v1/batches/{id}", 200), ("GET", "/v1/runs/interactive", 426),
     ("POST", "/v1/sessions", 201), ("GET", "/v1/sessions", 200), ("GET", "/v1/sessions/{id}", 200),
     ("DELETE", "/v1/sessions/{id}", 200), ("POST", "/v1/sessions/{id}/executions", 200),
+    ("GET", "/v1/sessions/{id}/executions", 200), ("GET", "/v1/sessions/{id}/interactive", 426),
     ("GET", "/v1/sessions/{id}/executions/{execution}", 200), ("POST", "/v1/sessions/{id}/interrupt", 202),
     ("GET", "/v1/sessions/{id}/executions/{execution}/events", 200), ("POST", "/v1/sessions/{id}/contexts", 201),
     ("POST", "/v1/sessions/{id}/contexts/{name}/restart", 200), ("DELETE", "/v1/sessions/{id}/contexts/{name}", 200),
@@ -215,6 +216,8 @@ def test_every_route_answers_as_the_contract_says(service):
             events.take(lambda event: event.name == "stdout")
         service.get("/v1/sessions")
         session.look()
+        service.get(f"{session.path}/executions")
+        service.get(f"{session.path}/interactive")
         service.get(f"{session.path}/executions/{made['id']}")
         service.get(f"{session.path}/executions/{made['id']}/events")
         service.post(f"{session.path}/interrupt")

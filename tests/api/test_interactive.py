@@ -213,7 +213,7 @@ LATER = [
     ("[]", "body: must be an object"),
     ("{}", "type: must be"),
     ('{"type":"shout"}', "type: must be"),
-    ('{"type":"start","run":{}}', "type: the run has been started"),
+    ('{"type":"start","run":{}}', "type: the start has been sent"),
     ('{"type":"stdin"}', "base64"),
     ('{"type":"stdin","text":1}', "text: must be a string"),
     ('{"type":"stdin","base64":"*"}', "base64: is not base64"),

@@ -1,5 +1,8 @@
 """The files of a session from outside, while its processes are frozen; and what a hostile session puts in the way."""
 
+import os
+import signal
+
 import pytest
 
 from support.client import PATIENCE
@@ -327,3 +330,27 @@ def test_a_pause_stops_the_time_of_idleness_and_not_that_of_life(service):
             assert service.post(session.path + "/pause").status == service.post(session.path + "/resume").status == 409
         assert kept.look()["state"] == "paused"
         assert service.post(kept.path + "/resume").status == 200 and kept.value("1") == "1"
+
+
+# ---- An init that does not answer ----
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can stop the first process of a cell")
+def test_an_init_that_never_answers_is_ended_with_its_session(serve):
+    service = serve("--pool", "0", "--session-spares", "0")
+    stuck = service.session()
+    write(service, stuck, "kept", b"x")
+    (init,) = service.wardens[0].children()
+    processes = [init, *init.children()]
+    with service.session() as other:
+        os.kill(init.pid, signal.SIGSTOP)
+        answer = service.get(target(stuck, "kept"))
+        assert answer.status == 503, answer
+        # Others were not held up, and it has ended with all that it had.
+        write(service, other, "kept", b"y")
+        assert stuck.look()["state"] == "ended"
+        wait_until(lambda: not any(each.is_there() for each in processes), "its processes to go", PATIENCE)
+        assert len(service.wardens[0].children()) == 1
+        assert read(service, other, "kept") == b"y"
+    wait_until(lambda: service.wardens[0].children() == [], "the other's processes to go", PATIENCE)
+    service.assert_nothing_fell()

@@ -343,7 +343,7 @@ def test_quit_ends_what_is_executed(cold):
         session.quit()
         (outcome,) = [event for event in events if event.name == "outcome"]
     assert outcome.data["status"] == "ended"
-    assert cold.get(waiting + "?wait").json["state"] == "failed"
+    assert cold.get(waiting + "?wait").json["state"] == "lost"
     assert inside(cold) == []
     assert session.quit()["reason"] == "quit"  # again: it has ended
 

@@ -192,9 +192,9 @@ def begin(code):
 
 FOR_EVER = """
 import time
-print('begun', flush=True)
 left = None
 try:
+    print('begun', flush=True)
     time.sleep(600)
 except KeyboardInterrupt:
     left = 'interrupted'

@@ -199,6 +199,7 @@ std::optional<json::object> failure_of(const json::object& run) {
     if (!is_set(run, "results_truncated")) return std::nullopt;
     return error_line("OutputLimitError", "more results than one execution may have", "");
   }
+  if (status == "rejected") return error_line("RejectedError", reason, "");
   if (status == "timeout") return error_line("TimeoutError", reason, trace);
   if (status == "output_limit") return error_line("OutputLimitError", reason, trace);
   if (status == "error" || status == "interrupted") {
@@ -345,21 +346,21 @@ void E2b::execute(const Request& request, const Reply& reply) {
   if (!policy) return reply(refusal(policy.error()));
   wanted->execution.limits.wall = (*policy)->maximum.wall;
   wanted->execution.limits.cpu = (*policy)->maximum.cpu;
-  with_session(
-      [this, execution = std::move(wanted->execution), reply](const Result<std::string>& session) {
-        if (!session) return reply(refusal(session.error()));
-        auto begun = sessions_.execute(caller_, *session, execution);
-        // The session may have ended meanwhile, and with it the context.
-        if (!begun && begun.error().code == Code::kNotFound)
-          return reply(no_context(execution.context));
-        if (!begun) return reply(refusal(begun.error()));
-        // Nothing has begun of what was not even queued.
-        if (const auto error = (*begun)->error()) return reply(refusal(*error));
-        Response response{.type = "application/x-ndjson"};
-        response.events =
-            std::make_shared<ResultLines>(sessions_, caller_, *session, *std::move(begun));
-        reply(std::move(response));
-      });
+  with_session([this, execution = std::move(wanted->execution),
+                reply](const Result<std::string>& session) {
+    if (!session) return reply(refusal(session.error()));
+    // No client is told of an id.
+    const auto begun = sessions_.execute(caller_, *session, execution, {.answered_at_end = true});
+    // The session may have ended meanwhile, and with it the context.
+    if (!begun && begun.error().code == Code::kNotFound)
+      return reply(no_context(execution.context));
+    if (!begun) return reply(refusal(begun.error()));
+    // Nothing has begun of what was not even queued.
+    if (const auto error = begun->live->error()) return reply(refusal(*error));
+    Response response{.type = "application/x-ndjson"};
+    response.events = std::make_shared<ResultLines>(sessions_, caller_, *session, begun->live);
+    reply(std::move(response));
+  });
 }
 
 void E2b::create_context(const Request& request, const Reply& reply) {

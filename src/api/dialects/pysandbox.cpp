@@ -48,15 +48,15 @@ Response unreadable(std::string_view bytes) {
 }
 
 // The code in a request's body, as base64 and as bytes.
-struct Code {
+struct Bytecode {
   std::string text, bytes;
 };
-std::optional<Code> code_of(const Request& request) {
+std::optional<Bytecode> code_of(const Request& request) {
   const auto value = parse_json(request.body);
   const auto text = value ? text_member(*value, "code") : std::nullopt;
   const auto bytes = text ? base64_decode(*text) : std::nullopt;
   if (!bytes) return std::nullopt;
-  return Code{.text = *text, .bytes = *bytes};
+  return Bytecode{.text = *text, .bytes = *bytes};
 }
 
 json::object object_of(const std::string& written) {
@@ -154,16 +154,17 @@ void PysandboxCells::execute(
     ExecutionRequest wanted;
     wanted.code = text;
     wanted.marshalled = true;
-    const auto begun = session ? sessions_.execute(cell.caller, *session, std::move(wanted))
+    wanted.screening = "none";  // its client screens the source; bytecode has none
+    const auto begun = session ? sessions_.execute(cell.caller, *session, std::move(wanted),
+                                                   {.answered_at_end = true})
                                : std::unexpected(session.error());
     // Nothing has begun of what comes when the cell has just ended: it is for the next one.
     const auto fail = [this, &cell, text, bytes, reply, again](const Error& error) {
-      if (!again && error.message.starts_with("the session has ended"))
-        return execute(cell, text, bytes, reply, true);
+      if (!again && error.code == Code::kConflict) return execute(cell, text, bytes, reply, true);
       reply(result(500, "FAIL"));
     };
     if (!begun) return fail(begun.error());
-    (*begun)->on_end([execution = *begun, bytes, reply, fail] {
+    begun->live->on_end([execution = begun->live, bytes, reply, fail] {
       if (const auto error = execution->error()) return fail(*error);
       reply(answer_to(object_of(execution->run_json()), bytes));
     });
