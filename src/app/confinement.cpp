@@ -49,6 +49,41 @@ constexpr std::uint64_t kWrite = LANDLOCK_ACCESS_FS_WRITE_FILE | LANDLOCK_ACCESS
                                  LANDLOCK_ACCESS_FS_REMOVE_DIR | LANDLOCK_ACCESS_FS_MAKE_REG |
                                  LANDLOCK_ACCESS_FS_MAKE_DIR;
 
+// As of Linux 6.7, which Debian's headers do not know yet.
+constexpr int kNetAbi = 4;
+constexpr std::uint64_t kBindTcp = 1U << 0U;
+constexpr std::uint64_t kConnectTcp = 1U << 1U;
+constexpr int kNetPortRule = 2;
+struct NetRuleset {
+  std::uint64_t files = 0;
+  std::uint64_t net = 0;
+};
+struct NetPort {
+  std::uint64_t access = 0;
+  std::uint64_t port = 0;
+};
+
+// A ruleset of its own: those of files hold whatever becomes of it.
+Status restrict_net(std::span<const std::uint16_t> ports) {
+  const long abi =
+      ::syscall(SYS_landlock_create_ruleset, nullptr, 0, LANDLOCK_CREATE_RULESET_VERSION);
+  if (abi < kNetAbi) return {};
+  const NetRuleset attributes{.files = 0, .net = kBindTcp | kConnectTcp};
+  const Fd ruleset = Fd::adopt(
+      static_cast<int>(::syscall(SYS_landlock_create_ruleset, &attributes, sizeof attributes, 0)));
+  if (!ruleset.valid()) return fail_errno("landlock_create_ruleset");
+  for (const std::uint16_t port : ports) {
+    const NetPort rule{.access = kConnectTcp, .port = port};
+    if (::syscall(SYS_landlock_add_rule, ruleset.get(), kNetPortRule, &rule, 0) != 0) {
+      return fail_errno("landlock_add_rule");
+    }
+  }
+  if (::syscall(SYS_landlock_restrict_self, ruleset.get(), 0) != 0) {
+    return fail_errno("landlock_restrict_self");
+  }
+  return {};
+}
+
 struct FileRule {
   std::string path;
   std::uint64_t access;
@@ -184,8 +219,11 @@ Status restrict_calls() {
 
 }  // namespace
 
-Status confine_gateway(uid_t uid, const std::string& state_dir) {
+Status confine_gateway(uid_t uid,
+                       const std::string& state_dir,
+                       std::span<const std::uint16_t> ports) {
   TRY(drop_identity(uid));
+  TRY(restrict_net(ports));
   // Pseudo-terminals are for interactive runs.
   constexpr std::uint64_t kUse = LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_WRITE_FILE;
   return restrict_files({{.path = "/", .access = kRead},

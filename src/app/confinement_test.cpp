@@ -1,16 +1,22 @@
 #include "app/confinement.h"
 
+#include <arpa/inet.h>
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <linux/landlock.h>
+#include <netinet/in.h>
+#include <stdlib.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdint>
 #include <functional>
+#include <string>
 #include <thread>
+#include <vector>
 
 #include "app/service_protocol.h"
 
@@ -42,6 +48,76 @@ bool opens(const char* path, int flags) {
 }
 bool makes_socket(int domain, int type) {
   return ::socket(domain, type | SOCK_CLOEXEC, 0) >= 0;
+}
+
+// The same as a gateway.
+int as_gateway(const std::string& state_dir,
+               std::vector<std::uint16_t> ports,
+               const std::function<bool()>& act) {
+  const pid_t child = ::fork();
+  if (child == 0) {
+    const uid_t uid = ::geteuid() == 0 ? kGatewayUid : ::geteuid();
+    if (!confine_gateway(uid, state_dir, ports)) ::_exit(kNotConfined);
+    errno = 0;
+    ::_exit(act() ? 0 : errno);
+  }
+  int status = 0;
+  ::waitpid(child, &status, 0);
+  return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+// A listener on loopback and its port.
+struct Listener {
+  Listener() : fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+    socklen_t size = sizeof address;
+    ::bind(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address);
+    ::listen(fd, 8);
+    ::getsockname(fd, reinterpret_cast<sockaddr*>(&address), &size);
+  }
+  Listener(const Listener&) = delete;
+  Listener& operator=(const Listener&) = delete;
+  ~Listener() { ::close(fd); }
+  [[nodiscard]] std::uint16_t port() const { return ntohs(address.sin_port); }
+  [[nodiscard]] bool answers() const {
+    const int socket = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    return ::connect(socket, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0;
+  }
+
+  sockaddr_in address{.sin_family = AF_INET, .sin_addr = {.s_addr = htonl(INADDR_LOOPBACK)}};
+  int fd;
+};
+
+TEST(ConfineGateway, ConnectsToTheLedgersPortAndToNoOther) {
+  if (::syscall(SYS_landlock_create_ruleset, nullptr, 0, LANDLOCK_CREATE_RULESET_VERSION) < 4) {
+    GTEST_SKIP() << "this kernel's Landlock knows no ports";
+  }
+  const Listener ledger, other;
+  EXPECT_EQ(as_gateway("/tmp", {ledger.port()}, [&] { return ledger.answers(); }), 0);
+  EXPECT_EQ(as_gateway("/tmp", {ledger.port()}, [&] { return other.answers(); }), EACCES);
+  EXPECT_EQ(as_gateway("/tmp", {}, [&] { return ledger.answers(); }), EACCES);
+  EXPECT_EQ(as_gateway("/tmp", {ledger.port()},
+                       [] {
+                         const sockaddr_in any{.sin_family = AF_INET};
+                         return ::bind(::socket(AF_INET, SOCK_STREAM, 0),
+                                       reinterpret_cast<const sockaddr*>(&any), sizeof any) == 0;
+                       }),
+            EACCES);
+}
+
+TEST(ConfineGateway, WritesItsFolderAloneAndExecutesNothing) {
+  if (!has_landlock()) GTEST_SKIP() << "this kernel has no Landlock";
+  std::string folder = testing::TempDir() + "belljar-gateway-XXXXXX";
+  ASSERT_NE(::mkdtemp(folder.data()), nullptr);
+  if (::geteuid() == 0) ASSERT_EQ(::chown(folder.c_str(), kGatewayUid, kGatewayUid), 0);
+  const std::string inside = folder + "/file";
+  EXPECT_EQ(as_gateway(folder, {}, [&] { return opens(inside.c_str(), O_WRONLY | O_CREAT); }), 0);
+  EXPECT_EQ(
+      as_gateway(folder, {}, [] { return opens("/tmp/belljar-gateway-test", O_WRONLY | O_CREAT); }),
+      EACCES);
+  EXPECT_EQ(as_gateway(folder, {}, [] { return ::execl("/bin/true", "true", nullptr) == 0; }),
+            EACCES);
+  ::unlink(inside.c_str());
+  ::rmdir(folder.c_str());
 }
 
 TEST(ConfineSender, LeavesWhatASenderDoes) {

@@ -30,6 +30,7 @@ struct ProbedLimit {
 
 struct Diagnosis {
   HostFacts host;
+  std::string freezer;  // of warden::Client
   bool works = false;
   std::string reason;  // why not
   Nanoseconds build{};
@@ -71,6 +72,7 @@ Diagnosis examine(Result<warden::Client>& started) {
   const auto host = warden.host();
   if (!host) return stop(host.error());
   diagnosis.host = *host;
+  diagnosis.freezer = warden.freezer().value_or("none");
   const auto catalog = runtime::Catalog::open("");
   if (!catalog) return stop(catalog.error());
   const Policy policy;
@@ -142,6 +144,9 @@ std::string report_text(const Diagnosis& diagnosis, bool colour) {
     return text + warnings_text(diagnosis, colour);
   }
   text += fmt::format("Cells   work; one is made in {}\n", format_duration(diagnosis.build));
+  text += diagnosis.freezer == "none"
+              ? "Sessions none: no cgroup freezer, v2 or v1, can be written\n"
+              : fmt::format("Sessions are paused by the {} freezer\n", diagnosis.freezer);
   text += walls_text(diagnosis, colour) + limits_text(diagnosis, colour) +
           warnings_text(diagnosis, colour);
   std::size_t held = 0;
@@ -177,6 +182,7 @@ std::string report_json(const Diagnosis& diagnosis) {
       {"host",
        {{"kernel", diagnosis.host.kernel},
         {"cgroup_mode", diagnosis.host.cgroup_mode},
+        {"freezer", diagnosis.freezer},
         {"landlock_abi", diagnosis.host.landlock_abi},
         {"rootless", diagnosis.host.rootless}}},
       {"build_ms", static_cast<double>(diagnosis.build.count()) / 1e6},

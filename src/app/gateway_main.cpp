@@ -4,7 +4,6 @@
 #include <malloc.h>
 #include <signal.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/sysinfo.h>
 #include <unistd.h>
@@ -19,10 +18,12 @@
 #include "api/service.h"
 #include "api/webhook_outbox.h"
 #include "app/confinement.h"
+#include "app/fleet_ledger.h"
 #include "app/header_folders.h"
 #include "app/log.h"
 #include "app/service_protocol.h"
 #include "app/submission_files.h"
+#include "base/descriptors.h"
 #include "base/id.h"
 #include "base/sys.h"
 #include "base/text.h"
@@ -121,7 +122,42 @@ struct Sockets {
   std::vector<Fd> pysandbox;
   Fd certificate;  // or none, with the key
   Fd key;
+  Fd ledger_password;  // or none
 };
+
+// Nothing where the service is to stop before there is one. A server that is away is waited for;
+// what else is wrong with the ledger no other start would mend.
+Result<std::unique_ptr<ledger::Store>> open_ledger(const api::Settings& settings,
+                                                   const FleetLedger* fleet,
+                                                   int password_fd,
+                                                   const sigset_t& stop) {
+  if (settings.ledger.empty()) {
+    const auto sync = settings.sync == "normal" ? ledger::SqliteOptions::Sync::kNormal
+                                                : ledger::SqliteOptions::Sync::kFull;
+    TRY_ASSIGN(std::unique_ptr<ledger::Store> store,
+               ledger::SqliteStore::open(settings.state_dir + "/ledger.db", {.sync = sync}));
+    return store;
+  }
+  if (fleet == nullptr) return fail(Code::kInternal, "the gateway of a fleet is belljar-fleet");
+  std::string password;
+  if (password_fd >= 0) {
+    TRY_ASSIGN(password, ledger_password(password_fd));
+  }
+  TRY_ASSIGN(const std::string home, installation(settings.state_dir));
+  while (true) {
+    auto store = fleet->open(settings, password, home);
+    Status good =
+        store ? check_open_address(settings, **store) : Status(std::unexpected(store.error()));
+    if (good) return store;
+    if (good.error().code != Code::kExhausted) {
+      log_event("gateway_failed", {{"reason", good.error().message}});
+      ::_exit(kGatewayHopeless);
+    }
+    log_event("ledger_away", {{"reason", good.error().message}});
+    constexpr timespec kPause{.tv_sec = 1, .tv_nsec = 0};
+    if (::sigtimedwait(&stop, nullptr, &kPause) > 0) return std::unique_ptr<ledger::Store>();
+  }
+}
 
 engine::DispatcherSettings dispatcher_settings(const api::Settings& settings) {
   const long processors = std::max(1L, ::sysconf(_SC_NPROCESSORS_ONLN));
@@ -185,17 +221,17 @@ Status tell_supervisor(GatewayMessage message) {
                            {reinterpret_cast<const char*>(&message), sizeof message}, {});
 }
 
-Status serve(const api::Settings& settings, Sockets sockets) {
+Status serve(const api::Settings& settings, Sockets sockets, const FleetLedger* fleet) {
   sigset_t signals;
   sigemptyset(&signals);
   for (const int each : {SIGTERM, SIGINT}) sigaddset(&signals, each);
   ::pthread_sigmask(SIG_BLOCK, &signals, nullptr);  // for every thread that comes after
 
   TRY_ASSIGN(const runtime::Catalog catalog, runtime::Catalog::open(settings.runtimes));
-  const auto sync = settings.sync == "normal" ? ledger::SqliteOptions::Sync::kNormal
-                                              : ledger::SqliteOptions::Sync::kFull;
   TRY_ASSIGN(const auto store,
-             ledger::SqliteStore::open(settings.state_dir + "/ledger.db", {.sync = sync}));
+             open_ledger(settings, fleet, sockets.ledger_password.get(), signals));
+  if (!store) return {};
+  sockets.ledger_password.reset();
   api::Metrics metrics;
   Supervisor supervisor(kGatewayControlFd);
   Wardens wardens(supervisor, metrics,
@@ -212,14 +248,17 @@ Status serve(const api::Settings& settings, Sockets sockets) {
   const engine::DispatcherSettings limits = dispatcher_settings(settings);
   std::optional<engine::Dispatcher> dispatcher(std::in_place, limits,
                                                [&wardens] { return wardens.connect(); });
-  api::RunService runs(settings, catalog, *store, *dispatcher, metrics,
+  api::Journal journal(*store);
+  api::RunService runs(settings, catalog, *store, journal, *dispatcher, metrics,
                        {.versions = &versions,
                         .cache = settings.compile_cache > 0 ? &compiled : nullptr,
                         .tenant = {},
                         .headers = &headers});
   TRY(runs.recover());
-  api::SessionService sessions(settings, catalog, *dispatcher, metrics, runs, limits.memory);
+  api::SessionService sessions(settings, catalog, *store, journal, *dispatcher, metrics, runs,
+                               limits.memory);
   sessions.adopt([&wardens] { return wardens.connect(); });
+  TRY(sessions.recover());
   api::Service service(settings, catalog, *store, *dispatcher, metrics, runs, sessions, host);
   const std::vector<std::string_view> proxies = comma_list(settings.proxies);
   // Its threads screen what comes.
@@ -259,6 +298,11 @@ Status serve(const api::Settings& settings, Sockets sockets) {
   }
   const std::jthread pruner(
       [&settings, &store](const std::stop_token& stop) { prune_for_ever(settings, *store, stop); });
+  std::jthread adopter([&runs, &sessions](const std::stop_token& stop) {
+    runs.adopt_for_ever(stop, [&sessions](const ledger::Run& run) {
+      (void)sessions.end_abandoned(run).has_value();
+    });
+  });
   TRY_ASSIGN(api::WebhookRules webhook_rules, api::webhook_rules(settings));
   TRY_ASSIGN(std::vector<std::string> secrets, api::webhook_secrets(settings.state_dir));
   api::WebhookOutbox outbox(
@@ -271,6 +315,7 @@ Status serve(const api::Settings& settings, Sockets sockets) {
     ::sigwait(&signals, &signal);
     log_event("stopping", {{"signal", signal_name(signal)}});
     service.close();
+    adopter.request_stop();
     // What was taken is finished first, so that who waits for it still gets its answer.
     drained = dispatcher->drain(settings.drain);
     server.stop(drained ? std::chrono::seconds(5) : std::chrono::seconds(0));
@@ -285,6 +330,8 @@ Status serve(const api::Settings& settings, Sockets sockets) {
     log_event("stopped", {{"unfinished", dispatcher->state().running}});
     ::_exit(0);
   }
+  adopter.request_stop();
+  adopter.join();
   sessions.close();
   // Before what its jobs use goes away.
   dispatcher.reset();
@@ -300,13 +347,16 @@ Sockets inherit() {
     sockets.certificate = Fd::adopt(kGatewayCertificateFd);
     sockets.key = Fd::adopt(kGatewayKeyFd);
   }
+  if (::fcntl(kGatewayLedgerPasswordFd, F_GETFD) >= 0) {
+    sockets.ledger_password = Fd::adopt(kGatewayLedgerPasswordFd);
+  }
   int after = kGatewayPysandboxFd;
   for (; ::fcntl(after, F_GETFD) >= 0; ++after) sockets.pysandbox.push_back(Fd::adopt(after));
   for (int fd = kGatewayControlFd; fd < after; ++fd) ::fcntl(fd, F_SETFD, FD_CLOEXEC);
   return sockets;
 }
 
-Status run(uid_t uid, Sockets sockets) {
+Status run(uid_t uid, Sockets sockets, const FleetLedger* fleet) {
   TRY_ASSIGN(const std::string text, sys::read_file("/proc/self/fd/4", kMostSettings));
   ::close(kGatewaySettingsFd);
   api::Settings settings;
@@ -315,16 +365,17 @@ Status run(uid_t uid, Sockets sockets) {
   ::setenv("HOME", settings.state_dir.c_str(), 1);
   ::setenv("XDG_CACHE_HOME", settings.state_dir.c_str(), 1);
   ::umask(077);
-  rlimit files{};
-  if (::getrlimit(RLIMIT_NOFILE, &files) == 0) {
-    files.rlim_cur = files.rlim_max;
-    ::setrlimit(RLIMIT_NOFILE, &files);
+  take_all_descriptors();
+  std::vector<std::uint16_t> ports;
+  if (!settings.ledger.empty() && fleet != nullptr) {
+    TRY_ASSIGN(ports, fleet->ports(settings));
+    ports.push_back(53);  // names whose answers are too long for UDP
   }
-  TRY(confine_gateway(uid, settings.state_dir));
+  TRY(confine_gateway(uid, settings.state_dir, ports));
   // A gateway that nobody looks after would keep the port and the ledger from the next one. Set
   // after the change of uid, which clears it; a supervisor that has gone before gives no warden.
   if (::prctl(PR_SET_PDEATHSIG, SIGKILL) != 0) return fail_errno("PR_SET_PDEATHSIG");
-  return serve(settings, std::move(sockets));
+  return serve(settings, std::move(sockets), fleet);
 }
 
 // Many threads that each hand what they made to another one: with an arena for each, every one of
@@ -338,12 +389,12 @@ void bound_the_heap() {
 
 }  // namespace
 
-int gateway_main(int argc, char** argv) {
+int gateway_main(int argc, char** argv, const FleetLedger* fleet) {
   bound_the_heap();
   ::signal(SIGPIPE, SIG_IGN);
   const auto uid = argc > 2 ? parse_count(argv[2]) : fail(Code::kInvalid, "no uid");
   const Status status =
-      uid ? run(static_cast<uid_t>(*uid), inherit()) : Status(std::unexpected(uid.error()));
+      uid ? run(static_cast<uid_t>(*uid), inherit(), fleet) : Status(std::unexpected(uid.error()));
   if (status) return 0;
   log_event("gateway_failed", {{"reason", status.error().message}});
   return 1;

@@ -3,7 +3,9 @@
 
 namespace belljar::app {
 
-// argv: "belljar gateway UID". Answers with the exit code.
-int gateway_main(int argc, char** argv);
+struct FleetLedger;
+
+// argv: "belljar gateway UID". Answers with the exit code. `fleet`: nothing in belljar itself.
+int gateway_main(int argc, char** argv, const FleetLedger* fleet);
 
 }  // namespace belljar::app

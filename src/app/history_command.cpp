@@ -23,7 +23,7 @@ std::string row(const ledger::Run& run) {
 
 Result<int> history_command(Invocation& invocation) {
   const Arguments& arguments = invocation.arguments;
-  TRY_ASSIGN(const auto store, open_store(arguments));
+  TRY_ASSIGN(const auto store, open_store(invocation));
   const bool json = arguments.has("json");
   std::string page;
   if (!arguments.operands().empty()) {

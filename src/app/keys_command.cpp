@@ -9,7 +9,6 @@
 #include "app/store_access.h"
 #include "base/id.h"
 #include "base/text.h"
-#include "ledger/sqlite_store.h"
 
 namespace belljar::app {
 namespace {
@@ -66,7 +65,7 @@ Result<std::string> list(ledger::Store& store) {
 Result<int> keys_command(Invocation& invocation) {
   const Arguments& arguments = invocation.arguments;
   const std::string_view what = arguments.operands().front();
-  TRY_ASSIGN(const auto store, open_store(arguments));
+  TRY_ASSIGN(const auto store, open_store(invocation));
   std::string page;
   if (what == "create") {
     TRY_ASSIGN(page, create(*store, arguments));

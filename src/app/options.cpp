@@ -103,8 +103,13 @@ constexpr OptionSpec kConfig{"config", "FILE",
                              "read settings from FILE; /etc/belljar/belljar.toml where it is there",
                              Completes::kFile};
 constexpr OptionSpec kStateDir{"state-dir", "DIR", "folder of the ledger", Completes::kDirectory};
+constexpr OptionSpec kLedger{"ledger", "URL",
+                             "postgresql://USER@HOST/DATABASE, where the ledger is there"};
+constexpr OptionSpec kLedgerPassword{"ledger-password-file", "FILE",
+                                     "file with the password of that database", Completes::kFile};
 
 constexpr Completes completion_of(const api::SettingField& field) {
+  if (field.name == "ledger-password-file") return Completes::kFile;
   if (field.name == "headers" || field.name == "state-dir" || field.name == "runtimes")
     return Completes::kDirectory;
   return field.name == "policy" ? Completes::kPolicy : Completes::kNothing;
@@ -155,14 +160,19 @@ constexpr std::array kKeysOptions{
     OptionSpec{"per-day", "NUMBER", "create: most runs a day"},
     OptionSpec{"expires", "DAYS", "create: days until it is not valid any more"},
     kStateDir,
+    kLedger,
+    kLedgerPassword,
     kConfig,
     kHelp};
+constexpr std::array kMigrateOptions{kStateDir, kLedger, kLedgerPassword, kConfig, kHelp};
 constexpr std::array kHistoryOptions{
     OptionSpec{"last", "NUMBER", "how many, 20 by default"},
     OptionSpec{"state", "STATE", "only queued, running, done, cancelled or lost"},
     OptionSpec{"language", "NAME", "only of this language", Completes::kLanguage},
     OptionSpec{"caller", "ID", "only of this key, or of ip:ADDRESS"},
     kStateDir,
+    kLedger,
+    kLedgerPassword,
     kConfig,
     kJson,
     kHelp};
@@ -278,6 +288,15 @@ constexpr std::array kCommands{
         .description = "With an ID, everything of that run as JSON.",
         .options = kHistoryOptions,
         .most_operands = 1,
+    },
+    CommandSpec{
+        .name = "migrate",
+        .summary = "bring the ledger to this version, and say what was done",
+        .operands = "",
+        .description =
+            "The service does so by itself when it starts; ahead of it, where several are about to "
+            "be brought to a new version. A ledger of a newer version is left alone.",
+        .options = kMigrateOptions,
     },
     CommandSpec{
         .name = "config",

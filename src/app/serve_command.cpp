@@ -18,6 +18,7 @@
 #include <filesystem>
 #include <map>
 
+#include "app/fleet_ledger.h"
 #include "app/header_folders.h"
 #include "app/invocation.h"
 #include "app/log.h"
@@ -113,7 +114,7 @@ Status prepare_state(const api::Settings& settings, uid_t uid) {
   TRY_ASSIGN(const Fd folder,
              sys::open_file(settings.state_dir.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW));
   if (::fchmod(folder.get(), 0700) != 0) return fail_errno("state-dir: chmod");
-  {
+  if (settings.ledger.empty()) {
     TRY_ASSIGN(const auto store, ledger::SqliteStore::open(settings.state_dir + "/ledger.db"));
   }
   if (::geteuid() != 0) return {};
@@ -145,8 +146,12 @@ class Supervisor {
     Fd main, executor, e2b;  // the latter two or none
     std::vector<Fd> pysandbox;
   };
-  Supervisor(const api::Settings& settings, uid_t uid, Listeners listeners)
-      : settings_(settings), uid_(uid), listeners_(std::move(listeners)) {}
+  // `gateway`: the file that the gateway is executed from.
+  Supervisor(const api::Settings& settings, uid_t uid, Listeners listeners, std::string gateway)
+      : settings_(settings),
+        uid_(uid),
+        listeners_(std::move(listeners)),
+        gateway_program_(std::move(gateway)) {}
 
   Result<int> run() {
     sigset_t signals;
@@ -181,25 +186,31 @@ class Supervisor {
       TRY_ASSIGN(certificate, sys::open_file(settings_.tls_certificate.c_str(), O_RDONLY));
       TRY_ASSIGN(key, sys::open_file(settings_.tls_key.c_str(), O_RDONLY));
     }
+    Fd password;
+    if (!settings_.ledger.empty() && !settings_.ledger_password_file.empty()) {
+      TRY_ASSIGN(password, sys::open_file(settings_.ledger_password_file.c_str(), O_RDONLY));
+    }
     std::vector<std::pair<int, int>> fds{{sockets[1].get(), kGatewayControlFd},
                                          {text.get(), kGatewaySettingsFd},
                                          {listeners_.main.get(), kGatewayListenFd},
                                          {listeners_.executor.get(), kGatewayExecutorFd},
                                          {listeners_.e2b.get(), kGatewayE2bFd},
                                          {certificate.get(), kGatewayCertificateFd},
-                                         {key.get(), kGatewayKeyFd}};
+                                         {key.get(), kGatewayKeyFd},
+                                         {password.get(), kGatewayLedgerPasswordFd}};
     int next = kGatewayPysandboxFd;
     for (const Fd& each : listeners_.pysandbox) fds.emplace_back(each.get(), next++);
     const std::string uid = std::to_string(uid_);
-    TRY_ASSIGN(gateway_, start({"belljar", "gateway", uid.c_str()}, fds));
+    TRY_ASSIGN(gateway_, start({"belljar", "gateway", uid.c_str()}, fds, gateway_program_.c_str()));
     control_ = std::move(sockets[0]);
     started_.push_back(sys::now());
     return {};
   }
 
-  // Executes this file again with just these descriptors and its standard error.
+  // Executes this file again, or another one, with just these descriptors and its standard error.
   static Result<pid_t> start(const std::vector<const char*>& words,
-                             const std::vector<std::pair<int, int>>& fds) {
+                             const std::vector<std::pair<int, int>>& fds,
+                             const char* program = "/proc/self/exe") {
     constexpr int kAway = 64;
     std::vector<Fd> copies;
     posix_spawn_file_actions_t actions;
@@ -226,8 +237,7 @@ class Supervisor {
     for (const char* const word : words) argv.push_back(const_cast<char*>(word));
     argv.push_back(nullptr);
     pid_t child = -1;
-    const int error =
-        ::posix_spawn(&child, "/proc/self/exe", &actions, &attributes, argv.data(), environ);
+    const int error = ::posix_spawn(&child, program, &actions, &attributes, argv.data(), environ);
     ::posix_spawnattr_destroy(&attributes);
     ::posix_spawn_file_actions_destroy(&actions);
     if (error != 0) return fail_errno("start " + std::string(words[1]), error);
@@ -328,6 +338,7 @@ class Supervisor {
         continue;
       }
       log_event("gateway_ended", {{"status", status}});
+      if (WIFEXITED(status) && WEXITSTATUS(status) == kGatewayHopeless) return true;
       // One that cannot start is not started for ever.
       constexpr std::size_t kMost = 5;
       while (!started_.empty() && started_.front() + std::chrono::seconds(30) < sys::now())
@@ -341,6 +352,7 @@ class Supervisor {
   const api::Settings& settings_;
   const uid_t uid_;
   const Listeners listeners_;
+  const std::string gateway_program_;
   Fd control_;
   Fd warden_;  // our copy of the gateway's connection
   pid_t gateway_ = -1;
@@ -355,14 +367,13 @@ Result<int> serve(const api::Settings& settings) {
   TRY_ASSIGN(const uid_t uid, gateway_uid(settings));
   TRY_ASSIGN(const Fd lock, lock_state(settings));
   TRY(prepare_state(settings, uid));
-  if (!endpoint.loopback && !settings.open_to_all) {
+  // A database is asked by the gateway alone, which has given up its rights when it does so.
+  std::string gateway = "/proc/self/exe";
+  if (!settings.ledger.empty()) {
+    TRY_ASSIGN(gateway, fleet_program());
+  } else {
     TRY_ASSIGN(const auto store, ledger::SqliteStore::open(settings.state_dir + "/ledger.db"));
-    TRY_ASSIGN(const auto keys, store->list_keys(""));
-    if (std::ranges::none_of(keys, [](const ledger::Key& key) { return key.revoked_ms == 0; })) {
-      return fail(Code::kDenied, "listen: " + quote(settings.listen) +
-                                     " is not loopback and there is no key: make one with `belljar "
-                                     "keys create`, or say --open-to-all");
-    }
+    TRY(check_open_address(settings, *store));
   }
   Supervisor::Listeners listeners;
   TRY_ASSIGN(listeners.main, listen_on(endpoint));
@@ -378,7 +389,7 @@ Result<int> serve(const api::Settings& settings) {
                                : "[" + endpoint.address + "]";
   say((settings.tls_certificate.empty() ? "listening on http://" : "listening on https://") + host +
       ":" + std::to_string(port_of(listeners.main.get())));
-  return Supervisor(settings, uid, std::move(listeners)).run();
+  return Supervisor(settings, uid, std::move(listeners), std::move(gateway)).run();
 }
 
 }  // namespace

@@ -16,12 +16,16 @@ inline constexpr int kGatewayExecutorFd = 6;     // or closed
 inline constexpr int kGatewayE2bFd = 7;          // or closed
 inline constexpr int kGatewayCertificateFd = 8;  // or closed: the files of TLS, which the gateway's
 inline constexpr int kGatewayKeyFd = 9;          // user need not be able to open
-inline constexpr int kGatewayPysandboxFd = 10;   // and as many as there are of pysandbox's ports
+inline constexpr int kGatewayLedgerPasswordFd = 10;  // or closed
+inline constexpr int kGatewayPysandboxFd = 11;  // and as many as there are of pysandbox's ports
 
 // Descriptors of a sender of webhooks when it is executed.
 inline constexpr int kSenderGatewayFd =
     3;  // SOCK_SEQPACKET to the gateway, see api/webhook_protocol.h
 inline constexpr int kSenderSettingsFd = 4;  // as the gateway's
+
+// The exit code of a gateway that another start would not help.
+inline constexpr int kGatewayHopeless = 3;
 
 enum class GatewayMessage : std::uint8_t {
   kWarden = 1,  // asks for a warden; the answer is one message with its socket

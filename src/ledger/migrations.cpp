@@ -58,7 +58,7 @@ std::span<const Migration> migrations() {
   return kMigrations;
 }
 
-Status migrate(sqlite::Connection& connection) {
+Result<Migrated> migrate(sqlite::Connection& connection) {
   TRY_ASSIGN(const std::int64_t version, connection.number("PRAGMA user_version"));
   TRY(check_identity(connection, version));
   if (version == 0) {
@@ -68,7 +68,8 @@ Status migrate(sqlite::Connection& connection) {
   TRY(log_ahead(connection));
   while (true) {
     TRY_ASSIGN(const bool more, migrate_once(connection));
-    if (!more) return {};
+    if (more) continue;
+    return Migrated{.from = version, .to = static_cast<std::int64_t>(migrations().size())};
   }
 }
 

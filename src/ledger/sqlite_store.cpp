@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <boost/json/array.hpp>
-#include <charconv>
 #include <chrono>
 #include <thread>
 #include <utility>
@@ -14,6 +13,7 @@
 #include "base/text.h"
 #include "ledger/migrations.h"
 #include "ledger/secrets.h"
+#include "ledger/store_rules.h"
 #include "model/json_text.h"
 
 namespace belljar::ledger {
@@ -23,102 +23,15 @@ using sqlite::Blob;
 using sqlite::Query;
 using sqlite::Transaction;
 
-constexpr std::size_t kMaxIdBytes = 64;
-constexpr std::size_t kMaxNameBytesOfKey = 128;
-constexpr std::size_t kMaxErrorBytes = 500;
-constexpr std::int64_t kLastUsedMs = 60'000;  // a key that is used all the time costs a write each
-constexpr std::int64_t kDaysOfUses = 31;
 constexpr int kPruneRuns = 256;  // in one step
-constexpr std::string_view kSecretPrefix = "bj_";
-constexpr std::size_t kSecretBytes = 32;
 
 using Lock = std::lock_guard<std::mutex>;
-
-// ---- Checks ----------------------------------------------------------------------------------
-
-bool is_id(std::string_view text) {
-  return !text.empty() && text.size() <= kMaxIdBytes && std::ranges::all_of(text, [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
-           c == '-';
-  });
-}
-
-Status check_request(std::span<const Run> runs, std::string_view key) {
-  if (runs.empty()) return fail(Code::kInvalid, "a request has at least one run");
-  if (key.size() > kMaxIdempotencyKeyBytes) {
-    return fail(Code::kInvalid, "the idempotency key is longer than " +
-                                    std::to_string(kMaxIdempotencyKeyBytes) + " bytes");
-  }
-  for (const Run& run : runs) {
-    if (!is_id(run.id)) return fail(Code::kInvalid, "not the id of a run: " + quote(run.id));
-    if (run.caller.empty()) return fail(Code::kInvalid, "a run has a caller");
-    if (run.created_ms <= 0) return fail(Code::kInvalid, "a run has a time of creation");
-    if (run.caller != runs.front().caller || run.created_ms != runs.front().created_ms) {
-      return fail(Code::kInvalid, "the runs of one request have one caller and one time");
-    }
-  }
-  return {};
-}
-
-Status check_name(std::string_view what, std::string_view text) {
-  const bool controls = std::ranges::any_of(text, [](char c) {
-    const auto byte = static_cast<unsigned char>(c);
-    return byte < 0x20 || byte == 0x7f;
-  });
-  if (text.empty() || text.size() > kMaxNameBytesOfKey || controls || !is_valid_utf8(text)) {
-    return fail(Code::kInvalid, "a key's " + std::string(what) + " is 1 to " +
-                                    std::to_string(kMaxNameBytesOfKey) +
-                                    " bytes of UTF-8 without controls");
-  }
-  return {};
-}
-
-Status check_new_key(const NewKey& key) {
-  TRY(check_name("user", key.user));
-  TRY(check_name("name", key.name));
-  for (const std::string& scope : key.scopes) {
-    const bool fine = std::ranges::all_of(scope, [](char c) {
-      return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') ||
-             std::string_view(":._*-").contains(c);
-    });
-    if (!fine || scope.empty() || scope.size() > kMaxIdBytes) {
-      return fail(Code::kInvalid, "not a scope: " + quote(scope));
-    }
-  }
-  const KeyLimits& limits = key.limits;
-  if (limits.requests_per_minute < 0 || limits.concurrent < 0 || limits.runs_per_day < 0 ||
-      key.expires_ms < 0) {
-    return fail(Code::kInvalid, "a key's limits and times are not negative");
-  }
-  return {};
-}
-
-Status check_ending(const Ending& ending) {
-  if (has_ended(ending.state)) return {};
-  return fail(Code::kInvalid, "a run does not end as " + std::string(state_name(ending.state)));
-}
-
-std::unexpected<Error> no_such_run() {
-  // The words that are said of somebody else's run too.
-  return fail(Code::kNotFound, "there is no run of this id");
-}
-
-std::string_view as_text(const Digest& digest) {
-  return {reinterpret_cast<const char*>(digest.data()), digest.size()};
-}
-
-Digest digest_of(std::span<const Run> runs) {
-  std::vector<std::string_view> submissions;
-  submissions.reserve(runs.size());
-  for (const Run& run : runs) submissions.emplace_back(run.submission);
-  return digest(submissions);
-}
 
 // ---- Rows ------------------------------------------------------------------------------------
 
 #define BELLJAR_RUN_COLUMNS                                                              \
   "runs.id, caller, batch, state, language, policy, status, reason, webhook, attempts, " \
-  "created_ms, started_ms, finished_ms"
+  "created_ms, started_ms, finished_ms, session"
 
 Result<Run> read_run(const Query& row) {
   const std::optional<State> state = parse_state(row.text(3));
@@ -126,6 +39,7 @@ Result<Run> read_run(const Query& row) {
   return Run{.id = row.text(0),
              .caller = row.text(1),
              .batch = row.text(2),
+             .session = row.text(13),
              .state = *state,
              .language = row.text(4),
              .policy = row.text(5),
@@ -144,21 +58,11 @@ Result<Run> read_run(const Query& row) {
   "id, user, name, scopes, requests_per_minute, concurrent, runs_per_day, created_ms, " \
   "last_used_ms, expires_ms, revoked_ms"
 
-std::vector<std::string> split(std::string_view words) {
-  std::vector<std::string> out;
-  while (!words.empty()) {
-    const std::size_t end = std::min(words.find(' '), words.size());
-    out.emplace_back(words.substr(0, end));
-    words.remove_prefix(std::min(end + 1, words.size()));
-  }
-  return out;
-}
-
 Key read_key(const Query& row) {
   return Key{.id = row.text(0),
              .user = row.text(1),
              .name = row.text(2),
-             .scopes = split(row.text(3)),
+             .scopes = split_scopes(row.text(3)),
              .limits = {.requests_per_minute = row.integer(4),
                         .concurrent = row.integer(5),
                         .runs_per_day = row.integer(6)},
@@ -166,29 +70,6 @@ Key read_key(const Query& row) {
              .last_used_ms = row.integer(8),
              .expires_ms = row.integer(9),
              .revoked_ms = row.integer(10)};
-}
-
-// ---- Cursors ---------------------------------------------------------------------------------
-
-// The place of a run in the order of list(): it stays valid when the run itself is gone.
-struct Cursor {
-  std::int64_t created_ms = 0;
-  std::string id;
-};
-
-std::string format_cursor(const Run& last) {
-  return std::to_string(last.created_ms) + "." + last.id;
-}
-
-Result<Cursor> parse_cursor(std::string_view text) {
-  Cursor cursor;
-  const char* const end = text.data() + text.size();
-  const auto [dot, error] = std::from_chars(text.data(), end, cursor.created_ms);
-  if (error == std::errc() && dot != end && *dot == '.') cursor.id.assign(dot + 1, end);
-  if (cursor.created_ms <= 0 || !is_id(cursor.id)) {
-    return fail(Code::kInvalid, "not a cursor: " + quote(text));
-  }
-  return cursor;
 }
 
 // A request that was not accepted is undone, though it is no error.
@@ -217,6 +98,12 @@ Result<std::unique_ptr<SqliteStore>> SqliteStore::open(const std::string& path,
   TRY(migrate(connection));
   return std::unique_ptr<SqliteStore>(
       new SqliteStore(std::move(connection), path, options.sync == SqliteOptions::Sync::kFull));
+}
+
+Result<Migrated> SqliteStore::migrate_file(const std::string& path, const SqliteOptions& options) {
+  TRY_ASSIGN(sqlite::Connection connection,
+             sqlite::Connection::open(path, options.busy_timeout_ms));
+  return migrate(connection);
 }
 
 template <typename Body>
@@ -262,10 +149,10 @@ Status SqliteStore::insert_run(const Run& run) {
   TRY_ASSIGN(Query row,
              connection_.query("INSERT INTO runs (id, caller, batch, state, language, policy, "
                                "status, reason, webhook, attempts, created_ms, started_ms, "
-                               "finished_ms) VALUES (?, ?, ?, 'queued', ?, ?, '', '', ?, ?, ?, ?, "
-                               "0) ON CONFLICT (id) DO NOTHING"));
+                               "finished_ms, session) VALUES (?, ?, ?, 'queued', ?, ?, '', '', ?, "
+                               "?, ?, ?, 0, ?) ON CONFLICT (id) DO NOTHING"));
   TRY(row.bind(run.id, run.caller, run.batch, run.language, run.policy, run.webhook, run.attempts,
-               run.created_ms, run.started_ms)
+               run.created_ms, run.started_ms, run.session)
           .run());
   if (connection_.changes() == 0) {
     return fail(Code::kInvalid, "there is a run " + quote(run.id) + " already");
@@ -393,15 +280,13 @@ Result<Run> SqliteStore::find(std::string_view id) {
   TRY_ASSIGN(const bool found, query.bind(id).step());
   if (!found) return no_such_run();
   TRY_ASSIGN(Run run, read_run(query));
-  run.submission = query.text(13);
-  run.outcome = query.text(14);
+  run.submission = query.text(14);
+  run.outcome = query.text(15);
   return run;
 }
 
 Result<Page> SqliteStore::list(const Filter& filter, std::string_view cursor, int limit) {
-  if (limit < 1 || limit > kMaxPage) {
-    return fail(Code::kInvalid, "a page has 1 to " + std::to_string(kMaxPage) + " runs");
-  }
+  TRY(check_page(limit));
   Cursor after;
   if (!cursor.empty()) {
     TRY_ASSIGN(after, parse_cursor(cursor));
@@ -418,6 +303,9 @@ Result<Page> SqliteStore::list(const Filter& filter, std::string_view cursor, in
   const bool by_state = require(filter.state.has_value(), "state = ?");
   const bool by_language = require(!filter.language.empty(), "language = ?");
   const bool by_batch = require(!filter.batch.empty(), "batch = ? AND batch <> ''");
+  const bool by_session =
+      require(!filter.session.empty(), "session = ? AND session <> '' AND id <> session");
+  require(filter.session.empty(), "session = ''");
   const bool since = require(filter.since_ms != 0, "created_ms >= ?");
   const bool until = require(filter.until_ms != 0, "created_ms < ?");
   const bool further = require(!cursor.empty(), "(created_ms, id) < (?, ?)");
@@ -429,6 +317,7 @@ Result<Page> SqliteStore::list(const Filter& filter, std::string_view cursor, in
   if (by_state) query.bind(state);
   if (by_language) query.bind(filter.language);
   if (by_batch) query.bind(filter.batch);
+  if (by_session) query.bind(filter.session);
   if (since) query.bind(filter.since_ms);
   if (until) query.bind(filter.until_ms);
   if (further) query.bind(after.created_ms, after.id);
@@ -612,21 +501,8 @@ Result<std::vector<ArtifactInfo>> SqliteStore::artifacts(std::string_view run) {
 
 Result<CreatedKey> SqliteStore::create_key(const NewKey& key, std::int64_t now_ms) {
   TRY(check_new_key(key));
-  CreatedKey created{.key = {.id = new_id("key_"),
-                             .user = key.user,
-                             .name = key.name,
-                             .scopes = key.scopes,
-                             .limits = key.limits,
-                             .created_ms = now_ms,
-                             .last_used_ms = 0,
-                             .expires_ms = key.expires_ms,
-                             .revoked_ms = 0},
-                     .secret = std::string(kSecretPrefix) + random_hex(kSecretBytes)};
-  std::string scopes;
-  for (const std::string& scope : key.scopes) {
-    if (!scopes.empty()) scopes += ' ';
-    scopes += scope;
-  }
+  const CreatedKey created = make_key(key, now_ms);
+  const std::string scopes = join_scopes(key.scopes);
   const Digest digest = ledger::digest(created.secret);
   const Blob bytes{as_text(digest)};
   return change([&]() -> Result<CreatedKey> {
@@ -654,17 +530,13 @@ Result<std::optional<Key>> SqliteStore::key_of(const Digest& given) {
 }
 
 Result<Key> SqliteStore::check_key(std::string_view secret, std::int64_t now_ms) {
-  const std::unexpected<Error> unknown = fail(Code::kDenied, "the key is not known");
-  // Bounds what is hashed.
-  if (secret.size() != kSecretPrefix.size() + 2 * kSecretBytes) return unknown;
+  const std::unexpected<Error> unknown = unknown_key();
+  if (!may_be_secret(secret)) return unknown;
   const Digest given = digest(secret);
   const Lock lock(mutex_);
   TRY_ASSIGN(std::optional<Key> key, key_of(given));
   if (!key) return unknown;
-  if (key->revoked_ms != 0) return fail(Code::kDenied, "the key was revoked");
-  if (key->expires_ms != 0 && key->expires_ms <= now_ms) {
-    return fail(Code::kDenied, "the key has expired");
-  }
+  TRY(check_valid(*key, now_ms));
   if (now_ms - key->last_used_ms >= kLastUsedMs) {
     // It only tells the operator which keys are in use: the key is good where it cannot be written.
     Result<Query> update = connection_.query("UPDATE keys SET last_used_ms = ? WHERE id = ?");

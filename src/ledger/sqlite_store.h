@@ -17,6 +17,7 @@
 
 #include "base/result.h"
 #include "ledger/group_commit.h"
+#include "ledger/migrations.h"
 #include "ledger/secrets.h"
 #include "ledger/sqlite.h"
 #include "ledger/store.h"
@@ -38,6 +39,9 @@ class SqliteStore final : public Store {
   // kInternal for a damaged one, kDenied where the file is read-only.
   static Result<std::unique_ptr<SqliteStore>> open(const std::string& path,
                                                    const SqliteOptions& options = {});
+
+  // Only brings it up to date.
+  static Result<Migrated> migrate_file(const std::string& path, const SqliteOptions& options = {});
 
   using Store::accept;
   Result<Accepted> accept(std::span<const Run> runs,

@@ -237,6 +237,27 @@ TEST(SqliteFiles, GiveTheirPagesBackWhenMostWasForgotten) {
   EXPECT_LT(std::filesystem::file_size(folder.file()), 2 * kMiB);
 }
 
+TEST(SqlitePrune, ByAgeGoesRunByRunInShortSteps) {
+  const TemporaryFolder folder;
+  const auto store = opened(folder.file());
+  for (int i = 0; i < 300; ++i) {
+    const std::string id = "run_" + std::to_string(i);
+    ASSERT_OK(store->accept(run_named(id, kNoonMs + i)));
+    if (i != 0) ASSERT_OK(store->finished(id, ending_at(kNoonMs + i)));
+  }
+  const Result<std::int64_t> none = store->prune({.max_age_ms = kDayMs}, kNoonMs + kDayMs);
+  ASSERT_OK(none);
+  EXPECT_EQ(*none, 0);
+  const Result<std::int64_t> pruned = store->prune({.max_age_ms = kDayMs}, kNoonMs + kDayMs + 290);
+  ASSERT_OK(pruned);
+  EXPECT_EQ(*pruned, 289);
+  const Result<Page> left = store->list({}, "", kMaxPage);
+  ASSERT_OK(left);
+  EXPECT_EQ(left->runs.size(), 11U);
+  EXPECT_EQ(left->runs.back().id, "run_0") << "what has not ended is never forgotten";
+  EXPECT_EQ(*store->prune({}, kNoonMs + 100 * kDayMs), 0) << "no limit is no limit";
+}
+
 TEST(SqliteFiles, HoldNoSecret) {
   const TemporaryFolder folder;
   auto store = opened(folder.file());
@@ -327,6 +348,7 @@ TEST(SqliteVersions, AnOldLedgerIsBroughtUpToDateWithWhatItHolds) {
     const ledger::Run expected{.id = "run_old",
                                .caller = "key_ada",
                                .batch = "bat_1",
+                               .session = {},
                                .state = State::kDone,
                                .language = "python",
                                .policy = "default",
@@ -495,7 +517,8 @@ int fill_and_recover(const std::string& path, const std::function<bool()>& make_
   if (!last.error().message.starts_with("the ledger cannot be written: ")) return 6;
   // Refused again, for every kind of write; reading and checking keys go on.
   if ((*store)->accept(large, large.id)) return 7;
-  const File file{.path = "a", .content = large.submission};
+  // Larger than what did not fit: a page or two may be left.
+  const File file{.path = "a", .content = large.submission + large.submission};
   if ((*store)->put_artifacts("run_first", {&file, 1})) return 8;
   if ((*store)->find(large.id)) return 9;
   for (const std::string& id : accepted) {

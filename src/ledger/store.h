@@ -4,15 +4,17 @@
 // Threads: every call is safe from several threads, and they take turns. Crashes: when a call that
 // changes something has returned without an error, the change survives the end of the process at
 // any later instant. A call that returned an error changed nothing that later calls see; only a
-// crash right after it may still bring the change to light.
+// crash right after it, of the process or of a connection, may still bring the change to light.
+// Gateways: SqliteStore is for one, PostgresStore for any number; what each promises of whose a run
+// is stands there.
 // Times are Unix milliseconds and come from the caller; 0 is "not yet" or "never".
 // Text is kept as it is given: no value is empty by being NULL.
 // Errors:
 //   kInvalid      an argument is wrong; the message names it
 //   kNotFound     there is no such run, artifact, key or delivery
 //   kDenied       not in this state; the message says which
-//   kExhausted    the ledger cannot be written or read now (disk full, I/O error, busy); later
-//                 calls may succeed, and nothing has to be opened again
+//   kExhausted    the ledger cannot be written or read now (disk full, I/O error, busy, its server
+//                 away); later calls may succeed, and nothing has to be opened again
 //   kUnavailable  the ledger was written by a newer version, or is not a ledger
 //   kInternal     the ledger is damaged, or our bug
 #pragma once
@@ -44,6 +46,8 @@ struct Run {
   std::string id;      // the caller of the store makes it: new_id("run_"); [A-Za-z0-9_-]{1,64}
   std::string caller;  // a key's id, or "ip:<address>"
   std::string batch;   // empty: none
+  // Empty: none. Of a session itself its own id, which every execution in it has too.
+  std::string session{};
   State state = State::kQueued;
   std::string language;
   std::string policy;
@@ -97,6 +101,8 @@ struct Filter {
   std::optional<State> state{};
   std::string language{};
   std::string batch{};
+  // Executions in this session, without the session itself; empty: runs that are of no session.
+  std::string session{};
   std::int64_t since_ms = 0;  // created at or after
   std::int64_t until_ms = 0;  // created before; 0: any
 };
@@ -195,10 +201,11 @@ class Store {
   Store& operator=(const Store&) = delete;
 
   // Records one request: one run or the runs of a batch, all of them or none, counted against each
-  // quota. Of a run only id, caller, batch, language, policy, submission, webhook and created_ms
-  // are taken; all runs have one caller and one created_ms. A repeated (caller, idempotency_key) is
-  // told by what was submitted: the submissions are compared byte by byte, through a digest, so
-  // whatever makes a request another one has to be in there. kInvalid for an id that is taken.
+  // quota. Of a run only id, caller, batch, session, language, policy, submission, webhook and
+  // created_ms are taken; all runs have one caller and one created_ms. A repeated (caller,
+  // idempotency_key) is told by what was submitted: the submissions are compared byte by byte,
+  // through a digest, so whatever makes a request another one has to be in there. kInvalid for an
+  // id that is taken.
   virtual Result<Accepted> accept(std::span<const Run> runs,
                                   std::string_view idempotency_key,
                                   std::span<const Quota> quotas) = 0;
@@ -227,13 +234,20 @@ class Store {
   // the other never show a run twice and leave out none that was there from the beginning.
   // kInvalid for a cursor that is none of ours.
   virtual Result<Page> list(const Filter& filter, std::string_view cursor, int limit) = 0;
-  // The queued and the running, in the order they were accepted, without submission: find() has it.
-  // After a restart each is to be started again or finished as kLost.
+  // The queued and the running that this gateway's earlier processes left, in the order they were
+  // accepted, without submission: find() has it. Asked after a start, before anything else is
+  // accepted: each is to be started again or finished as kLost; executions and sessions, which
+  // nobody can start again, are among them.
   virtual Result<std::vector<Run>> unfinished() = 0;
+  // The same, at most `limit`, of gateways that are gone, and what accept() could not tell whether
+  // it recorded; asked now and then. What is told here is this gateway's from here on. A ledger
+  // that one gateway has for itself has none.
+  virtual Result<std::vector<Run>> abandoned(int /*limit*/) { return std::vector<Run>(); }
   // With everything that belongs to it. kDenied for a run that has not ended.
   virtual Status remove(std::string_view id) = 0;
   // Forgets the runs that ended first; returns how many. Works in short steps, so that other calls
-  // come in between.
+  // come in between. A ledger that keeps days together forgets by age when the whole day in which
+  // the run was created is as old, which is up to a day later.
   virtual Result<std::int64_t> prune(const Retention& retention, std::int64_t now_ms) = 0;
   // What the ledger holds, in bytes of its storage.
   virtual Result<std::int64_t> bytes() = 0;
@@ -260,8 +274,9 @@ class Store {
                                       std::string_view url,
                                       std::string_view body,
                                       std::int64_t next_ms) = 0;
-  // Pending ones whose time has come, the most overdue first. Nobody is marked as taken: one worker
-  // delivers, at least once each, and names what it has in hand in `busy`.
+  // Pending ones whose time has come, the most overdue first. One worker of a gateway delivers, at
+  // least once each, and names what it has in hand in `busy`: it may be told of them again. Other
+  // gateways are told of none of them, until not_delivered or the end of this gateway.
   virtual Result<std::vector<Delivery>> due(std::int64_t now_ms, int limit, const Busy& busy) = 0;
   Result<std::vector<Delivery>> due(std::int64_t now_ms, int limit) {
     return due(now_ms, limit, {});

@@ -12,6 +12,8 @@
 #include <thread>
 #include <vector>
 
+#include "ledger/postgres_server.h"
+#include "ledger/postgres_store.h"
 #include "ledger/sqlite_store.h"
 #include "ledger/test_support.h"
 
@@ -61,7 +63,19 @@ class Stores : public testing::Test {
   std::unique_ptr<Store> store_;
 };
 
-using Makers = testing::Types<SqliteMaker>;
+class PostgresMaker {
+ public:
+  Result<std::unique_ptr<Store>> open() {
+    TRY_ASSIGN(std::unique_ptr<PostgresStore> store,
+               PostgresStore::open({.connection = {.url = database_}, .home = "home"}));
+    return store;
+  }
+
+ private:
+  const std::string database_ = PostgresServer::shared().new_database();
+};
+
+using Makers = testing::Types<SqliteMaker, PostgresMaker>;
 TYPED_TEST_SUITE(Stores, Makers);
 
 // ---- Runs ------------------------------------------------------------------------------------
@@ -69,6 +83,7 @@ TYPED_TEST_SUITE(Stores, Makers);
 TYPED_TEST(Stores, ARunIsThereAfterTheStoreWasClosed) {
   ledger::Run run = run_named("run_1");
   run.batch = "bat_1";
+  run.session = "ses_1";
   run.webhook = "https://example.org/hook";
   run.submission = std::string("{\"stdin\":\"\xc3\xa9\"}\0\n", 16);
   ASSERT_OK(this->store_->accept(run));
@@ -316,6 +331,30 @@ TYPED_TEST(Stores, EachFilterLeavesOutTheOthers) {
   EXPECT_THAT(this->ids_of({.language = "c' OR 1 --"}), IsEmpty());
 }
 
+TYPED_TEST(Stores, ExecutionsAreListedForTheirSessionAlone) {
+  for (const std::string& session : {"ses_1", "ses_2"}) {
+    for (const std::string& id : {session, session + "_a", session + "_b"}) {
+      ledger::Run run = run_named(id);
+      run.session = session;
+      ASSERT_OK(this->store_->accept(run));
+    }
+  }
+  ASSERT_OK(this->store_->accept(run_named("run_1")));
+  EXPECT_THAT(this->ids_of({}), ElementsAre("run_1"));
+  EXPECT_THAT(this->ids_of({.caller = "key_ada"}), ElementsAre("run_1"));
+  EXPECT_THAT(this->ids_of({.session = "ses_1"}, 1), ElementsAre("ses_1_b", "ses_1_a"));
+  EXPECT_THAT(this->ids_of({.caller = "key_bob", .session = "ses_1"}), IsEmpty());
+  EXPECT_EQ(this->store_->find("ses_1")->session, "ses_1");
+  this->reopen();
+  EXPECT_EQ(this->store_->unfinished()->size(), 7U);
+
+  // One that is recorded only when it is over has its session too.
+  ledger::Run late = run_named("ses_1_c");
+  late.session = "ses_1";
+  ASSERT_OK(this->store_->record(late, ending_at(kNoonMs), {}));
+  EXPECT_THAT(this->ids_of({.state = State::kDone, .session = "ses_1"}), ElementsAre("ses_1_c"));
+}
+
 TYPED_TEST(Stores, PagesStayWhatTheyAreWhileRunsComeAndGo) {
   std::vector<std::string> expected;
   for (int i = 0; i < 40; ++i) {
@@ -353,23 +392,31 @@ TYPED_TEST(Stores, ACursorOrALimitThatIsWrongIsRefused) {
 
 // ---- Retention -------------------------------------------------------------------------------
 
+// One run a day, so that it is the same whether a ledger forgets runs or days.
 TYPED_TEST(Stores, PruneByAgeForgetsOnlyWhatEndedBefore) {
-  for (int i = 0; i < 300; ++i) {
+  constexpr int kDays = 12;
+  for (int i = 0; i < kDays; ++i) {
     const std::string id = "run_" + std::to_string(i);
-    ASSERT_OK(this->store_->accept(run_named(id, kNoonMs + i)));
-    if (i != 0) ASSERT_OK(this->store_->finished(id, ending_at(kNoonMs + i)));
+    const std::int64_t created_ms = kNoonMs + i * kDayMs;
+    ASSERT_OK(this->store_->accept(run_named(id, created_ms), "key_" + id));
+    if (i != 0) ASSERT_OK(this->store_->finished(id, ending_at(created_ms + 1)));
   }
-  const Result<std::int64_t> none = this->store_->prune({.max_age_ms = kDayMs}, kNoonMs + kDayMs);
+  const Result<std::int64_t> none = this->store_->prune({.max_age_ms = 2 * kDayMs}, kNoonMs);
   ASSERT_OK(none);
   EXPECT_EQ(*none, 0);
+  const std::int64_t held = *this->store_->bytes();
   const Result<std::int64_t> pruned =
-      this->store_->prune({.max_age_ms = kDayMs}, kNoonMs + kDayMs + 290);
+      this->store_->prune({.max_age_ms = 2 * kDayMs}, kNoonMs + 10 * kDayMs);
   ASSERT_OK(pruned);
-  EXPECT_EQ(*pruned, 289);
-  const std::vector<std::string> left = this->ids_of({});
-  EXPECT_EQ(left.size(), 11U);
-  EXPECT_EQ(left.back(), "run_0") << "what has not ended is never forgotten";
+  EXPECT_EQ(*pruned, 7);
+  EXPECT_LE(*this->store_->bytes(), held);
+  EXPECT_THAT(this->ids_of({}), ElementsAre("run_11", "run_10", "run_9", "run_8", "run_0"))
+      << "what has not ended is never forgotten";
+  EXPECT_CODE(Code::kNotFound, this->store_->find("run_3"));
   EXPECT_EQ(*this->store_->prune({}, kNoonMs + 100 * kDayMs), 0) << "no limit is no limit";
+  // The names of what was forgotten are free, of the day too.
+  EXPECT_EQ(this->store_->accept(run_named("run_3", kNoonMs + 3 * kDayMs), "key_run_3")->answer,
+            Answer::kNew);
 }
 
 TYPED_TEST(Stores, PruneBySizeForgetsTheOldestUntilItFits) {

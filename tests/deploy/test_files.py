@@ -80,6 +80,12 @@ def test_compose_and_containerfile_fit_together(compose):
     assert words["USER"] == "belljar"
 
 
+def test_the_image_has_the_second_file_and_what_it_needs():
+    words = [words for name, words in instructions() if name in ("RUN", "COPY")]
+    assert any("build/release/belljar-fleet" in each for each in words)
+    assert any("libpq5" in each.split() for each in words)
+
+
 def test_compose_uses_the_flags_that_the_document_names(compose):
     page = (ROOT / "docs/service.md").read_text()
     for option in compose["security_opt"]:
