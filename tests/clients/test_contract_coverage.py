@@ -17,6 +17,7 @@ PAGE = "a page for browsers"
 DIALECT = "the interface of another system, for clients that speak it already"
 LEFT_OUT = {
     "interact": "a WebSocket, which neither Python's library nor Node 18 has",
+    "interactInSession": "likewise",
     "getDocumentation": PAGE,
     "getDocumentationFile": PAGE,
     "getPlayground": PAGE,
@@ -56,6 +57,7 @@ def everything(client):
         session.interrupt()
         session.get(id, wait=True)
         list(session.events(id))
+        assert [each.id for each in session.executions(page_size=1)] == [id]
         session.create_context("second")
         session.restart_context("second")
         session.remove_context("second")

@@ -516,7 +516,7 @@ def compare(kind, schema, seen):
 def test_the_records_have_the_contracts_fields():
     schemas = CONTRACT.document["components"]["schemas"]
     seen = set()
-    for name in ("Run", "RunPage", "AcceptedBatch", "Batch", "Execution", "SessionFiles", "Language", "Policy", "System"):
+    for name in ("Run", "RunPage", "AcceptedBatch", "Batch", "Execution", "ExecutionPage", "SessionFiles", "Language", "Policy", "System"):
         compare(getattr(model, name), schemas[name], seen)
     compare(model.SessionInfo, schemas["Session"], seen)
     compare(model.Wall, CONTRACT.document["paths"]["/v1/walls"]["get"]["responses"]["200"]["content"]

@@ -1,5 +1,6 @@
 """What /proc says of one process."""
 
+import contextlib
 import os
 import pathlib
 import re
@@ -29,6 +30,13 @@ class Process:
 
     def descriptors(self):
         return len(os.listdir(self.folder / "fd"))
+
+    def descriptor_targets(self):
+        targets = []
+        for each in os.listdir(self.folder / "fd"):
+            with contextlib.suppress(FileNotFoundError):  # closed meanwhile
+                targets.append(os.readlink(self.folder / "fd" / each))
+        return targets
 
     def children(self):
         text = (self.folder / f"task/{self.pid}/children").read_text()

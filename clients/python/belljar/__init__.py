@@ -19,6 +19,9 @@ from .model import (
     Execution,
     ExecutionError,
     ExecutionEvent,
+    ExecutionPage,
+    ExecutionPhases,
+    ExecutionSummary,
     Finding,
     Hello,
     Host,
@@ -49,7 +52,7 @@ from .session import AsyncSession, Session
 __all__ = [
     "Accepted", "AcceptedBatch", "Artifact", "AsyncClient", "AsyncExecutionStream", "AsyncSession", "AsyncStream",
     "BadAnswer", "Batch", "BelljarError", "Client", "ConnectionLost", "DeniedSyscall", "Event", "Execution",
-    "ExecutionError", "ExecutionEvent", "ExecutionStream", "File", "Finding", "Hello", "Host", "Language", "Limits",
+    "ExecutionError", "ExecutionEvent", "ExecutionPage", "ExecutionPhases", "ExecutionStream", "ExecutionSummary", "File", "Finding", "Hello", "Host", "Language", "Limits",
     "Load", "Outcome", "Output", "Phases", "Policy", "Problem", "Program", "Result", "Run", "RunPage", "Screening",
     "Session", "SessionFile", "SessionFiles", "SessionInfo", "Stage", "StageEvents", "Stream", "System", "Timeout", "Usage", "Wall",
     "__version__",

@@ -230,6 +230,11 @@ def execution(session: str, id: str, wait: bool) -> Call[model.Execution]:
                 query=query, waits=wait)  # fmt: skip
 
 
+def executions(session: str, cursor: Optional[str], **filters: Any) -> Call[model.ExecutionPage]:
+    path = f"/v1/sessions/{quoted(session)}/executions"
+    return Call("GET", path, _record(model.ExecutionPage), query={**filters, "cursor": cursor})
+
+
 def execution_events(session: str, id: str, after: int) -> Call[Answer]:
     return _after(after, f"/v1/sessions/{quoted(session)}/executions/{quoted(id)}/events")
 

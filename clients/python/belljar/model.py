@@ -408,10 +408,18 @@ class SessionFiles(Record):
     _nested = {"files": _each(SessionFile)}
 
 
-class Execution(Record):
-    """Code that was executed in a session. `state`: queued, running, done or failed, of which there is only a `reason`.
+class ExecutionPhases(Record):
+    """Where its time went, in milliseconds: waiting for its turn, then from thaw to freeze."""
 
-    `status`: ok, error, interrupted, timeout, output_limit, exited, died or ended, the last one with the session;
+    queue_ms: float
+    run_ms: float
+
+
+class Execution(Record):
+    """Code that was executed in a session. `state`: queued, running, done, cancelled or lost.
+
+    Of what is cancelled or lost there is only a `reason`.
+    `status`: ok, error, interrupted, timeout, output_limit, exited, died, ended, which is with the session, or rejected;
     None before the end.
     """
 
@@ -439,8 +447,12 @@ class Execution(Record):
     denied_syscalls: List[DeniedSyscall]
     denied_more: bool
     limits: Limits
+    phases: Optional[ExecutionPhases]
+    screening: Optional[Screening]
 
     _nested = {
+        "phases": ExecutionPhases,
+        "screening": Screening,
         "stdout": Output,
         "stderr": Output,
         "results": _each(Result),
@@ -472,11 +484,37 @@ class Execution(Record):
         return [each.get(mime) for each in self.results or [] if mime in each.data]
 
 
+class ExecutionSummary(Record):
+    """An execution as a list shows it. `status`: None before it is done."""
+
+    id: str
+    session: str
+    state: str
+    status: Optional[str]
+    reason: str
+    created_at: str
+    started_at: Optional[str]
+    ended_at: Optional[str]
+
+
+class ExecutionPage(Record):
+    """One page of a list, and the cursor of the next."""
+
+    executions: List[ExecutionSummary]
+    next: Optional[str]
+
+    _nested = {"executions": _each(ExecutionSummary)}
+
+
 class SessionInfo(Record):
-    """A session as it was when it was asked for. `state`: starting, idle, running, paused or ended."""
+    """A session as it was when it was asked for. `state`: starting, idle, running, paused or ended.
+
+    `ended_by`: quit, ttl, idle, died, lost, stopped or failed; None before its end.
+    """
 
     id: str
     state: str
+    ended_by: Optional[str]
     reason: Optional[str]
     language: str
     version: Optional[str]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Generator, Mapping, Optional
+from typing import TYPE_CHECKING, AsyncIterator, Generator, Iterator, Mapping, Optional
 
 from . import calls, model
 from .calls import Call, Code
@@ -78,8 +78,20 @@ class Session:
         return self._client._execution_stream(self.id, first, id, after)
 
     def get(self, id: str, *, wait: bool = False, wait_timeout: Optional[float] = None) -> model.Execution:
-        """An execution as it is now, or with `wait` when it has ended. The last hundred are kept."""
+        """An execution as it is now, or with `wait` when it has ended."""
         return self._client._send(calls.execution(self.id, id, wait), wait_timeout)
+
+    def executions(
+        self, *, state: Optional[str] = None, page_size: Optional[int] = None
+    ) -> Iterator[model.ExecutionSummary]:
+        """What was executed, newest first, also after the session has ended. A page is asked for when it is needed."""
+        cursor: Optional[str] = None
+        while True:
+            page = self._client._send(calls.executions(self.id, cursor, state=state, limit=page_size))
+            yield from page.executions
+            cursor = page.next
+            if cursor is None:
+                return
 
     def interrupt(self) -> None:
         """Ends what is executed, which keeps the state; where nothing is, a Problem with status 409."""
@@ -195,8 +207,21 @@ class AsyncSession:
         return self._client._execution_stream(self.id, first, id, after)
 
     async def get(self, id: str, *, wait: bool = False, wait_timeout: Optional[float] = None) -> model.Execution:
-        """An execution as it is now, or with `wait` when it has ended. The last hundred are kept."""
+        """An execution as it is now, or with `wait` when it has ended."""
         return await self._client._send(calls.execution(self.id, id, wait), wait_timeout)
+
+    async def executions(
+        self, *, state: Optional[str] = None, page_size: Optional[int] = None
+    ) -> AsyncIterator[model.ExecutionSummary]:
+        """What was executed, newest first, also after the session has ended. A page is asked for when it is needed."""
+        cursor: Optional[str] = None
+        while True:
+            page = await self._client._send(calls.executions(self.id, cursor, state=state, limit=page_size))
+            for execution in page.executions:
+                yield execution
+            cursor = page.next
+            if cursor is None:
+                return
 
     async def interrupt(self) -> None:
         """Ends what is executed, which keeps the state; where nothing is, a Problem with status 409."""

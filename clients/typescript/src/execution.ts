@@ -38,7 +38,7 @@ export class Result {
 export class Execution {
   readonly id: string;
   readonly state: ExecutionBody["state"];
-  // How it ended; undefined before the end, and where it failed.
+  // How it ended; undefined before the end, and where it is not done.
   readonly status: ExecutionBody["status"];
   // Why, where it did not simply end.
   readonly reason: string | undefined;

@@ -257,7 +257,7 @@ export interface paths {
         };
         /**
          * The caller's sessions
-         * @description Those that have ended are shown for ten minutes more.
+         * @description Those that have ended are shown for ten minutes more, and by their id for longer.
          */
         get: operations["listSessions"];
         put?: never;
@@ -267,7 +267,8 @@ export interface paths {
          *
          *     `limits` are the cell's, as of a run; `wall`, `cpu` and `output` of them hold for each
          *     execution that names no others. After `ttl`, or `idle` without an execution, the session
-         *     ends by itself. It also ends with the service.
+         *     ends by itself. It also ends with the service. The ledger tells that it was there, and what
+         *     ended it, for as long as it keeps runs.
          */
         post: operations["createSession"];
         delete?: never;
@@ -286,7 +287,10 @@ export interface paths {
             };
             cookie?: never;
         };
-        /** A session */
+        /**
+         * A session
+         * @description One that has ended is found for as long as the ledger keeps it.
+         */
         get: operations["getSession"];
         put?: never;
         post?: never;
@@ -311,7 +315,12 @@ export interface paths {
             };
             cookie?: never;
         };
-        get?: never;
+        /**
+         * What was executed in a session
+         * @description Newest first, without results and output: those that the ledger has, also after the session
+         *     has ended. One that its client waits for is there once it is over, or after a moment.
+         */
+        get: operations["listExecutions"];
         put?: never;
         /**
          * Execute code in a session
@@ -321,8 +330,38 @@ export interface paths {
          *     The processes of the session run from the beginning of an execution to its end, and are
          *     frozen in between. At a limit the code gets SIGINT, which in Python is `KeyboardInterrupt`
          *     and leaves the state as it is; where that does not help within a second the session ends.
+         *
+         *     As a run it is screened first, where it may be `rejected`; counts as one of the key's runs a
+         *     day; is recorded, and found again after the session has ended. It is never executed twice: what
+         *     was not over when the service stopped is `lost`.
          */
         post: operations["createExecution"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/sessions/{id}/interactive": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @example ses_01m7yjcznspf6j9zt0gkc7psc3pf6j9zt0gk */
+                id: components["parameters"]["SessionId"];
+            };
+            cookie?: never;
+        };
+        /**
+         * One execution over a WebSocket
+         * @description As of a run: the client's messages are `ExecutionClientMessage`, `start` first and once, then
+         *     `interrupt` as often as it likes; the service's are `ExecutionServerMessage`, `outcome` last,
+         *     after which the service closes. The code has no stdin. With the connection the execution ends:
+         *     it is interrupted until it does, and the session stays.
+         */
+        get: operations["interactInSession"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -343,7 +382,7 @@ export interface paths {
         };
         /**
          * An execution
-         * @description The last hundred of a session are kept, up to 8 MiB.
+         * @description Also after its session has ended, for as long as the ledger keeps it.
          */
         get: operations["getExecution"];
         put?: never;
@@ -1221,14 +1260,7 @@ export interface components {
             artifacts: components["schemas"]["Artifact"][];
             artifacts_truncated: boolean;
             host: components["schemas"]["Host"];
-            /** @description Only where something was found in the source. */
-            screening?: {
-                /** @description Then it was not run. */
-                refused: boolean;
-                findings: components["schemas"]["Findings"];
-                syntax_errors: components["schemas"]["Findings"];
-                not_analysed: components["schemas"]["Findings"];
-            };
+            screening?: components["schemas"]["Screening"];
             /** @description Only with `expected`. Of a program that did not end well, its status. */
             verdict?: ("pass" | "wrong_answer") | components["schemas"]["Status"];
             /** @description Only with `expected`; where a wrong answer first differs. */
@@ -1301,6 +1333,14 @@ export interface components {
             count: components["schemas"]["Count"];
         }[];
         ContextName: string;
+        /** @description Only where something was found in the source. */
+        Screening: {
+            /** @description Then it was not run. */
+            refused: boolean;
+            findings: components["schemas"]["Findings"];
+            syntax_errors: components["schemas"]["Findings"];
+            not_analysed: components["schemas"]["Findings"];
+        };
         SessionRequest: {
             /**
              * @description Python so far.
@@ -1315,6 +1355,8 @@ export interface components {
             limits?: components["schemas"]["WantedLimits"];
             /** @description The service's default where it is left away. */
             policy?: string;
+            /** @description The rule set of its executions, or `none`; the service's where it is left away. */
+            screening?: string;
             ttl?: components["schemas"]["WantedDuration"];
             idle?: components["schemas"]["WantedDuration"];
         };
@@ -1326,6 +1368,12 @@ export interface components {
              * @enum {unknown}
              */
             state: "starting" | "idle" | "running" | "paused" | "ended";
+            /**
+             * @description `quit`: on request. `ttl`, `idle`: by its times. `died`: its cell has ended, see `reason`.
+             *     `lost`: the warden that held it has. `stopped`: with the service. `failed`: it never began.
+             * @enum {unknown}
+             */
+            ended_by?: "quit" | "ttl" | "idle" | "died" | "lost" | "stopped" | "failed";
             /** @description Why it has ended. */
             reason?: string;
             language: string;
@@ -1354,6 +1402,8 @@ export interface components {
              */
             format?: "source" | "marshal";
             context?: components["schemas"]["ContextName"];
+            /** @description As of a run; where it is left away, the session's. */
+            screening?: string;
             /** @description Of this execution; `wall`, `cpu` and `output` only. */
             limits?: components["schemas"]["WantedLimits"];
         };
@@ -1378,6 +1428,22 @@ export interface components {
             /** @enum {unknown} */
             state: "queued" | "running";
         };
+        ExecutionPage: {
+            executions: components["schemas"]["ExecutionSummary"][];
+            /** @description The cursor of the next page. */
+            next: string | null;
+        };
+        ExecutionSummary: {
+            id: string;
+            session: string;
+            state: components["schemas"]["State"];
+            /** @description As of the execution; null before it is `done`. */
+            status: string | null;
+            reason: string;
+            created_at: components["schemas"]["Time"];
+            started_at: components["schemas"]["Time"] | null;
+            ended_at: components["schemas"]["Time"] | null;
+        };
         /**
          * @description Status, values and errors are what the interpreter says of itself, as in any notebook: the
          *     code of a session can make them up, for itself. `usage`, `events`, `denied_syscalls`, a
@@ -1388,19 +1454,20 @@ export interface components {
             session: string;
             context?: components["schemas"]["ContextName"];
             /**
-             * @description What failed has a `reason` and nothing after it.
+             * @description What is not `done` has a `reason` and nothing after it. `cancelled`: its client went before
+             *     it began. `lost`: its session or the service ended before it did.
              * @enum {unknown}
              */
-            state: "done" | "failed";
+            state: "done" | "cancelled" | "lost";
             started_at?: components["schemas"]["Time"];
             ended_at?: components["schemas"]["Time"];
             /**
              * @description `error`: it raised one. `interrupted`: on request. `exited`, `died`: its interpreter
              *     ended, by itself or by a signal, and the next execution has a new one. `ended`: the
-             *     session has ended with it, see `reason`.
+             *     session has ended with it, see `reason`. `rejected`: nothing was executed, see `screening`.
              * @enum {unknown}
              */
-            status?: "ok" | "error" | "interrupted" | "timeout" | "output_limit" | "exited" | "died" | "ended";
+            status?: "ok" | "error" | "interrupted" | "timeout" | "output_limit" | "exited" | "died" | "ended" | "rejected";
             reason?: string;
             /**
              * @description Only for a timeout.
@@ -1431,6 +1498,13 @@ export interface components {
             denied_syscalls?: components["schemas"]["DeniedSyscalls"];
             denied_more?: boolean;
             limits?: components["schemas"]["Limits"];
+            phases?: {
+                /** @description It waited for its turn. */
+                queue_ms: components["schemas"]["Milliseconds"];
+                /** @description Its thaw and freeze included. */
+                run_ms: components["schemas"]["Milliseconds"];
+            };
+            screening?: components["schemas"]["Screening"];
         };
         /** @description A value, by MIME type; what is not text is base64. */
         SessionResult: {
@@ -1641,6 +1715,63 @@ export interface components {
             type: "resize";
             rows?: components["schemas"]["Side"];
             columns?: components["schemas"]["Side"];
+        };
+        /**
+         * @example {
+         *       "type": "start",
+         *       "execution": {
+         *         "code": "6 * 7"
+         *       }
+         *     }
+         * @example {
+         *       "type": "interrupt"
+         *     }
+         */
+        ExecutionClientMessage: {
+            /** @constant */
+            type: "start";
+            execution: components["schemas"]["ExecutionRequest"];
+        } | {
+            /** @constant */
+            type: "interrupt";
+        };
+        /**
+         * @example {
+         *       "type": "result",
+         *       "main": true,
+         *       "data": {
+         *         "text/plain": "42"
+         *       }
+         *     }
+         */
+        ExecutionServerMessage: {
+            /** @constant */
+            type: "status";
+            /** @constant */
+            state: "running";
+        } | {
+            /** @enum {unknown} */
+            type: "stdout" | "stderr";
+            text: string;
+        } | {
+            /** @enum {unknown} */
+            type: "stdout" | "stderr";
+            base64: string;
+        } | {
+            /** @constant */
+            type: "result";
+            main: boolean;
+            data: Record<string, never>;
+            metadata?: Record<string, never>;
+            omitted?: string[];
+        } | {
+            /** @constant */
+            type: "error";
+            detail: string;
+        } | {
+            /** @constant */
+            type: "outcome";
+            execution: components["schemas"]["Execution"];
         };
         /**
          * @example {
@@ -2521,6 +2652,40 @@ export interface operations {
             429: components["responses"]["TooMany"];
         };
     };
+    listExecutions: {
+        parameters: {
+            query?: {
+                state?: components["schemas"]["State"];
+                /** @description Executions on one page. */
+                limit?: number;
+                /** @description What `next` of the page before said. Pages never show one twice. */
+                cursor?: string;
+            };
+            header?: never;
+            path: {
+                /** @example ses_01m7yjcznspf6j9zt0gkc7psc3pf6j9zt0gk */
+                id: components["parameters"]["SessionId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of executions. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ExecutionPage"];
+                };
+            };
+            400: components["responses"]["Invalid"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            429: components["responses"]["TooMany"];
+        };
+    };
     createExecution: {
         parameters: {
             query?: {
@@ -2529,7 +2694,15 @@ export interface operations {
                 /** @description Answer with the execution's events, as they come. */
                 stream?: components["schemas"]["Switch"];
             };
-            header?: never;
+            header?: {
+                /**
+                 * @description For a day, a request with the same key, from the same caller and with the same content,
+                 *     is answered with the run, or the batch, that the first one made, and
+                 *     `Idempotency-Replayed: true`. With other content it is refused with 409.
+                 * @example order-4711
+                 */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+            };
             path: {
                 /** @example ses_01m7yjcznspf6j9zt0gkc7psc3pf6j9zt0gk */
                 id: components["parameters"]["SessionId"];
@@ -2577,6 +2750,42 @@ export interface operations {
             413: components["responses"]["TooLarge"];
             429: components["responses"]["TooMany"];
             503: components["responses"]["Unavailable"];
+        };
+    };
+    interactInSession: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @example ses_01m7yjcznspf6j9zt0gkc7psc3pf6j9zt0gk */
+                id: components["parameters"]["SessionId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description From here on WebSocket. */
+            101: {
+                headers: {
+                    Upgrade?: "websocket";
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            /** @description The request did not ask for a WebSocket. */
+            426: {
+                headers: {
+                    Upgrade?: "websocket";
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            429: components["responses"]["TooMany"];
         };
     };
     getExecution: {

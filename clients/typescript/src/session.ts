@@ -5,9 +5,12 @@ import { ExecutionStream } from "./stream.js";
 import { type Call, quoted, type Transport } from "./transport.js";
 import type {
   ExecutionBody,
+  ExecutionPage,
+  ExecutionSummary,
   SessionFile,
   SessionFiles,
   SessionInfo,
+  State,
   WantedLimits,
 } from "./types.js";
 
@@ -57,12 +60,27 @@ export class Session {
     return new ExecutionStream(this.id, this.transport, undefined, id, after, signal);
   }
 
-  // An execution as it is now, or with `wait` when it has ended. The last hundred are kept.
+  // An execution as it is now, or with `wait` when it has ended.
   async get(id: string, options: CallOptions & { wait?: boolean } = {}): Promise<Execution> {
     const waits = options.wait === true;
     const query = waits ? { wait: 1 } : {};
     const call = { ...this.call("GET", ["executions", id], options), query, waits };
     return new Execution(await this.transport.json<ExecutionBody>(call));
+  }
+
+  // What was executed, newest first, also after the session has ended. A page is asked for when it is needed.
+  async *executions(
+    options: CallOptions & { state?: State; pageSize?: number } = {},
+  ): AsyncGenerator<ExecutionSummary, void, void> {
+    const { state, pageSize } = options;
+    let cursor: string | undefined;
+    do {
+      const query = { state, limit: pageSize, cursor };
+      const call = { ...this.call("GET", ["executions"], options), query };
+      const page: ExecutionPage = await this.transport.json(call);
+      yield* page.executions;
+      cursor = page.next ?? undefined;
+    } while (cursor !== undefined);
   }
 
   // Ends what is executed, which keeps the state; where nothing is, a Problem with status 409.

@@ -11,6 +11,8 @@ export type Content = Schemas["Content"];
 export type ExecutionBody = Omit<Schemas["Execution"], "state"> & {
   state: Schemas["Execution"]["state"] | Schemas["PendingExecution"]["state"];
 };
+export type ExecutionPage = Schemas["ExecutionPage"];
+export type ExecutionSummary = Schemas["ExecutionSummary"];
 export type Language = Schemas["Language"];
 export type Limits = Schemas["Limits"];
 export type Outcome = Schemas["Outcome"];

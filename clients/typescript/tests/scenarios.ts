@@ -472,6 +472,8 @@ const scenarios: Record<string, (url: string, ...more: string[]) => Promise<void
       assert.equal((await session.look()).state, "running");
       await session.interrupt();
       await session.get(stream.id ?? "", { wait: true });
+      for await (const each of session.executions({ pageSize: 1 }))
+        assert.equal(each.session, session.id);
       await session.createContext("second");
       await session.restartContext("second");
       await session.removeContext("second");

@@ -33,13 +33,14 @@ export type ExecutionStatus =
   | "output_limit"
   | "exited"
   | "died"
-  | "ended";
+  | "ended"
+  | "rejected";
 
-// What an execution was in the end. One that failed has a reason and nothing after it.
+// What an execution was in the end. One that is not done has a reason and nothing after it.
 export interface Execution {
   id: string;
   session: string;
-  state: "done" | "failed";
+  state: "done" | "cancelled" | "lost";
   status?: ExecutionStatus;
   reason?: string;
   clock?: "wall" | "cpu";

@@ -24,12 +24,14 @@ function because(reason: string | undefined): string {
 export function ofExecution(execution: Execution): Said {
   const { status, reason, limits, usage } = execution;
   const after = usage === undefined ? "" : ` after ${milliseconds(usage.wall_ms)}`;
-  if (execution.state === "failed" || status === undefined) {
+  if (execution.state !== "done" || status === undefined) {
     return { tone: "bad", words: `Not executed${because(reason)}` };
   }
   switch (status) {
     case "ok":
       return { tone: "good", words: "Done" };
+    case "rejected":
+      return { tone: "bad", words: `Refused by the screening${because(reason)}` };
     case "error":
       return { tone: "bad", words: `Failed: ${execution.error?.name ?? "an error"}` };
     case "interrupted":

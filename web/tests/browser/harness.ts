@@ -115,6 +115,13 @@ export interface Look {
   phone?: boolean;
 }
 
+export const LOOKS = [
+  ["light", {}],
+  ["dark", { dark: true }],
+  ["phone", { phone: true }],
+  ["phone-dark", { phone: true, dark: true }],
+] as const;
+
 export async function visit(url: string, path = "/", look: Look = {}): Promise<Visit> {
   const profile = mkdtempSync(join(tmpdir(), "belljar-profile-"));
   const context = await chromium.launchPersistentContext(profile, {
@@ -275,4 +282,21 @@ export async function example(page: Page, language: string, title: string): Prom
   const value = await option.getAttribute("value");
   await page.selectOption("#example", value);
   await expect.poll(() => page.textContent(".monaco .view-lines")).not.toBe("");
+}
+
+/** Has the page look at its own clock from here on; the answer says how long it did not come to. */
+export async function watchPauses(page: Page): Promise<() => Promise<number>> {
+  await page.evaluate(() => {
+    const marks = window as unknown as { longest: number };
+    marks.longest = 0;
+    let last = performance.now();
+    const tick = () => {
+      const now = performance.now();
+      marks.longest = Math.max(marks.longest, now - last);
+      last = now;
+      setTimeout(tick, 10);
+    };
+    tick();
+  });
+  return () => page.evaluate(() => (window as unknown as { longest: number }).longest);
 }

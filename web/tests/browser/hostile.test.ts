@@ -12,6 +12,7 @@ import {
   shows,
   type Visit,
   visit,
+  watchPauses,
   write,
 } from "./harness";
 
@@ -72,22 +73,11 @@ it("a flood of output does not freeze the page, and can be had whole", async () 
   await write(page, "while True:\n    print('x' * 99)\n");
   await page.fill("#limit-output", "8M");
   await page.fill("#limit-wall", "60s");
-  await page.evaluate(() => {
-    const marks = window as unknown as { longest: number };
-    marks.longest = 0;
-    let last = performance.now();
-    const tick = () => {
-      const now = performance.now();
-      marks.longest = Math.max(marks.longest, now - last);
-      last = now;
-      setTimeout(tick, 10);
-    };
-    tick();
-  });
+  const longestPause = await watchPauses(page);
   await page.click("#run");
   expect(await ending(page)).toBe("Stopped: it wrote more than 8 MiB of output");
   // Whether it answers while it draws, not how fast this machine is.
-  const longest = await page.evaluate(() => (window as unknown as { longest: number }).longest);
+  const longest = await longestPause();
   console.log(`longest pause of the page in a flood: ${Math.round(longest)} ms`);
   await page.click(".segments button:has-text('stdout')");
   expect((await page.textContent(".plain"))?.length).toBeGreaterThan(100_000);

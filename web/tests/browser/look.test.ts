@@ -5,6 +5,7 @@ import {
   ending,
   example,
   findings,
+  LOOKS,
   picture,
   run,
   Service,
@@ -24,12 +25,7 @@ async function clean(guest: Visit, name: string): Promise<void> {
   expect(await findings(guest.page), name).toEqual([]);
 }
 
-for (const [name, look] of [
-  ["light", {}],
-  ["dark", { dark: true }],
-  ["phone", { phone: true }],
-  ["phone-dark", { phone: true, dark: true }],
-] as const) {
+for (const [name, look] of LOOKS) {
   it(`is sound and looks well: ${name}`, async () => {
     const guest = await visit(service.url, "/", look);
     const { page } = guest;

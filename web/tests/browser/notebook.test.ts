@@ -3,7 +3,16 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Locator, Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from "vitest";
-import { findings, PATIENCE, picture, Service, type Visit, visit } from "./harness";
+import {
+  findings,
+  LOOKS,
+  PATIENCE,
+  picture,
+  Service,
+  type Visit,
+  visit,
+  watchPauses,
+} from "./harness";
 
 let service: Service;
 let guest: Visit;
@@ -374,22 +383,11 @@ w("\x1b]52;c;c3RvbGVu\x07\x1b[21t\x1b[2J10%\r100%\nafter\n")`,
 });
 
 it("a flood of output is bounded, and the page answers meanwhile", async () => {
-  await page.evaluate(() => {
-    const marks = window as unknown as { longest: number };
-    marks.longest = 0;
-    let last = performance.now();
-    const tick = () => {
-      const now = performance.now();
-      marks.longest = Math.max(marks.longest, now - last);
-      last = now;
-      setTimeout(tick, 10);
-    };
-    tick();
-  });
+  const longestPause = await watchPauses(page);
   expect(await run(1, "while True:\n    print('x' * 99, flush=True)")).toBe(
     "Stopped: it wrote more than 1 MiB; the state stays",
   );
-  const longest = await page.evaluate(() => (window as unknown as { longest: number }).longest);
+  const longest = await longestPause();
   console.log(`longest pause of the notebook in a flood: ${Math.round(longest)} ms`);
   const text = (await outputs(1).locator("pre.stdout").textContent()) ?? "";
   expect(text.length).toBeGreaterThan(50_000);
@@ -733,12 +731,7 @@ it("cells are added, moved and taken away by the mouse", async () => {
 
 // ---- How it looks ----
 
-for (const [name, look] of [
-  ["light", {}],
-  ["dark", { dark: true }],
-  ["phone", { phone: true }],
-  ["phone-dark", { phone: true, dark: true }],
-] as const) {
+for (const [name, look] of LOOKS) {
   it(`is sound and looks well: ${name}`, async () => {
     await guest.end();
     guest = await visit(service.url, "/notebook", look);

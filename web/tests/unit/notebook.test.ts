@@ -313,7 +313,12 @@ it("says how an execution ended", () => {
   expect(
     words({ status: "ended", ended_by: "memory_limit", reason: "memory over 256.0 MiB" }),
   ).toBe("The session ended: its memory was over (memory over 256.0 MiB)");
-  expect(words({ state: "failed", reason: "why" })).toBe("Not executed: why");
+  expect(words({ status: "rejected", reason: "line 1: eval" })).toBe(
+    "Refused by the screening: line 1: eval",
+  );
+  for (const state of ["cancelled", "lost"] as const) {
+    expect(words({ state, reason: "why" })).toBe("Not executed: why");
+  }
 });
 
 it("says what an execution cost, and what it was refused", () => {
