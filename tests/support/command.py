@@ -32,7 +32,7 @@ class Run:
         self.code = code
         self.out = out
         self.err = err
-        self.peak = peak  # most resident bytes of Belljar's own processes on the host's side
+        self.peak = peak  # most bytes that Belljar's own processes held at once on the host's side
         self.timed_out = timed_out
         try:
             self.outcome = json.loads(out.decode())
@@ -65,21 +65,23 @@ def shorten(data, most=6000):
 
 
 class MemoryWatch(threading.Thread):
-    """Follows the peak resident size of a process and of its descendants of the same program.
+    """Follows the most memory that a process and its descendants of the same program held at once.
 
-    VmHWM only grows, so that a look now and then, the last one shortly before the end, is enough.
-    What runs inside a cell is not of the same program file and is not counted.
+    Pages of files are left out: each process maps the same ones of the program. VmHWM only grows, so
+    that a look now and then, the last one shortly before the end, is enough. Processes that never
+    lived together, as those of two stages, are never added up. What runs inside a cell is not of the
+    same program file and is not counted.
     """
 
     def __init__(self, pid):
         super().__init__(daemon=True)
         self._pid = pid
-        self._peaks = {}
+        self._peak = 0
         self._over = threading.Event()
 
     def run(self):
         while not self._over.wait(0.02):
-            self._look(self._pid)
+            self._peak = max(self._peak, self._look(self._pid))
 
     def _look(self, pid):
         try:
@@ -87,17 +89,17 @@ class MemoryWatch(threading.Thread):
             status = pathlib.Path(f"/proc/{pid}/status").read_text()
             children = pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
         except OSError:
-            return
-        peak = re.search(r"^VmHWM:\s+(\d+) kB", status, re.MULTILINE)
-        if os.path.basename(program).startswith("belljar") and peak:
-            self._peaks[pid] = max(self._peaks.get(pid, 0), int(peak[1]) * 1024)
-            for child in children:
-                self._look(int(child))
+            return 0
+        kibibytes = dict(re.findall(r"^(VmHWM|RssFile):\s+(\d+) kB", status, re.MULTILINE))
+        if not os.path.basename(program).startswith("belljar") or "VmHWM" not in kibibytes:
+            return 0
+        own = (int(kibibytes["VmHWM"]) - int(kibibytes["RssFile"])) * 1024
+        return own + sum(self._look(int(child)) for child in children)
 
     def finish(self):
         self._over.set()
         self.join()
-        return sum(self._peaks.values())
+        return self._peak
 
 
 def ordinary_user():
