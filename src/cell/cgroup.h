@@ -125,8 +125,9 @@ class CgroupSlot {
   [[nodiscard]] bool is_empty() const;
   // Only when empty: makes it ready for one more cell, or answers that it is not fit for one. It is
   // where no count of the last cell would be in the bill of the next: there was one process in it,
-  // no limit was hit, and next to no memory is left. What only grows (processor time, throttling)
-  // is for the caller to take off. Not where memory is on v2, whose peak stays.
+  // as far as the kernel counts them (6.6), no limit was hit, and next to no memory is left. What
+  // only grows (processor time, throttling) is for the caller to take off. Not where memory is on
+  // v2, whose peak stays.
   [[nodiscard]] bool renew();
   [[nodiscard]] bool is_renewed() const { return renewed_; }
   // Removes the directories; kInternal names one that is still populated after `patience`.

@@ -120,9 +120,15 @@ Status CgroupSlot::set_limits(const Limits& limits, WallSet without) {
         return fail_errno("inotify_add_watch memory.events");
       }
     } else {
+      constexpr const char* kWithSwap = "memory.memsw.limit_in_bytes";
+      const bool counts_swap = ::faccessat(fd, kWithSwap, F_OK, 0) == 0;
+      // The limit must not be above the one with swap, which a slot that is used again still has.
+      if (counts_swap) {
+        TRY(write_cgroup(fd, kWithSwap, "-1"));
+      }
       TRY(write_checked(fd, "memory.limit_in_bytes", limits.memory));
-      if (::faccessat(fd, "memory.memsw.limit_in_bytes", F_OK, 0) == 0) {
-        TRY(write_checked(fd, "memory.memsw.limit_in_bytes", limits.memory));
+      if (counts_swap) {
+        TRY(write_checked(fd, kWithSwap, limits.memory));
       }
       TRY(write_checked(fd, "memory.swappiness", 0));
       memory_event_ = Fd::adopt(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
@@ -303,7 +309,8 @@ void CgroupSlot::kill_all() const {
 
 bool CgroupSlot::is_empty() const {
   return std::ranges::all_of(directories_, [](const Directory& directory) {
-    const Result<std::string> inside = read(directory, "cgroup.procs");
+    // Opened anew: an open list of v1 stays for a second as it was read last (cgroup_pidlist, v1).
+    const Result<std::string> inside = read_cgroup(directory.fd.get(), "cgroup.procs");
     return inside && inside->empty();
   });
 }
@@ -313,7 +320,7 @@ bool CgroupSlot::renew() {
   if (!held_ || memory == nullptr || memory->v2 || !walls_.has(Wall::kMemoryLimit)) return false;
   pollfd event{.fd = memory_event_.get(), .events = POLLIN, .revents = 0};
   const Result<CgroupUsage> used = usage();
-  if (!used || used->oom_kills > 0 || used->process_limit_hits > 0 || used->peak_processes > 1 ||
+  if (!used || used->oom_kills > 0 || used->process_limit_hits > 0 || used->peak_processes != 1 ||
       ::poll(&event, 1, 0) != 0) {
     return false;
   }

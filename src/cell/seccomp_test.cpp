@@ -296,6 +296,10 @@ void add_socket_options(std::vector<Row>& rows) {
   for (int name = IP_ADD_MEMBERSHIP; name <= 41; ++name)
     option(IPPROTO_IP, name, quiet(ENOPROTOOPT));
   option(IPPROTO_IPV6, IPV6_V6ONLY, kAllowed);
+  constexpr int kFlowLabel =
+      32;  // IPV6_FLOWLABEL_MGR of linux/in6.h, which does not go with netinet/in.h
+  option(IPPROTO_IPV6, kFlowLabel, counted(EPERM));
+  option(IPPROTO_IP, kFlowLabel, kAllowed);
   option(IPPROTO_IPV6, IPV6_RECVTCLASS, kAllowed);
   for (const int name :
        {IPV6_JOIN_GROUP, IPV6_LEAVE_GROUP, IPV6_JOIN_ANYCAST, IPV6_LEAVE_ANYCAST}) {

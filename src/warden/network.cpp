@@ -21,8 +21,8 @@ namespace {
 // The first two tell of sockets that are there now. They have counters of the whole host beside
 // those of the namespace (proc_net(5)), so of them only named fields are kept.
 constexpr std::size_t kSocketRecords = 2;
-constexpr std::array kRecordNames{"sockstat", "sockstat6",     "snmp", "snmp6",
-                                  "dev",      "ip6_flowlabel", "igmp", "igmp6"};
+constexpr std::array kRecordNames{"sockstat",      "sockstat6", "snmp",  "snmp6",     "dev",
+                                  "ip6_flowlabel", "igmp",      "igmp6", "rt6_stats", "ipv6_route"};
 constexpr std::size_t kMostText = 16 * kKiB;
 
 // Steps into another network namespace and back. The warden is single-threaded; that it cannot
@@ -113,14 +113,16 @@ Status Network::record() {
     if (!file && file.error().code != Code::kNotFound) return std::unexpected(file.error());
     if (file) records_[i] = *std::move(file);
   }
+  // Of the namespace of who opens it (sysctl(5), net).
+  TRY_ASSIGN(flush_, sys::open_file("/proc/sys/net/ipv4/route/flush", O_WRONLY));
   TRY_ASSIGN(before_, read());
   return {};
 }
 
-bool Network::is_untouched() const {
+bool Network::renew() const {
   if (!is_recorded()) return false;
   const Result<std::string> now = read();
-  return now && *now == before_;
+  return now && *now == before_ && ::pwrite(flush_.get(), "1", 1, 0) == 1;
 }
 
 Result<std::string> Network::read() const {

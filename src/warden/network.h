@@ -3,8 +3,8 @@
 // To make one and to take it down costs more than all other namespaces of a cell together, most of
 // it in a kernel thread that nobody is billed for. So one in which a cell left nothing is used
 // again. That is never assumed: what the kernel tells of the namespace has to read, byte for byte,
-// as it did before the cell (see is_untouched()); a cell that sent a single packet, or left a
-// socket behind in whatever way, has used it up.
+// as it did before the cell (see renew()); a cell that sent a single packet, or left a
+// socket behind in whatever way, has used it up. What routes were looked up is forgotten.
 //
 // Runs in: warden.
 #pragma once
@@ -34,19 +34,22 @@ class Network {
   // Notes how it is before the first program comes to it. Without that it is never used again.
   Status record();
   [[nodiscard]] bool is_recorded() const { return !before_.empty(); }
-  // Whether it is as it was then. Only when every process that was in it is gone. Sockets of any
-  // family count, those in TIME_WAIT and those that are still on their way in another socket too;
-  // so do packets, sent or refused, and flow labels, which outlive their socket. What the kernel
-  // keeps beyond that (metrics of TCP, routes, fragments) comes of packets.
-  [[nodiscard]] bool is_untouched() const;
+  // Makes it as it was then, or answers that it is not to be used again. Only when every process
+  // that was in it is gone. Sockets of any family count, those in TIME_WAIT and those that are
+  // still on their way in another socket too; so do packets, sent or refused, and routes of IPv6
+  // that were looked up. Those of IPv4, which a connect() without a packet leaves and which tell
+  // when it was, are thrown away. What the kernel keeps beyond that (metrics of TCP, fragments)
+  // comes of packets.
+  [[nodiscard]] bool renew() const;
 
  private:
-  static constexpr std::size_t kRecords = 8;
+  static constexpr std::size_t kRecords = 10;
   [[nodiscard]] Result<std::string> read() const;
 
   Fd ns_;
   bool loopback_ = false;
   std::array<Fd, kRecords> records_;  // files of its /proc/net, kept open
+  Fd flush_;                          // what makes it forget IPv4's routes
   std::string before_;
 };
 

@@ -70,7 +70,7 @@ Status ResourceMaker::fit(Network& net, bool loopback) {
 
 void ResourceMaker::recycle(CellResources& spent) {
   std::vector<Network>& networks = spent.place != nullptr ? spent.place->networks() : networks_;
-  if (keeps_networks_ && networks.size() < kMostKept && spent.net.is_untouched())
+  if (keeps_networks_ && networks.size() < kMostKept && spent.net.renew())
     networks.push_back(std::move(spent.net));
   // A cell of its own has its uid by the lease, and a uid rests between two cells.
   if (spent.place != nullptr && spent.place->groups().size() < kMostKept && spent.cgroup.renew()) {

@@ -468,7 +468,7 @@ void Server::settle() {
     // A killed process leaves its cgroup a moment after it was reaped: then the next look does it.
     if (!cell->is_over()) return false;
     if (!cell->has_left()) return cell->teardown() > kTeardownPatience;
-    maker_.recycle(cell->resources());
+    if (!cell->is_session()) maker_.recycle(cell->resources());
     return cell->remove({}) || cell->teardown() > kTeardownPatience;
   });
   if (sort_pool_at_ <= now) {
@@ -481,7 +481,7 @@ void Server::conclude(CellName name, CellRun& cell) {
   Result<CellReport> report = cell.report();
   Status removed;
   if (report && cell.is_over()) {
-    if (cell.has_left()) maker_.recycle(cell.resources());
+    if (cell.has_left() && !cell.is_session()) maker_.recycle(cell.resources());
     removed = cell.remove(kTeardownPatience);
     report->teardown_ns = cell.teardown().count();
   }

@@ -1,7 +1,9 @@
 // Sets options that put programs, protocols and filters behind a socket (T098).
 #include "attempt.h"
 
+#include <arpa/inet.h>
 #include <linux/filter.h>
+#include <linux/in6.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
@@ -31,6 +33,10 @@ int main(void) {
   group6.ipv6mr_multiaddr.s6_addr[1] = 0x02;
   attempt("multicast 6",
           setsockopt(udp6, IPPROTO_IPV6, IPV6_ADD_MEMBERSHIP, &group6, sizeof group6));
+  struct in6_flowlabel_req label = {
+      .flr_dst = IN6ADDR_LOOPBACK_INIT, .flr_label = htonl(0x12345), .flr_share = IPV6_FL_S_EXCL,
+      .flr_flags = IPV6_FL_F_CREATE};
+  attempt("flow label", setsockopt(udp6, IPPROTO_IPV6, IPV6_FLOWLABEL_MGR, &label, sizeof label));
   attempt("packet level", setsockopt(udp, SOL_PACKET, 1, &one, sizeof one));
   attempt("nodelay", setsockopt(tcp, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one));
   attempt("reuse address", setsockopt(tcp, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one));

@@ -2,14 +2,11 @@
 its argument names the trace, `nothing` is none."""
 
 import array
-import ctypes
 import socket
-import struct
 import sys
 import time
 
 SO_NETNS_COOKIE = 71  # socket(7), kernel 5.14
-IPV6_FLOWLABEL_MGR = 32  # linux/in6.h
 
 
 def nothing():
@@ -54,14 +51,10 @@ def in_flight():
         second.sendmsg([b"x"], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [fd]))])
 
 
-def flow_label():
-    """One that outlives its socket by its linger time."""
-    libc = ctypes.CDLL(None, use_errno=True)
-    with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as owner:
-        # in6_flowlabel_req: destination, label, get, owned by any, create, expires, linger.
-        wish = socket.inet_pton(socket.AF_INET6, "::1") + struct.pack("!I", 0x12345) + struct.pack("=BBHHHI", 0, 255, 1, 60, 60, 0)
-        if libc.setsockopt(owner.fileno(), socket.IPPROTO_IPV6, IPV6_FLOWLABEL_MGR, wish, len(wish)) != 0:
-            raise SystemExit(f"no label: errno {ctypes.get_errno()}")
+def route():
+    """Of IPv6, looked up without a packet."""
+    with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as datagrams:
+        datagrams.connect(("::1", 5080))
 
 
 with socket.socket(socket.AF_UNIX) as any_socket:

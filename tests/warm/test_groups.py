@@ -78,3 +78,12 @@ def test_limits_are_those_of_the_class(service):
     for memory in ("24M", "256M", "24M", "256M"):
         stage = [run(service, source="import json\n" + source, limits={"memory": memory}) for _ in range(4)][-1]
         assert stage["status"] == ("memory_limit" if memory == "24M" else "ok"), stage
+
+
+def test_small_limits_of_one_class_leave_the_other_its_cells(service):
+    """Groups with a small limit take a larger one: else the class would be without cells for a while."""
+    for _ in range(3):
+        for _ in range(3):
+            run(service, source=HELLO, limits={"memory": "24M"})
+        starts = [run(service, source=HELLO, limits={"memory": "256M"})["start"] for _ in range(4)]
+        assert starts == ["interpreter"] * 4

@@ -1,5 +1,7 @@
 """A network namespace serves one cell after the other as long as each leaves it as it was."""
 
+import time
+
 import pytest
 
 from one import HERE
@@ -10,7 +12,7 @@ pytestmark = pytest.mark.flaky(reruns=0)  # about walls: nothing in it has a sec
 SOURCE = (HERE / "left_in_network.py").read_text()
 # The same in an interpreter that a cell without one executes.
 SCRIPT = f"exec python3 /dev/fd/3 \"$1\" 3<<'END'\n{SOURCE}\nEND\n"
-TRACES = ["time_wait", "datagram", "unreachable", "in_flight", "flow_label"]
+TRACES = ["time_wait", "datagram", "unreachable", "in_flight", "route"]
 AFTERWARDS = 8
 
 
@@ -41,6 +43,22 @@ def test_one_that_is_as_it_was_is_used_again(service, language):
 def test_one_with_a_trace_is_never_used_again(service, trace, language):
     marked = network(service, trace, language)
     assert marked not in [network(service, "nothing", language) for _ in range(AFTERWARDS)]
+
+
+def test_no_route_tells_when_another_cell_has_used_it(service):
+    source = (HERE / "route_age.py").read_text()
+
+    def look(how):
+        cookie, age = run(service, how, source=source)["stdout"]["text"].split()
+        return cookie, int(age)
+
+    used = [look("use") for _ in range(3)]
+    assert min(age for _, age in used) >= 20, "a cell does not see its own: the test below would show nothing"
+    time.sleep(1)
+    seen = [look("look") for _ in range(AFTERWARDS)]
+    assert {cookie for cookie, _ in seen} & {cookie for cookie, _ in used}, "no namespace was used again"
+    # Of its own lookup, which may be a moment ago.
+    assert max(age for _, age in seen) < 20, seen
 
 
 def test_a_cell_without_loopback_does_not_get_one_that_had_it(service):
