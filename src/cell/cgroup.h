@@ -166,6 +166,10 @@ class CgroupSlot {
   std::optional<Held> held_;  // the limits that were written and read back
   bool renewed_ = false;
 
+  [[nodiscard]] const Directory& at(int index) const {
+    return directories_[static_cast<std::size_t>(index)];
+  }
+  // None where the host does not have it.
   [[nodiscard]] const Directory* directory(Controller controller) const;
 };
 
