@@ -376,6 +376,10 @@ void CellRun::on_control() {
   } else if (report.event == cell::InitEvent::kFilesDone) {
     asked_ = false;
     return;
+  } else if (report.event == cell::InitEvent::kSignalled) {
+    --signals_;
+    if (phase_ == Phase::kPausing) look_whether_paused();
+    return;
   } else if (report.event == cell::InitEvent::kCollected) {
     result_.artifacts_more = report.more != 0 ? 1 : 0;
     result_.collect_ns = (now - empty_since_).count();
@@ -493,8 +497,8 @@ void CellRun::kill_program(Cause cause) {
 }
 
 void CellRun::signal_program(int signal) {
-  if (phase_ == Phase::kRunning && signal >= 1 && signal <= 64)
-    command(cell::signal_command(signal));
+  if (phase_ != Phase::kRunning || signal < 1 || signal > 64) return;
+  if (command(cell::signal_command(signal))) ++signals_;
 }
 
 Status CellRun::pause() {
@@ -518,8 +522,9 @@ Status CellRun::pause() {
   return {};
 }
 
+// A signal that init passes on after the next resume would be taken for one of that execution.
 void CellRun::look_whether_paused() {
-  if (!resources_.cgroup.is_frozen().value_or(false)) return;
+  if (signals_ > 0 || !resources_.cgroup.is_frozen().value_or(false)) return;
   result_.wall_ns = result_.run_ns = (sys::now() - run_since_).count();
   phase_ = Phase::kPaused;
   has_news_ = true;
@@ -568,10 +573,10 @@ void CellRun::discard() {
   if (pidfd_.valid()) ::syscall(SYS_pidfd_send_signal, pidfd_.get(), SIGKILL, nullptr, 0);
 }
 
-void CellRun::command(cell::InitCommand command, std::span<const int> descriptors) {
+// A full or closed socket means that init is gone, which its pidfd tells.
+bool CellRun::command(cell::InitCommand command, std::span<const int> descriptors) {
   const std::string_view bytes(reinterpret_cast<const char*>(&command), sizeof command);
-  // A full or closed socket means that init is gone, which its pidfd tells.
-  (void)sys::send_message(control_.get(), bytes, descriptors).has_value();
+  return sys::send_message(control_.get(), bytes, descriptors).has_value();
 }
 
 std::optional<Nanoseconds> CellRun::cpu_time() const {
