@@ -231,8 +231,9 @@ Result<Execution> Session::perform(const std::string& frame,
   return made;
 }
 
-// An interrupt may come when what it was for is over, and wait for the driver until that runs again:
-// which must not take it for one of what comes next. What it answers, it answers before that.
+// An interrupt may come when what it was for is over, and wait for the driver until that runs
+// again: which must not take it for one of what comes next. What it answers, it answers before
+// that.
 Status Session::pass_late_interrupt() {
   const std::uint64_t request = std::exchange(last_request_, kProbe);
   pending_ = context_frame(kProbe, "remove_context", kNoContext, {});

@@ -183,7 +183,8 @@ export interface paths {
                 /** @example run_01m7yjcznspf6j9zt0gkc7psc3pf6j9zt0gk */
                 id: components["parameters"]["RunId"];
                 /**
-                 * @description The artifact's path; its slashes may stand as they are.
+                 * @description The artifact's path; its slashes may stand as they are. One that is not UTF-8 is found by its
+                 *     bytes, percent-encoded: those of `path_base64` in the list.
                  * @example out/plot.png
                  */
                 path: string;
@@ -2415,7 +2416,8 @@ export interface operations {
                 /** @example run_01m7yjcznspf6j9zt0gkc7psc3pf6j9zt0gk */
                 id: components["parameters"]["RunId"];
                 /**
-                 * @description The artifact's path; its slashes may stand as they are.
+                 * @description The artifact's path; its slashes may stand as they are. One that is not UTF-8 is found by its
+                 *     bytes, percent-encoded: those of `path_base64` in the list.
                  * @example out/plot.png
                  */
                 path: string;
