@@ -244,6 +244,13 @@ bool CgroupSlot::reclaim_some() const {
          write_cgroup(memory->fd.get(), "memory.reclaim", kReclaimStep).has_value();
 }
 
+void CgroupSlot::rest() {
+  held_.reset();
+  init_tasks_.clear();
+  user_tasks_.clear();
+  for (Directory& each : directories_) each.open.clear();
+}
+
 void CgroupSlot::lift_cpu_limit() {
   held_.reset();
   const Directory* const cpu = directory(Controller::kCpu);

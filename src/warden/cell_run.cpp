@@ -528,8 +528,16 @@ void CellRun::look_whether_paused() {
   result_.wall_ns = result_.run_ns = (sys::now() - run_since_).count();
   phase_ = Phase::kPaused;
   has_news_ = true;
+  rests_ = false;
   may_reclaim_ = true;
   reclaim_at_ = sys::now() + kReclaimAfter;
+}
+
+// Thousands of sessions may stand still at once, and the warden has a number of descriptors. What a
+// session has used for so long is not used again by another cell.
+void CellRun::rest() {
+  resources_.cgroup.rest();
+  resources_.net = {};
 }
 
 std::optional<Result<CellReport>> CellRun::take_pause() {
@@ -597,6 +605,7 @@ void CellRun::tick() {
     // Nothing is due, however long it has stood still; but init has to come to an end.
     if (now >= kill_deadline_) kill_program(Cause::kCancelled);
   } else if (phase_ == Phase::kPaused) {
+    if (now >= reclaim_at_ && !std::exchange(rests_, true)) rest();
     may_reclaim_ = may_reclaim_ && (now < reclaim_at_ || resources_.cgroup.reclaim_some());
     if (now >= reclaim_at_) reclaim_at_ = sys::now() + kReclaimPause;
   } else if (phase_ == Phase::kRunning && overrun_ != Cause::kProgram) {

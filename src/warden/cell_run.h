@@ -155,6 +155,7 @@ class CellRun {
   void on_listener();
   void on_memory_event();
   void look_whether_paused();
+  void rest();
   // The limit that the program is past, or kProgram.
   [[nodiscard]] Cause passed_limit(Nanoseconds now) const;
   void on_init_gone();
@@ -189,6 +190,7 @@ class CellRun {
   bool has_news_ = false;     // of a pause
   bool asked_ = false;        // init is at a request about files
   int signals_ = 0;           // that init has not passed on yet
+  bool rests_ = false;        // it has been paused for a while
   bool may_reclaim_ = false;  // memory of a paused cell, at that time
   Nanoseconds reclaim_at_{};
   Nanoseconds pause_look_{};         // how long to wait for the next look
