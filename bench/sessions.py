@@ -97,6 +97,7 @@ def memory(sessions, count):
         sessions.pause(each)
     time.sleep(1)
     each = (held_by_host() - before) / count
+    sessions.resume(made[0])
     crowded = [timed(lambda: sessions.execute(made[0]))[0] for _ in range(NEXT * 5)]
     for session in made:
         sessions.quit(session)

@@ -19,7 +19,7 @@ using Headers = std::vector<std::pair<std::string, std::string>>;
 
 struct Request {
   std::string method;
-  std::string path;                                        // percent-decoded, without the query
+  std::string path;  // percent-decoded, without the query; any bytes but NUL
   std::vector<std::pair<std::string, std::string>> query;  // decoded, in order
   Headers headers;                                         // names in lower case
   std::string body;

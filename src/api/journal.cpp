@@ -64,7 +64,8 @@ Result<ledger::Accepted> Journal::accept(const Caller& caller,
                                          std::span<const ledger::Run> runs,
                                          const std::string& idempotency_key) {
   std::vector<ledger::Quota> quotas;
-  if (caller.key) {
+  const bool is_session = runs.front().id == runs.front().session;
+  if (caller.key && !is_session) {
     quotas.push_back({.subject = caller.key->id, .per_day = caller.key->limits.runs_per_day});
   }
   auto accepted = store_.accept(runs, idempotency_key, quotas);
@@ -84,6 +85,15 @@ Result<ledger::Accepted> Journal::accept(const Caller& caller,
                                                    : "not so many runs of this day are left");
   }
   return accepted;
+}
+
+Result<std::optional<std::string>> Journal::earlier(const ledger::Run& run,
+                                                    const std::string& idempotency_key) {
+  if (idempotency_key.empty()) return std::nullopt;
+  TRY_ASSIGN(auto accepted, store_.earlier(run, idempotency_key));
+  if (!accepted) return std::nullopt;
+  if (accepted->answer == ledger::Accepted::Answer::kConflict) return used_otherwise();
+  return std::move(accepted->id);
 }
 
 bool Journal::may_accept_later(const Caller& caller,

@@ -11,6 +11,7 @@
 #include <deque>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <span>
 #include <stop_token>
 #include <string>
@@ -38,11 +39,17 @@ class Journal {
     std::shared_ptr<Recording> recording{};  // nothing: it was recorded before it was begun
   };
 
-  // Records one request, counted against the caller's day. kConflict for a key that was used
-  // otherwise, kExhausted when the day is used up, kUnavailable where the ledger cannot be written.
+  // Records one request, counted against the caller's day, if it is not for a session. kConflict
+  // for a key that was used otherwise, kExhausted when the day is used up, kUnavailable where the
+  // ledger cannot be written.
   Result<ledger::Accepted> accept(const Caller& caller,
                                   std::span<const ledger::Run> runs,
                                   const std::string& idempotency_key);
+
+  // The id of what was recorded for the same request before; nothing without a key. kConflict as
+  // above.
+  Result<std::optional<std::string>> earlier(const ledger::Run& run,
+                                             const std::string& idempotency_key);
 
   // Where the answer at the end is the first word about a run, a record before it would promise
   // something to nobody. A key promises that a repetition finds the run, a webhook that somebody is

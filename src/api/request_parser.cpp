@@ -113,7 +113,7 @@ std::expected<void, Refusal> RequestParser::read_header() {
       boost::urls::parse_origin_form(boost::core::string_view(target.data(), target.size()));
   if (!url) return std::unexpected(Refusal{400, "the request's target is not a path"});
   request_.path = url->path();
-  if (request_.path.find('\0') != std::string::npos || !is_valid_utf8(request_.path)) {
+  if (request_.path.find('\0') != std::string::npos) {
     return std::unexpected(Refusal{400, "the request's target holds bytes that no path has"});
   }
   for (const auto& parameter : url->params()) {

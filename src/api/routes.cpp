@@ -49,6 +49,19 @@ bool matches(std::string_view pattern,
   return got.size() == wanted.size();
 }
 
+// A file may have any name, every other part of a path is text.
+bool is_text(std::string_view path, const std::map<std::string, std::string, std::less<>>& values) {
+  if (is_valid_utf8(path)) return true;
+  return values.contains("path") && std::ranges::all_of(values, [](const auto& value) {
+           return value.first == "path" || is_valid_utf8(value.second);
+         });
+}
+
+Response not_text() {
+  return problem(400, "The request is not valid",
+                 "the request's target holds bytes that no path has");
+}
+
 bool listed(std::string_view list, std::string_view value) {
   const auto words = comma_list(list);
   return std::ranges::find(words, value) != words.end();
@@ -341,6 +354,7 @@ void Service::handle(const Request& request, const Reply& plain_reply) {
     }
   }
   const Reply reply = measured(request, route != nullptr ? route->pattern : "none", outer);
+  if (!is_text(request.path, context.path)) return reply(not_text());
   if (route == nullptr) {
     if (allowed.empty()) return reply(problem(404, "Not found", "there is nothing at this path"));
     if (request.method == "OPTIONS") {
@@ -417,6 +431,7 @@ void Service::handle_executor(const Request& request, const Reply& plain_reply) 
 void Service::handle_e2b(const Request& request, const Reply& plain_reply) {
   const Reply reply = measured(request, "e2b", with_headers(request, plain_reply));
   if (refuse_page(request, reply)) return;
+  if (!is_text(request.path, {})) return reply(not_text());
   // Which to the package is a sandbox that has ended.
   if (closing_) return reply(problem(502, "Not available now", "the service is shutting down"));
   e2b_.handle(request, reply);

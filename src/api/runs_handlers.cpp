@@ -185,8 +185,11 @@ void Service::list_artifacts(const Context& context, const Reply& reply) {
   if (!artifacts) return reply(problem(artifacts.error()));
   json::array list;
   for (const ledger::ArtifactInfo& each : *artifacts) {
-    list.push_back(
-        {{"path", repair_utf8(each.path)}, {"bytes", each.size}, {"executable", each.executable}});
+    json::object& object =
+        list.emplace_back(json::object{{"path", repair_utf8(each.path)}}).as_object();
+    if (!is_valid_utf8(each.path)) object["path_base64"] = base64_encode(each.path);
+    object["bytes"] = each.size;
+    object["executable"] = each.executable;
   }
   reply({.body = json_text(json::object{{"artifacts", std::move(list)}})});
 }

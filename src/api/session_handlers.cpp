@@ -35,6 +35,18 @@ Response with_replay(Response response, bool replayed) {
   return response;
 }
 
+SessionService::CreateAnswer answer_created(const Reply& reply) {
+  return [reply](const Result<SessionService::Created>& created) {
+    if (!created) return reply(refusal(created.error()));
+    reply(with_replay({.status = 201, .body = created->text}, created->replayed));
+  };
+}
+
+// What a client names a request by, so that it is not done twice.
+std::string idempotency_key(const Request& request) {
+  return std::string(request.header("idempotency-key").value_or(""));
+}
+
 void answer_at_end(const std::shared_ptr<LiveRun>& execution, bool replayed, const Reply& reply) {
   execution->on_end([execution, replayed, reply] {
     if (const auto error = execution->error()) return reply(refusal(*error));
@@ -51,7 +63,8 @@ void Service::create_session(const Context& context, const Reply& reply) {
     return read_session_request(value);
   }();
   if (!request) return reply(problem(request.error()));
-  sessions_.create(context.caller, *std::move(request), answer_with(201, reply));
+  sessions_.create(context.caller, *std::move(request), idempotency_key(context.request),
+                   answer_created(reply));
 }
 
 void Service::list_sessions(const Context& context, const Reply& reply) {
@@ -76,8 +89,7 @@ void Service::create_execution(const Context& context, const Reply& reply) {
     TRY_ASSIGN(ExecutionRequest request, read_execution_request(value));
     return sessions_.execute(
         context.caller, id, std::move(request),
-        {.idempotency_key = std::string(context.request.header("idempotency-key").value_or("")),
-         .answered_at_end = wait && !stream});
+        {.idempotency_key = idempotency_key(context.request), .answered_at_end = wait && !stream});
   }();
   if (!submitted) return reply(refusal(submitted.error()));
   if (stream) {

@@ -6,6 +6,7 @@
 #include "api/json_reader.h"
 #include "api/run_request.h"
 #include "base/text.h"
+#include "model/json_text.h"
 
 namespace belljar::api {
 namespace {
@@ -52,6 +53,17 @@ Result<SessionRequest> read_session_request(const json::value& value) {
   TRY_ASSIGN(request.idle, read_duration(reader, "idle"));
   TRY(reader.finish());
   return request;
+}
+
+std::string to_json(const SessionRequest& request) {
+  RunRequest cell;
+  cell.submission = request.submission;
+  cell.policy = request.policy;
+  cell.screening = request.screening;
+  json::object object{{"session", to_json(cell)}};
+  if (request.ttl) object["ttl_ns"] = request.ttl->count();
+  if (request.idle) object["idle_ns"] = request.idle->count();
+  return json_text(object);
 }
 
 Result<ExecutionRequest> read_execution_request(const json::value& value) {

@@ -19,6 +19,8 @@ struct SessionRequest {
   std::optional<Nanoseconds> idle;  // absent: the service's
 };
 Result<SessionRequest> read_session_request(const boost::json::value& value);
+// What makes it another request than others, as text.
+std::string to_json(const SessionRequest& request);
 
 struct ExecutionRequest {
   std::string code;

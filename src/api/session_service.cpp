@@ -428,7 +428,10 @@ Result<engine::Plan> SessionService::plan_session(const Policy& policy,
   return plan;
 }
 
-void SessionService::create(const Caller& caller, SessionRequest request, const Answer& answer) {
+void SessionService::create(const Caller& caller,
+                            SessionRequest request,
+                            const std::string& idempotency_key,
+                            const CreateAnswer& answer) {
   const auto live = std::make_shared<LiveSession>();
   const bool plain = asks_for_nothing(request);
   const auto prepared = [&]() -> Status {
@@ -457,10 +460,17 @@ void SessionService::create(const Caller& caller, SessionRequest request, const 
     return {};
   }();
   if (!prepared) return answer(std::unexpected(in_request_words(prepared.error())));
+  auto earlier = promise(*live, request, idempotency_key);
+  if (!earlier) return answer(std::unexpected(earlier.error()));
+  if (*earlier) return answer(**std::move(earlier));
+  const auto refuse = [this, live, answer](const Error& error) {
+    withdraw(*live, error);
+    answer(std::unexpected(error));
+  };
   // It is whole before anybody can find it: with its session, or with the work that makes one.
   if (plain) live->session = take_spare(live->plan.manifest.name);
   if (live->session != nullptr) {
-    if (const Status added = add(live); !added) return answer(std::unexpected(added.error()));
+    if (const Status added = add(live); !added) return refuse(added.error());
     std::string text;
     {
       const std::lock_guard lock(live->mutex);
@@ -469,38 +479,29 @@ void SessionService::create(const Caller& caller, SessionRequest request, const 
       text = live->json_locked();
     }
     metrics_.count("belljar_sessions_total", "result=\"created\"");
-    answer(std::move(text));
+    answer(Created{.text = std::move(text)});
     return make_spare(live, request.submission);
   }
-  live->items.push_back(
-      {.work =
-           [this, live, plain, request = std::move(request), answer](engine::WardenAccess& access) {
-             begin(*live, request, access);
-             Result<std::string> text = fail(Code::kUnavailable, "the session did not begin");
-             {
-               const std::lock_guard lock(live->mutex);
-               if (live->session == nullptr) {
-                 text = fail(Code::kUnavailable, live->why.reason);
-               } else {
-                 text = live->json_locked();
-               }
-             }
-             const bool made = text.has_value();
-             answer(std::move(text));
-             if (plain && made) make_spare(live, request.submission);
-           },
-       .give_up =
-           [live, answer](const Error& error) {
-             {
-               const std::lock_guard lock(live->mutex);
-               live->ended = true;
-               if (live->why.reason.empty()) live->why = {.by = "failed", .reason = error.message};
-             }
-             answer(std::unexpected(error));
-           }});
+  live->items.push_back({.work =
+                             [this, live, plain, request = std::move(request), answer,
+                              refuse](engine::WardenAccess& access) {
+                               begin(*live, request, access);
+                               Created created;
+                               {
+                                 const std::lock_guard lock(live->mutex);
+                                 if (live->session != nullptr) created.text = live->json_locked();
+                               }
+                               if (created.text.empty()) {
+                                 return refuse(
+                                     {.code = Code::kUnavailable, .message = live->why.reason});
+                               }
+                               answer(std::move(created));
+                               if (plain) make_spare(live, request.submission);
+                             },
+                         .give_up = refuse});
   if (const Status added = add(live); !added) {
     live->items.clear();  // which hold it
-    return answer(std::unexpected(added.error()));
+    return refuse(added.error());
   }
   pump(live);
 }
@@ -606,16 +607,60 @@ void SessionService::begin(LiveSession& live,
 // That it has begun. It is written a moment later, and so keeps nobody waiting: a gateway that is
 // killed before leaves the session to the next one, which records it.
 void SessionService::record(LiveSession& live, bool is_new) {
-  live.entry = std::make_shared<Journal::Entry>();
-  ledger::Run& run = live.entry->record;
+  if (live.entry) {  // it was promised
+    (void)journal_.start(*live.entry);
+    return;
+  }
+  live.entry = std::make_shared<Journal::Entry>(Journal::Entry{.record = record_of(live)});
+  live.entry->record.started_ms = unix_ms();
+  if (is_new) journal_.accept_later(live.entry);
+}
+
+ledger::Run SessionService::record_of(const LiveSession& live) const {
+  ledger::Run run;
   run.id = run.session = live.id;
   run.caller = live.caller.id;
   run.language = live.plan.manifest.name;
   run.policy = live.policy;
   run.submission = live.json_locked();
   run.created_ms = live.created_ms;
-  run.started_ms = unix_ms();
-  if (is_new) journal_.accept_later(live.entry);
+  return run;
+}
+
+// With a key it is in the ledger before it is begun, so that a repetition finds it; answers with
+// what an earlier request has made. Before anybody else sees it.
+Result<std::optional<SessionService::Created>> SessionService::promise(
+    LiveSession& live, const SessionRequest& request, const std::string& idempotency_key) {
+  if (idempotency_key.empty()) return std::nullopt;
+  ledger::Run run = record_of(live);
+  run.request = to_json(request);
+  TRY_ASSIGN(const ledger::Accepted accepted,
+             journal_.accept(live.caller, {&run, 1}, idempotency_key));
+  if (accepted.answer == ledger::Accepted::Answer::kReplayed) {
+    TRY_ASSIGN(std::string text, session_json(live.caller, accepted.id));
+    return Created{.text = std::move(text), .replayed = true};
+  }
+  live.entry = std::make_shared<Journal::Entry>(Journal::Entry{.record = std::move(run)});
+  return std::nullopt;
+}
+
+// It did not begin. Its client hears of an error and may come again with the same key.
+void SessionService::withdraw(LiveSession& live, const Error& error) {
+  std::string text;
+  {
+    const std::lock_guard lock(live.mutex);
+    live.ended = true;
+    if (live.why.reason.empty()) live.why = {.by = "failed", .reason = error.message};
+    text = live.json_locked();
+  }
+  if (!live.entry) return;
+  const Status ended = journal_.end(*live.entry, {.state = ledger::State::kLost,
+                                                  .status = live.why.by,
+                                                  .reason = live.why.reason,
+                                                  .outcome = std::move(text),
+                                                  .at_ms = unix_ms()});
+  // Where that cannot be written now, a repetition is told that it failed.
+  if (ended) (void)store_.remove(live.id).has_value();
 }
 
 Status SessionService::read_note(LiveSession& live, const std::string& note) const {
@@ -880,19 +925,27 @@ Result<Submitted> SessionService::execute(const Caller& caller,
                                           const std::string& id,
                                           ExecutionRequest request,
                                           const ExecuteOptions& options) {
-  TRY_ASSIGN(const Shared live, find(caller, id));
-  TRY_ASSIGN(const screen::Verdict verdict, screen(*live, request));
   const auto execution = std::make_shared<Execution>();
   execution->since = sys::now();
-  execution->findings = findings_json(verdict);
   ledger::Run& run = execution->record;
   run.id = make_id("exe");
   run.caller = caller.id;
-  run.session = live->id;
+  run.session = id;
+  run.submission = to_json(id, request);
+  run.created_ms = unix_ms();
+  // First of all: what was executed is found also where nothing can be executed any more.
+  TRY_ASSIGN(const std::optional<std::string> earlier,
+             journal_.earlier(run, options.idempotency_key));
+  const auto replay = [&](const std::string& first) -> Result<Submitted> {
+    TRY_ASSIGN(auto live, this->execution(caller, id, first));
+    return Submitted{.live = std::move(live), .id = first, .replayed = true};
+  };
+  if (earlier) return replay(*earlier);
+  TRY_ASSIGN(const Shared live, find(caller, id));
+  TRY_ASSIGN(const screen::Verdict verdict, screen(*live, request));
+  execution->findings = findings_json(verdict);
   run.language = live->plan.manifest.name;
   run.policy = live->policy;
-  run.submission = to_json(live->id, request);
-  run.created_ms = unix_ms();
   execution->request = std::move(request);
   execution->live = std::make_shared<LiveRun>(run.id, caller.id);
   // Before the ledger has it: a replay that comes at once must find one to wait for.
@@ -904,8 +957,7 @@ Result<Submitted> SessionService::execute(const Caller& caller,
     if (!accepted || accepted->answer == ledger::Accepted::Answer::kReplayed) {
       withdraw(*live, *execution, verdict.refused);
       if (!accepted) return std::unexpected(accepted.error());
-      TRY_ASSIGN(auto first, this->execution(caller, id, accepted->id));
-      return Submitted{.live = std::move(first), .id = accepted->id, .replayed = true};
+      return replay(accepted->id);
     }
   }
   const Submitted submitted{.live = execution->live, .id = run.id};

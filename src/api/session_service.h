@@ -14,6 +14,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -57,14 +58,23 @@ class SessionService {
 
   // Called once, from any thread, with the session as JSON. No lock is held meanwhile.
   using Answer = std::function<void(Result<std::string>)>;
-  void create(const Caller& caller, SessionRequest request, const Answer& answer);
+  struct Created {
+    std::string text;       // the session as JSON
+    bool replayed = false;  // the same request came before: it is that one's, as it is now
+  };
+  using CreateAnswer = std::function<void(Result<Created>)>;
+  void create(const Caller& caller,
+              SessionRequest request,
+              const std::string& idempotency_key,
+              const CreateAnswer& answer);
   // kNotFound also for somebody else's.
   Result<std::string> session_json(const Caller& caller, const std::string& id);
   std::string list_json(const Caller& caller);
   // Ends it; answers when no process of it is left.
   void quit(const Caller& caller, const std::string& id, const Answer& answer);
 
-  // Screened, counted and recorded as a run is. kConflict when the session has ended.
+  // Screened, counted and recorded as a run is. kConflict when the session has ended; a request
+  // that is repeated is answered with the execution of the first all the same.
   struct ExecuteOptions {
     std::string idempotency_key{};
     bool answered_at_end = false;  // nothing is said of it before it is over
@@ -154,7 +164,12 @@ class SessionService {
   void give_up(Execution& execution, const Error& error);
   void finish(Execution& execution, ledger::Ending ending, std::optional<Error> error);
   Result<ledger::Run> recorded(const Caller& caller, const std::string& id);
+  ledger::Run record_of(const LiveSession& live) const;
   void record(LiveSession& live, bool is_new);
+  Result<std::optional<Created>> promise(LiveSession& live,
+                                         const SessionRequest& request,
+                                         const std::string& idempotency_key);
+  void withdraw(LiveSession& live, const Error& error);
   // Why a session ended, for programs and for people.
   struct End {
     std::string by;

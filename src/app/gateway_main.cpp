@@ -202,9 +202,12 @@ api::RequestHandler logged(api::RequestHandler handler) {
     handler(request, [id, since, trace, method = request.method, path = request.path,
                       peer = request.peer, reply](api::Response response) {
       const double ms = static_cast<double>((sys::now() - since).count()) / 1e6;
-      boost::json::object event{{"request", id}, {"method", repair_utf8(method)},
-                                {"path", path},  {"status", response.status},
-                                {"ms", ms},      {"peer", peer}};
+      boost::json::object event{{"request", id},
+                                {"method", repair_utf8(method)},
+                                {"path", repair_utf8(path)},
+                                {"status", response.status},
+                                {"ms", ms},
+                                {"peer", peer}};
       for (const auto& [name, value] : response.headers) {
         if (name == "Location") event["location"] = value;
       }

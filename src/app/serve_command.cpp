@@ -107,8 +107,9 @@ Result<Fd> lock_state(const api::Settings& settings) {
   return folder;
 }
 
-// Opened and migrated once before the gateway gives up its rights, so that what is wrong with it is
-// told where a person sees it.
+// The ledger is opened, migrated and asked once before the gateway gives up its rights, so that
+// what is wrong is told where a person sees it. A database is asked by the gateway alone, which has
+// given them up when it does so.
 Status prepare_state(const api::Settings& settings, uid_t uid) {
   std::error_code error;
   TRY_ASSIGN(const Fd folder,
@@ -116,6 +117,7 @@ Status prepare_state(const api::Settings& settings, uid_t uid) {
   if (::fchmod(folder.get(), 0700) != 0) return fail_errno("state-dir: chmod");
   if (settings.ledger.empty()) {
     TRY_ASSIGN(const auto store, ledger::SqliteStore::open(settings.state_dir + "/ledger.db"));
+    TRY(check_open_address(settings, *store));
   }
   if (::geteuid() != 0) return {};
   if (::fchown(folder.get(), uid, uid) != 0) return fail_errno("state-dir: chown");
@@ -367,13 +369,9 @@ Result<int> serve(const api::Settings& settings) {
   TRY_ASSIGN(const uid_t uid, gateway_uid(settings));
   TRY_ASSIGN(const Fd lock, lock_state(settings));
   TRY(prepare_state(settings, uid));
-  // A database is asked by the gateway alone, which has given up its rights when it does so.
   std::string gateway = "/proc/self/exe";
   if (!settings.ledger.empty()) {
     TRY_ASSIGN(gateway, fleet_program());
-  } else {
-    TRY_ASSIGN(const auto store, ledger::SqliteStore::open(settings.state_dir + "/ledger.db"));
-    TRY(check_open_address(settings, *store));
   }
   Supervisor::Listeners listeners;
   TRY_ASSIGN(listeners.main, listen_on(endpoint));

@@ -117,6 +117,9 @@ class CgroupSlot {
   // can be read again. False: there is no more of it, or no way to it (memory.reclaim of v2, kernel
   // 5.19). Takes a few milliseconds.
   [[nodiscard]] bool reclaim_some() const;
+  // Closes what only a launch needs, and what is opened again when it is read: for a cell that is
+  // there for long. No other cell can have the slot after it.
+  void rest();
   // Lifts the processor share so that killed processes die at once.
   void lift_cpu_limit();
   // SIGKILL to every process in the slot, by cgroup.kill where there is a v2 tree.
@@ -167,6 +170,10 @@ class CgroupSlot {
   std::optional<Held> held_;  // the limits that were written and read back
   bool renewed_ = false;
 
+  [[nodiscard]] const Directory& at(int index) const {
+    return directories_[static_cast<std::size_t>(index)];
+  }
+  // None where the host does not have it.
   [[nodiscard]] const Directory* directory(Controller controller) const;
 };
 

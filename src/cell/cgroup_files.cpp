@@ -38,6 +38,19 @@ Result<std::string> read_open_cgroup(int file, const char* name) {
   return text;
 }
 
+Result<std::string> read_cgroup_list(int directory, const char* file) {
+  const Fd fd = Fd::adopt(::openat(directory, file, O_RDONLY | O_CLOEXEC));
+  if (!fd.valid()) return fail_errno(std::string("cgroup: open ") + file);
+  std::array<char, 8192> buffer;  // NOLINT(cppcoreguidelines-pro-type-member-init): filled
+  std::string text;
+  for (;;) {
+    const ssize_t got = ::read(fd.get(), buffer.data(), buffer.size());
+    if (got < 0) return fail_errno(std::string("cgroup: read ") + file);
+    if (got == 0) return text;
+    text.append(buffer.data(), static_cast<std::size_t>(got));
+  }
+}
+
 Result<std::uint64_t> read_cgroup_number(int directory, const char* file) {
   TRY_ASSIGN(const std::string text, read_cgroup(directory, file));
   return cgroup_number(text, file);

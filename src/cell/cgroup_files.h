@@ -15,6 +15,8 @@ Status write_cgroup(int directory, const char* file, std::string_view value);
 Result<std::string> read_cgroup(int directory, const char* file);
 // The same of a file that is open.
 Result<std::string> read_open_cgroup(int file, const char* name);
+// A list of any length, which the kernel gives out a page at a time.
+Result<std::string> read_cgroup_list(int directory, const char* file);
 // A file that holds one number; "max" is the largest value.
 Result<std::uint64_t> read_cgroup_number(int directory, const char* file);
 Result<std::uint64_t> cgroup_number(std::string_view text, const char* name);

@@ -269,7 +269,7 @@ Result<CgroupSlot> CgroupHost::make_slot(std::string_view name, const CgroupBran
       user_joins = true;
     }
     if (hierarchy.v2) {
-      const int slot_fd = slot.directories_[static_cast<std::size_t>(top)].fd.get();
+      const int slot_fd = slot.at(top).fd.get();
       slot.unified_ = top;
       slot.unified_init_ = top;
       if (hierarchy.controllers) {
@@ -279,7 +279,7 @@ Result<CgroupSlot> CgroupHost::make_slot(std::string_view name, const CgroupBran
         TRY_ASSIGN(slot.unified_init_, add(path + "/init", true));
       }
       TRY_ASSIGN(slot.unified_user_, add(path + "/user", true));
-      const int user_fd = slot.directories_[static_cast<std::size_t>(slot.unified_user_)].fd.get();
+      const int user_fd = slot.at(slot.unified_user_).fd.get();
       slot.cpu_usage_ = Fd::adopt(::openat(user_fd, "cpu.stat", O_RDONLY | O_CLOEXEC));
       slot.cpu_usage_v2_ = true;
       for (std::size_t at = static_cast<std::size_t>(top);
@@ -287,7 +287,7 @@ Result<CgroupSlot> CgroupHost::make_slot(std::string_view name, const CgroupBran
         TRY(hand_over(slot.directories_[at].path, branch->owner_));
       }
     } else {
-      const int slot_fd = slot.directories_[static_cast<std::size_t>(top)].fd.get();
+      const int slot_fd = slot.at(top).fd.get();
       Fd tasks = Fd::adopt(::openat(slot_fd, "tasks", O_WRONLY | O_CLOEXEC));
       if (!tasks.valid()) return fail_errno("cgroup: open tasks");
       if (user_joins) {

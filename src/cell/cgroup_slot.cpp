@@ -1,9 +1,7 @@
 #include <fcntl.h>
 #include <poll.h>
-#include <signal.h>
 #include <sys/eventfd.h>
 #include <sys/inotify.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -12,6 +10,7 @@
 #include "base/sys.h"
 #include "cell/cgroup.h"
 #include "cell/cgroup_files.h"
+#include "cell/cgroup_freezer.h"
 
 namespace belljar::cell {
 namespace {
@@ -39,30 +38,6 @@ std::optional<Nanoseconds> microseconds_of(const std::string& lines, std::string
   return std::chrono::microseconds(*value);
 }
 
-// A signal by number could hit a process that took the number meanwhile; a pidfd cannot, and the
-// second look at the list proves that it is one of the cell's.
-void kill_listed(int directory) {
-  const Result<std::string> first = read_cgroup(directory, "cgroup.procs");
-  if (!first) return;
-  std::string_view rest = *first;
-  while (!rest.empty()) {
-    const std::size_t end = rest.find('\n');
-    const std::string_view line = rest.substr(0, end);
-    rest.remove_prefix(end == std::string_view::npos ? rest.size() : end + 1);
-    pid_t pid = 0;
-    std::from_chars(line.data(), line.data() + line.size(), pid);
-    if (pid <= 1) continue;
-    const Fd pidfd = Fd::adopt(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
-    if (!pidfd.valid()) continue;
-    const Result<std::string> again = read_cgroup(directory, "cgroup.procs");
-    if (!again ||
-        ("\n" + *again + "\n").find("\n" + std::string(line) + "\n") == std::string::npos) {
-      continue;
-    }
-    ::syscall(SYS_pidfd_send_signal, pidfd.get(), SIGKILL, nullptr, 0);
-  }
-}
-
 }  // namespace
 
 CgroupSlot::~CgroupSlot() {
@@ -73,7 +48,7 @@ CgroupSlot::~CgroupSlot() {
 
 const CgroupSlot::Directory* CgroupSlot::directory(Controller controller) const {
   const int index = place_[static_cast<std::size_t>(controller)];
-  return index < 0 ? nullptr : &directories_[static_cast<std::size_t>(index)];
+  return index < 0 ? nullptr : &at(index);
 }
 
 Result<std::string> CgroupSlot::read(const Directory& directory, const char* file) {
@@ -109,7 +84,7 @@ Status CgroupSlot::set_limits(const Limits& limits, WallSet without) {
         TRY(write_checked(fd, "memory.swap.max", 0));
       }
       if (unified_user_ >= 0) {
-        const int user = directories_[static_cast<std::size_t>(unified_user_)].fd.get();
+        const int user = at(unified_user_).fd.get();
         TRY(write_checked(user, "memory.oom.group", 1));
       }
       memory_event_counts_ = true;
@@ -141,8 +116,7 @@ Status CgroupSlot::set_limits(const Limits& limits, WallSet without) {
   }
   const Directory* const pids = directory(Controller::kPids);
   if (pids != nullptr && !without.has(Wall::kProcessLimit)) {
-    const int fd =
-        pids->v2 ? directories_[static_cast<std::size_t>(unified_user_)].fd.get() : pids->fd.get();
+    const int fd = pids->v2 ? at(unified_user_).fd.get() : pids->fd.get();
     TRY(write_checked(fd, "pids.max", limits.processes));
     walls_.add(Wall::kProcessLimit);
   }
@@ -150,7 +124,7 @@ Status CgroupSlot::set_limits(const Limits& limits, WallSet without) {
   if (cpu != nullptr && !without.has(Wall::kCpuLimit)) {
     const std::uint64_t quota = limits.cpus_milli * kCpuPeriodMicroseconds / 1000;
     if (cpu->v2) {
-      const int fd = directories_[static_cast<std::size_t>(unified_user_)].fd.get();
+      const int fd = at(unified_user_).fd.get();
       const std::string value =
           std::to_string(quota) + " " + std::to_string(kCpuPeriodMicroseconds);
       TRY(write_cgroup(fd, "cpu.max", value));
@@ -167,11 +141,11 @@ Status CgroupSlot::set_limits(const Limits& limits, WallSet without) {
 }
 
 int CgroupSlot::init_birthplace() const {
-  return unified_init_ < 0 ? -1 : directories_[static_cast<std::size_t>(unified_init_)].fd.get();
+  return unified_init_ < 0 ? -1 : at(unified_init_).fd.get();
 }
 
 int CgroupSlot::user_birthplace() const {
-  return unified_user_ < 0 ? -1 : directories_[static_cast<std::size_t>(unified_user_)].fd.get();
+  return unified_user_ < 0 ? -1 : at(unified_user_).fd.get();
 }
 
 std::vector<int> CgroupSlot::init_tasks() const {
@@ -204,7 +178,7 @@ Result<CgroupUsage> CgroupSlot::usage() const {
   CgroupUsage usage;
   if (walls_.has(Wall::kCpuBill)) {
     if (cpu_usage_v2_) {
-      const Directory& user = directories_[static_cast<std::size_t>(unified_user_)];
+      const Directory& user = at(unified_user_);
       TRY_ASSIGN(const std::string stat, read(user, "cpu.stat"));
       usage.cpu = microseconds_of(stat, "usage_usec");
       usage.user = microseconds_of(stat, "user_usec");
@@ -233,8 +207,7 @@ Result<CgroupUsage> CgroupSlot::usage() const {
   }
   if (walls_.has(Wall::kProcessLimit)) {
     const Directory& pids = *directory(Controller::kPids);
-    const Directory& counted =
-        pids.v2 ? directories_[static_cast<std::size_t>(unified_user_)] : pids;
+    const Directory& counted = pids.v2 ? at(unified_user_) : pids;
     // pids.peak came with kernel 6.6.
     usage.peak_processes = read_number(counted, "pids.peak").value_or(0);
     TRY_ASSIGN(const std::string events, read(counted, "pids.events"));
@@ -242,8 +215,7 @@ Result<CgroupUsage> CgroupSlot::usage() const {
   }
   if (walls_.has(Wall::kCpuLimit)) {
     const Directory& cpu = *directory(Controller::kCpu);
-    const Directory& throttled =
-        cpu.v2 ? directories_[static_cast<std::size_t>(unified_user_)] : cpu;
+    const Directory& throttled = cpu.v2 ? at(unified_user_) : cpu;
     TRY_ASSIGN(const std::string stat, read(throttled, "cpu.stat"));
     usage.throttled_periods = value_of(stat, "nr_throttled").value_or(0);
     usage.throttled = cpu.v2 ? microseconds_of(stat, "throttled_usec").value_or(Nanoseconds{})
@@ -257,25 +229,18 @@ Status CgroupSlot::freeze(bool stop) const {
     return write_cgroup(user_birthplace(), "cgroup.freeze", stop ? "1" : "0");
   }
   if (freezer_ < 0) return fail(Code::kUnavailable, "cgroup: there is no freezer");
-  return write_cgroup(directories_[static_cast<std::size_t>(freezer_)].fd.get(), "freezer.state",
-                      stop ? "FROZEN" : "THAWED");
+  return freeze_v1(at(freezer_).fd.get(), stop);
 }
 
 Result<bool> CgroupSlot::is_frozen() const {
-  if (unified_user_ < 0 && freezer_ >= 0) {
-    TRY_ASSIGN(const std::string state,
-               read(directories_[static_cast<std::size_t>(freezer_)], "freezer.state"));
-    return state == "FROZEN";
-  }
-  TRY_ASSIGN(const std::string events,
-             read(directories_[static_cast<std::size_t>(unified_user_)], "cgroup.events"));
+  if (unified_user_ < 0 && freezer_ >= 0) return is_v1_frozen(at(freezer_).fd.get());
+  TRY_ASSIGN(const std::string events, read(at(unified_user_), "cgroup.events"));
   return value_of(events, "frozen") == 1U;
 }
 
 void CgroupSlot::kill_frozen() const {
   if (unified_user_ >= 0 || freezer_ < 0) return;
-  kill_listed(directories_[static_cast<std::size_t>(freezer_)].fd.get());
-  (void)freeze(false).has_value();
+  kill_and_thaw_v1(at(freezer_).fd.get());
 }
 
 bool CgroupSlot::reclaim_some() const {
@@ -285,22 +250,26 @@ bool CgroupSlot::reclaim_some() const {
          write_cgroup(memory->fd.get(), "memory.reclaim", kReclaimStep).has_value();
 }
 
+void CgroupSlot::rest() {
+  held_.reset();
+  init_tasks_.clear();
+  user_tasks_.clear();
+  for (Directory& each : directories_) each.open.clear();
+}
+
 void CgroupSlot::lift_cpu_limit() {
   held_.reset();
   const Directory* const cpu = directory(Controller::kCpu);
   if (cpu == nullptr || !walls_.has(Wall::kCpuLimit)) return;
   if (cpu->v2) {
-    (void)write_cgroup(directories_[static_cast<std::size_t>(unified_user_)].fd.get(), "cpu.max",
-                       "max")
-        .has_value();
+    (void)write_cgroup(at(unified_user_).fd.get(), "cpu.max", "max").has_value();
   } else {
     (void)write_cgroup(cpu->fd.get(), "cpu.cfs_quota_us", "-1").has_value();
   }
 }
 
 void CgroupSlot::kill_all() const {
-  if (unified_ >= 0 &&
-      write_cgroup(directories_[static_cast<std::size_t>(unified_)].fd.get(), "cgroup.kill", "1")) {
+  if (unified_ >= 0 && write_cgroup(at(unified_).fd.get(), "cgroup.kill", "1")) {
     return;
   }
   for (const Directory& directory : directories_) kill_listed(directory.fd.get());

@@ -38,19 +38,6 @@ bool write_whole(const char* path, const char* text, std::size_t size) {
   return done == static_cast<ssize_t>(size);
 }
 
-bool bring_loopback_up() {
-  const int socket = ::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-  if (socket < 0) return false;
-  ifreq request{};
-  std::strcpy(request.ifr_name, "lo");
-  request.ifr_flags = IFF_UP;
-  const bool ok = ::ioctl(socket, SIOCSIFFLAGS, &request) == 0;
-  const int error = errno;
-  ::close(socket);
-  errno = error;
-  return ok;
-}
-
 // The whole of a small /proc file, NUL-terminated; false when it does not fit.
 bool read_small(const char* path, std::array<char, 4096>& buffer) {
   const int fd = ::open(path, O_RDONLY | O_CLOEXEC);
@@ -110,6 +97,19 @@ bool open_channels(Channels& channels) {
   channels.go_read = ends[0];
   channels.go_write = ends[1];
   return true;
+}
+
+bool bring_loopback_up() {
+  const int socket = ::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  if (socket < 0) return false;
+  ifreq request{};
+  std::strcpy(request.ifr_name, "lo");
+  request.ifr_flags = IFF_UP;
+  const bool ok = ::ioctl(socket, SIOCSIFFLAGS, &request) == 0;
+  const int error = errno;
+  ::close(socket);
+  errno = error;
+  return ok;
 }
 
 bool join_network(const LaunchPlan& plan) {

@@ -22,6 +22,8 @@ struct Channels {
 bool map_user(const LaunchPlan& plan);
 bool reset_signals();
 bool open_channels(Channels& channels);
+// Of the network namespace that the calling thread is in; also for the warden itself.
+bool bring_loopback_up();
 bool join_network(const LaunchPlan& plan);
 bool own_clocks(const LaunchPlan& plan);
 // A warden that the OOM killer must spare must not hand that on: the cell's score is 0.

@@ -687,8 +687,11 @@ class Init {
     if (got != sizeof command) exit_now(0);
     const auto number = static_cast<long>(command) - static_cast<long>(InitCommand::kSignal);
     if (number > 0 && number <= 64) {
-      const AsUser user(arguments_.user);
-      if (!main_ended_) call(SYS_kill, kMainPid, number);
+      if (!main_ended_) {
+        const AsUser user(arguments_.user);
+        call(SYS_kill, kMainPid, number);
+      }
+      send({.event = InitEvent::kSignalled});
       return;
     }
     switch (command) {

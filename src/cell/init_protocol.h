@@ -29,7 +29,7 @@ enum class InitCommand : std::uint32_t {
   kExit,
   kFiles,  // of a session whose processes are frozen: answer the request (cell/file_request.h) in
            // the first descriptor that comes along to the second
-  kSignal = 0x100,  // plus the signal's number: to the program alone
+  kSignal = 0x100,  // plus the signal's number: to the program alone; answered with kSignalled
 };
 
 // The command that sends `signal`, 1 to 64.
@@ -43,6 +43,7 @@ enum class InitEvent : std::uint32_t {
   kEmpty = 1,  // the program has ended and no process but init is left
   kCollected,
   kFilesDone,
+  kSignalled,  // the program has the signal, or has ended
 };
 
 struct InitReport {

@@ -159,6 +159,7 @@ Status Session::settle(bool was_running) {
     TRY(come_to_rest());
   }
   executing_ = false;
+  interrupted_ = was_running;
   drain();
   unheard_ = {};
   last_request_ = static_cast<std::uint64_t>(sys::now().count());
@@ -207,10 +208,11 @@ Result<Execution> Session::perform(const std::string& frame,
   result_bytes_ = 0;
   done_.reset();
   paused_.reset();
-  pending_ = frame;
   executing_ = true;
   const auto performed = [&]() -> Status {
     TRY(client_.resume(id_, limits.wall, limits.cpu));
+    if (interrupted_.exchange(false)) TRY(pass_late_interrupt());
+    pending_ = frame;
     TRY(loop(Wait::kDone));
     executing_ = false;
     return come_to_rest();
@@ -229,6 +231,18 @@ Result<Execution> Session::perform(const std::string& frame,
   return made;
 }
 
+// An interrupt may come when what it was for is over, and wait for the driver until that runs
+// again: which must not take it for one of what comes next. What it answers, it answers before
+// that.
+Status Session::pass_late_interrupt() {
+  const std::uint64_t request = std::exchange(last_request_, kProbe);
+  pending_ = context_frame(kProbe, "remove_context", kNoContext, {});
+  TRY(loop(Wait::kDone));
+  done_.reset();
+  last_request_ = request;
+  return {};
+}
+
 // Until no process of the cell runs; a cell that has ended rests already.
 Status Session::come_to_rest() {
   if (over_) return {};
@@ -243,7 +257,9 @@ void Session::drain() {
 }
 
 void Session::interrupt() {
-  if (executing_) (void)client_.signal(id_, SIGINT).has_value();
+  if (!executing_) return;
+  interrupted_ = true;
+  (void)client_.signal(id_, SIGINT).has_value();
 }
 
 bool Session::is_well() const {
@@ -424,6 +440,8 @@ void Session::finish(Execution& made) {
     made.reason = trouble_.empty() ? stage.reason : trouble_;
     return;
   }
+  // The warden has interrupted it then.
+  if (paused_->cause != warden::Cause::kProgram) interrupted_ = true;
   made.status = status_of(done_->status);
   made.reason = done_->reason;
   made.exit_code = done_->exit_code;

@@ -163,6 +163,7 @@ class Session {
         last_request_(static_cast<std::uint64_t>(sys::now().count())) {}
 
   Status settle(bool was_running);
+  Status pass_late_interrupt();
   // What init answers, a bundle, but for errors.
   Result<std::string> ask_files(const cell::FileRequest& request,
                                 std::string_view path,
@@ -197,6 +198,7 @@ class Session {
   std::string pending_;         // bytes for the driver that its socket did not take yet
   std::uint64_t last_request_;  // higher than any that another gateway has sent
   std::atomic<bool> executing_ = false;
+  std::atomic<bool> interrupted_ = false;  // the driver may still have to hear of it
   FrameReader frames_;
   bool ready_ = false;
   std::optional<DriverFrame> done_;

@@ -2,6 +2,7 @@
 
 #include "base/text.h"
 #include "ledger/migrations.h"
+#include "ledger/postgres_sql.h"
 #include "ledger/postgres_store.h"
 
 namespace belljar::ledger {
@@ -15,7 +16,6 @@ using postgres::Rows;
 constexpr Migration kMigrations[] = {
 #include "generated/postgres_migrations.inc"
 };
-constexpr std::chrono::minutes kPatience{10};
 constexpr auto kNewest = static_cast<std::int64_t>(std::size(kMigrations));
 
 // 0 where there is no ledger, which is created.
@@ -71,7 +71,7 @@ Result<Migrated> migrate_postgres(const postgres::Options& options) {
     }
   }
   postgres::Options patient = options;
-  patient.statement_timeout = kPatience;
+  patient.statement_timeout = kLongStatement;
   TRY_ASSIGN(Connection connection, plain(Connection::open(patient)));
   // All steps are one transaction, under a lock that the next process waits for.
   TRY(plain(connection.script("BEGIN; SELECT pg_advisory_xact_lock(x'626c6a72'::int)")));

@@ -19,7 +19,6 @@ using postgres::Rows;
 
 constexpr std::int64_t kDaysAhead = 3;
 constexpr std::int64_t kPruneRuns = 256;  // in one step
-constexpr std::chrono::minutes kPatience{10};
 // Each try to lock the tables for the moment of a drop, and the pause after it.
 constexpr int kLockMs = 50;
 constexpr std::chrono::milliseconds kPause{50};
@@ -94,9 +93,8 @@ Result<std::optional<std::int64_t>> PostgresStore::drop_day(std::int64_t day,
     if (!rows) return std::unexpected(rows.error().error);
     if (rows->integer(0, 0) != 0) return std::nullopt;
   }
-  // The places of a whole day may take longer than a request's statement does.
   postgres::Options options = options_.connection;
-  options.statement_timeout = kPatience;
+  options.statement_timeout = kLongStatement;
   TRY_ASSIGN(Connection connection, plain(Connection::open(options)));
   TRY(plain(connection.script("BEGIN; " + std::string(kLockDays))));
   const Answer<Rows> before = connection.query({census, {limit_ms}});

@@ -1,6 +1,15 @@
 // Pieces of SQL that several statements of PostgresStore share.
 #pragma once
 
+#include <chrono>
+
+namespace belljar::ledger {
+
+// What changes tables, or whole days of them, may take longer than a request's statement does.
+inline constexpr std::chrono::minutes kLongStatement{10};
+
+}  // namespace belljar::ledger
+
 #define BELLJAR_ENDED "('done', 'cancelled', 'lost')"
 #define BELLJAR_UNFINISHED "('queued', 'running')"
 

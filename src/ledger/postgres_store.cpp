@@ -128,6 +128,14 @@ bool in_the_way(const Failure& failure) {
   return failure.state == "40P01" || failure.state == "40001";
 }
 
+// From the row of an earlier request: its run and its digest.
+Accepted told_apart(const Rows& request, const Digest& digest) {
+  return {.answer = request.text(0, 1) == as_text(digest) ? Accepted::Answer::kReplayed
+                                                          : Accepted::Answer::kConflict,
+          .id = request.text(0, 0),
+          .subject = {}};
+}
+
 }  // namespace
 
 // ---- Opening ---------------------------------------------------------------------------------
@@ -280,9 +288,7 @@ Answer<Accepted> PostgresStore::accept_once(std::span<const Run> runs,
     if (!key.empty() && answers.size() >= 2 && answers[0].empty()) {
       vanished = answers[1].empty();
       if (vanished) return false;
-      accepted.answer = answers[1].text(0, 1) == as_text(digest) ? Accepted::Answer::kReplayed
-                                                                 : Accepted::Answer::kConflict;
-      accepted.id = answers[1].text(0, 0);
+      accepted = told_apart(answers[1], digest);
       return false;
     }
     for (std::size_t i = 0; i < quotas.size() && first_quota + i < answers.size(); ++i) {
@@ -318,6 +324,17 @@ Result<Accepted> PostgresStore::accept(std::span<const Run> runs,
     return Accepted{.answer = Accepted::Answer::kNew, .id = first.id, .subject = {}};
   }
   return std::unexpected(std::move(accepted).error().error);
+}
+
+Result<std::optional<Accepted>> PostgresStore::earlier(const Run& run,
+                                                       std::string_view idempotency_key) {
+  TRY(check_request({&run, 1}, idempotency_key));
+  TRY_ASSIGN(const Rows rows,
+             plain(ask({"SELECT run, digest FROM requests WHERE caller = $1 AND key = $2 "
+                        "AND created_ms > $3",
+                        {run.caller, Blob{idempotency_key}, run.created_ms - kIdempotencyMs}})));
+  if (rows.empty()) return std::nullopt;
+  return told_apart(rows, digest_of({&run, 1}));
 }
 
 Answer<void> PostgresStore::record_once(const Run& run,

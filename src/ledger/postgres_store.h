@@ -60,6 +60,8 @@ class PostgresStore final : public Store {
   Result<Accepted> accept(std::span<const Run> runs,
                           std::string_view idempotency_key,
                           std::span<const Quota> quotas) override;
+  Result<std::optional<Accepted>> earlier(const Run& run,
+                                          std::string_view idempotency_key) override;
   Status record(const Run& run, const Ending& ending, std::span<const File> artifacts) override;
   Status settle() override { return {}; }  // record() waits for the disk here
   Result<std::int64_t> used(std::string_view subject, std::int64_t now_ms) override;

@@ -130,13 +130,11 @@ Result<std::int64_t> SqliteStore::sequence_of(std::string_view run) {
 Result<std::optional<Accepted>> SqliteStore::earlier_request(const Run& first,
                                                              std::string_view key,
                                                              std::string_view digest) {
-  TRY_ASSIGN(Query expire, connection_.query("DELETE FROM requests WHERE caller = ? AND key = ? "
-                                             "AND created_ms <= ?"));
-  TRY(expire.bind(first.caller, key, first.created_ms - kIdempotencyMs).run());
-  TRY_ASSIGN(Query query,
-             connection_.query("SELECT runs.id, digest FROM requests JOIN runs ON run = seq "
-                               "WHERE requests.caller = ? AND key = ?"));
-  TRY_ASSIGN(const bool found, query.bind(first.caller, key).step());
+  TRY_ASSIGN(Query query, connection_.query(
+                              "SELECT runs.id, digest FROM requests JOIN runs ON run = seq "
+                              "WHERE requests.caller = ? AND key = ? AND requests.created_ms > ?"));
+  TRY_ASSIGN(const bool found,
+             query.bind(first.caller, key, first.created_ms - kIdempotencyMs).step());
   if (!found) return std::nullopt;
   return Accepted{
       .answer = query.text(1) == digest ? Accepted::Answer::kReplayed : Accepted::Answer::kConflict,
@@ -172,6 +170,9 @@ Result<Accepted> SqliteStore::accept(std::span<const Run> runs,
       TRY_ASSIGN(std::optional<Accepted> earlier,
                  earlier_request(first, idempotency_key, as_text(digest)));
       if (earlier) return *std::move(earlier);
+      TRY_ASSIGN(Query expire,
+                 connection_.query("DELETE FROM requests WHERE caller = ? AND key = ?"));
+      TRY(expire.bind(first.caller, idempotency_key).run());
     }
     for (const Quota& quota : quotas) {
       TRY_ASSIGN(Query query,
@@ -199,6 +200,14 @@ Result<Accepted> SqliteStore::accept(std::span<const Run> runs,
     }
     return Accepted{.answer = Accepted::Answer::kNew, .id = first.id, .subject = {}};
   });
+}
+
+Result<std::optional<Accepted>> SqliteStore::earlier(const Run& run,
+                                                     std::string_view idempotency_key) {
+  TRY(check_request({&run, 1}, idempotency_key));
+  const Digest digest = digest_of({&run, 1});
+  const Lock lock(mutex_);
+  return earlier_request(run, idempotency_key, as_text(digest));
 }
 
 Status SqliteStore::record(const Run& run, const Ending& ending, std::span<const File> artifacts) {

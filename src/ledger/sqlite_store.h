@@ -47,6 +47,8 @@ class SqliteStore final : public Store {
   Result<Accepted> accept(std::span<const Run> runs,
                           std::string_view idempotency_key,
                           std::span<const Quota> quotas) override;
+  Result<std::optional<Accepted>> earlier(const Run& run,
+                                          std::string_view idempotency_key) override;
   Status record(const Run& run, const Ending& ending, std::span<const File> artifacts) override;
   Status settle() override;
   Result<std::int64_t> used(std::string_view subject, std::int64_t now_ms) override;
@@ -88,6 +90,7 @@ class SqliteStore final : public Store {
 
   // Each expects the lock to be held.
   Result<std::int64_t> sequence_of(std::string_view run);
+  // Of a key whose time is not over.
   Result<std::optional<Accepted>> earlier_request(const Run& first,
                                                   std::string_view key,
                                                   std::string_view digest);

@@ -54,9 +54,12 @@ struct Run {
   std::string status;      // of the outcome; empty until the end
   std::string reason;      // likewise
   std::string submission;  // JSON as accepted, enough to run it again
-  std::string outcome;     // JSON; empty until the end
-  std::string webhook;     // URL; empty: none
-  int attempts = 0;        // how often it was started
+  // What a repeated request is told by, where that is not the submission; accept() takes it, and
+  // nobody gives it back.
+  std::string request{};
+  std::string outcome;  // JSON; empty until the end
+  std::string webhook;  // URL; empty: none
+  int attempts = 0;     // how often it was started
   std::int64_t created_ms = 0;
   std::int64_t started_ms = 0;  // the last time
   std::int64_t finished_ms = 0;
@@ -203,9 +206,9 @@ class Store {
   // Records one request: one run or the runs of a batch, all of them or none, counted against each
   // quota. Of a run only id, caller, batch, session, language, policy, submission, webhook and
   // created_ms are taken; all runs have one caller and one created_ms. A repeated (caller,
-  // idempotency_key) is told by what was submitted: the submissions are compared byte by byte,
-  // through a digest, so whatever makes a request another one has to be in there. kInvalid for an
-  // id that is taken.
+  // idempotency_key) is told by what was submitted: the submissions, or the runs' `request`, are
+  // compared byte by byte, through a digest, so whatever makes a request another one has to be in
+  // there. kInvalid for an id that is taken.
   virtual Result<Accepted> accept(std::span<const Run> runs,
                                   std::string_view idempotency_key,
                                   std::span<const Quota> quotas) = 0;
@@ -214,6 +217,10 @@ class Store {
                           std::span<const Quota> quotas = {}) {
     return accept({&run, 1}, idempotency_key, quotas);
   }
+  // What accept() would say of this run, where the key came before: kReplayed or kConflict. Records
+  // nothing.
+  virtual Result<std::optional<Accepted>> earlier(const Run& run,
+                                                  std::string_view idempotency_key) = 0;
   // Records a run that is over, of which nobody was told before, as accept(), started() and
   // finished() would have together; attempts and started_ms are taken too. No quota is checked.
   // The end of this process loses nothing of it; a failure of the power may until settle().

@@ -88,7 +88,9 @@ std::string_view as_text(const Digest& digest) {
 Digest digest_of(std::span<const Run> runs) {
   std::vector<std::string_view> submissions;
   submissions.reserve(runs.size());
-  for (const Run& run : runs) submissions.emplace_back(run.submission);
+  for (const Run& run : runs) {
+    submissions.emplace_back(run.request.empty() ? run.submission : run.request);
+  }
   return digest(submissions);
 }
 

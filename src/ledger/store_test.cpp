@@ -231,6 +231,42 @@ TYPED_TEST(Stores, ARepeatedRequestIsToldFromANewOne) {
   EXPECT_EQ(this->ids_of({}).size(), 4U);
 }
 
+TYPED_TEST(Stores, AnEarlierRequestIsFoundWithoutANewOne) {
+  const ledger::Run run = run_named("run_1");
+  ASSERT_OK(this->store_->accept(run, "k"));
+  const auto asked = [&](const ledger::Run& each, std::string_view key = "k") {
+    return this->store_->earlier(each, key).value();
+  };
+  const ledger::Run again = run_named("run_2");
+  ASSERT_TRUE(asked(again));
+  EXPECT_EQ(asked(again)->answer, Answer::kReplayed);
+  EXPECT_EQ(asked(again)->id, "run_1");
+  ledger::Run other = again;
+  other.submission += " ";
+  EXPECT_EQ(asked(other)->answer, Answer::kConflict);
+  EXPECT_EQ(asked(other)->id, "run_1");
+  EXPECT_FALSE(asked(again, "K"));
+  ledger::Run of_bob = again;
+  of_bob.caller = "key_bob";
+  EXPECT_FALSE(asked(of_bob));
+  EXPECT_TRUE(asked(run_named("run_3", kNoonMs + kIdempotencyMs - 1)));
+  EXPECT_FALSE(asked(run_named("run_3", kNoonMs + kIdempotencyMs)));
+  EXPECT_EQ(this->ids_of({}).size(), 1U);
+}
+
+TYPED_TEST(Stores, ARequestMayBeToldByOtherThanWhatIsKept) {
+  ledger::Run first = run_named("run_1");
+  first.request = "the same";
+  ASSERT_OK(this->store_->accept(first, "k"));
+  ledger::Run again = run_named("run_2");
+  again.request = "the same";
+  again.submission = "{}";
+  EXPECT_EQ(this->store_->accept(again, "k")->answer, Answer::kReplayed);
+  EXPECT_EQ(this->store_->find("run_1")->submission, first.submission);
+  again.request = "another";
+  EXPECT_EQ(this->store_->accept(again, "k")->answer, Answer::kConflict);
+}
+
 TYPED_TEST(Stores, AnIdempotencyKeyIsFreeAgainAfterItsTime) {
   ASSERT_OK(this->store_->accept(run_named("run_1"), "k"));
   const std::int64_t end = kNoonMs + kIdempotencyMs;

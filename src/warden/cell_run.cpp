@@ -376,6 +376,10 @@ void CellRun::on_control() {
   } else if (report.event == cell::InitEvent::kFilesDone) {
     asked_ = false;
     return;
+  } else if (report.event == cell::InitEvent::kSignalled) {
+    --signals_;
+    if (phase_ == Phase::kPausing) look_whether_paused();
+    return;
   } else if (report.event == cell::InitEvent::kCollected) {
     result_.artifacts_more = report.more != 0 ? 1 : 0;
     result_.collect_ns = (now - empty_since_).count();
@@ -493,8 +497,8 @@ void CellRun::kill_program(Cause cause) {
 }
 
 void CellRun::signal_program(int signal) {
-  if (phase_ == Phase::kRunning && signal >= 1 && signal <= 64)
-    command(cell::signal_command(signal));
+  if (phase_ != Phase::kRunning || signal < 1 || signal > 64) return;
+  if (command(cell::signal_command(signal))) ++signals_;
 }
 
 Status CellRun::pause() {
@@ -518,13 +522,22 @@ Status CellRun::pause() {
   return {};
 }
 
+// A signal that init passes on after the next resume would be taken for one of that execution.
 void CellRun::look_whether_paused() {
-  if (!resources_.cgroup.is_frozen().value_or(false)) return;
+  if (signals_ > 0 || !resources_.cgroup.is_frozen().value_or(false)) return;
   result_.wall_ns = result_.run_ns = (sys::now() - run_since_).count();
   phase_ = Phase::kPaused;
   has_news_ = true;
+  rests_ = false;
   may_reclaim_ = true;
   reclaim_at_ = sys::now() + kReclaimAfter;
+}
+
+// Thousands of sessions may stand still at once, and the warden has a number of descriptors. What a
+// session has used for so long is not used again by another cell.
+void CellRun::rest() {
+  resources_.cgroup.rest();
+  resources_.net = {};
 }
 
 std::optional<Result<CellReport>> CellRun::take_pause() {
@@ -568,10 +581,10 @@ void CellRun::discard() {
   if (pidfd_.valid()) ::syscall(SYS_pidfd_send_signal, pidfd_.get(), SIGKILL, nullptr, 0);
 }
 
-void CellRun::command(cell::InitCommand command, std::span<const int> descriptors) {
+// A full or closed socket means that init is gone, which its pidfd tells.
+bool CellRun::command(cell::InitCommand command, std::span<const int> descriptors) {
   const std::string_view bytes(reinterpret_cast<const char*>(&command), sizeof command);
-  // A full or closed socket means that init is gone, which its pidfd tells.
-  (void)sys::send_message(control_.get(), bytes, descriptors).has_value();
+  return sys::send_message(control_.get(), bytes, descriptors).has_value();
 }
 
 std::optional<Nanoseconds> CellRun::cpu_time() const {
@@ -592,6 +605,7 @@ void CellRun::tick() {
     // Nothing is due, however long it has stood still; but init has to come to an end.
     if (now >= kill_deadline_) kill_program(Cause::kCancelled);
   } else if (phase_ == Phase::kPaused) {
+    if (now >= reclaim_at_ && !std::exchange(rests_, true)) rest();
     may_reclaim_ = may_reclaim_ && (now < reclaim_at_ || resources_.cgroup.reclaim_some());
     if (now >= reclaim_at_) reclaim_at_ = sys::now() + kReclaimPause;
   } else if (phase_ == Phase::kRunning && overrun_ != Cause::kProgram) {

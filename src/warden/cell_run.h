@@ -155,11 +155,12 @@ class CellRun {
   void on_listener();
   void on_memory_event();
   void look_whether_paused();
+  void rest();
   // The limit that the program is past, or kProgram.
   [[nodiscard]] Cause passed_limit(Nanoseconds now) const;
   void on_init_gone();
   void kill_program(Cause cause);
-  void command(cell::InitCommand command, std::span<const int> descriptors = {});
+  bool command(cell::InitCommand command, std::span<const int> descriptors = {});
   [[nodiscard]] std::optional<Nanoseconds> cpu_time() const;
   void schedule();
 
@@ -188,6 +189,8 @@ class CellRun {
   bool session_ = false;
   bool has_news_ = false;     // of a pause
   bool asked_ = false;        // init is at a request about files
+  int signals_ = 0;           // that init has not passed on yet
+  bool rests_ = false;        // it has been paused for a while
   bool may_reclaim_ = false;  // memory of a paused cell, at that time
   Nanoseconds reclaim_at_{};
   Nanoseconds pause_look_{};         // how long to wait for the next look

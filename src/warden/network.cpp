@@ -1,19 +1,16 @@
 #include "warden/network.h"
 
 #include <fcntl.h>
-#include <net/if.h>
 #include <sched.h>
-#include <sys/ioctl.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
-#include <cstring>
 #include <string_view>
 #include <utility>
 
 #include "base/check.h"
 #include "base/sys.h"
 #include "base/units.h"
+#include "cell/enter_processes.h"
 
 namespace belljar::warden {
 namespace {
@@ -43,16 +40,6 @@ class Visit {
   explicit Visit(Fd home) : home_(std::move(home)) {}
   Fd home_;
 };
-
-Status bring_loopback_up_here() {
-  const Fd socket = Fd::adopt(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
-  if (!socket.valid()) return fail_errno("socket");
-  ifreq request{};
-  std::strcpy(request.ifr_name, "lo");
-  request.ifr_flags = IFF_UP;
-  if (::ioctl(socket.get(), SIOCSIFFLAGS, &request) != 0) return fail_errno("SIOCSIFFLAGS lo");
-  return {};
-}
 
 std::string_view next_word(std::string_view& text, char end) {
   const std::size_t at = text.find(end);
@@ -96,7 +83,7 @@ Network Network::adopt(Fd ns, bool loopback) {
 Status Network::bring_loopback_up() {
   TRY_ASSIGN(const Visit visit, Visit::begin());
   if (::setns(ns_.get(), CLONE_NEWNET) != 0) return fail_errno("setns network namespace");
-  TRY(bring_loopback_up_here());
+  if (!cell::bring_loopback_up()) return fail_errno("SIOCSIFFLAGS lo");
   loopback_ = true;
   before_.clear();
   return {};

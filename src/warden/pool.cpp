@@ -167,14 +167,12 @@ bool Pool::is_building() const {
   });
 }
 
-bool Pool::wants_more() const {
-  return size_ > 0 && std::ranges::any_of(classes_, [this](const auto& entry) {
-           return entry.second.is_wanted() && entry.second.cells.size() < share();
-         });
+bool Pool::wants_more() {
+  return size_ > 0 && next_to_fill(true) != nullptr && !memory_is_scarce();
 }
 
-void Pool::fill(bool quiet) {
-  if (size_ == 0 || is_building()) return;
+// The class that is to have one more cell, if that can be had now.
+Pool::Class* Pool::next_to_fill(bool quiet) {
   const Nanoseconds now = sys::now();
   Class* next = nullptr;
   for (auto& [key, kind] : classes_) {
@@ -187,13 +185,19 @@ void Pool::fill(bool quiet) {
     if (nest != nullptr && nest->now == nullptr && nest->next != nullptr) continue;
     if (next == nullptr || kind.used > next->used) next = &kind;
   }
+  return next;
+}
+
+void Pool::fill(bool quiet) {
+  if (size_ == 0 || is_building()) return;
+  Class* const next = next_to_fill(quiet);
   if (next == nullptr || memory_is_scarce()) return;
   Result<std::unique_ptr<CellRun>> cell = make(next->spec);
   if (cell) {
     next->cells.push_back(*std::move(cell));
   } else {
     // Reported when a run needs one.
-    next->retry = now + kRetry;
+    next->retry = sys::now() + kRetry;
   }
 }
 

@@ -43,7 +43,7 @@ class Pool {
   // Makes one cell if one is wanted and it is time for it: now, or when `quiet`.
   void fill(bool quiet);
   // Whether a quiet moment would be of use.
-  [[nodiscard]] bool wants_more() const;
+  [[nodiscard]] bool wants_more();
   // Lets go of what has waited for too long or died; CLOCK_MONOTONIC. Gives away what still has to
   // be watched to its end.
   std::vector<std::unique_ptr<CellRun>> sort_out(Nanoseconds now);
@@ -96,6 +96,7 @@ class Pool {
   Result<std::unique_ptr<CellRun>> make(const cell::CellSpec& spec);
   void tend(Nest& nest, const cell::CellSpec& spec, Nanoseconds now);
   [[nodiscard]] unsigned share() const;
+  Class* next_to_fill(bool quiet);
   [[nodiscard]] bool is_building() const;
 
   const cell::Host& host_;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <optional>
 #include <utility>
 
 namespace belljar::warden {
@@ -32,6 +33,15 @@ cell::Identity identity_of(cell::Privilege privilege, unsigned slot) {
   return {.user = kSingleUser, .init = kSingleUser, .nested_user_namespace = true};
 }
 
+// One with such a loopback, if there is one.
+std::optional<Network> take_kept(std::vector<Network>& networks, bool loopback) {
+  const auto kept = std::ranges::find(networks, loopback, &Network::has_loopback);
+  if (kept == networks.end()) return std::nullopt;
+  Network taken = std::move(*kept);
+  networks.erase(kept);
+  return taken;
+}
+
 }  // namespace
 
 Result<CellResources> ResourceMaker::make() {
@@ -56,9 +66,9 @@ Result<CellResources> ResourceMaker::make() {
 Status ResourceMaker::fit(Network& net, bool loopback) {
   if (!net.valid()) return {};
   if (net.has_loopback() != loopback) {
-    const auto kept = std::ranges::find(networks_, loopback, &Network::has_loopback);
-    if (kept != networks_.end()) {
+    if (auto kept = take_kept(networks_, loopback)) {
       std::swap(net, *kept);
+      networks_.push_back(*std::move(kept));
     } else if (loopback) {
       TRY(net.bring_loopback_up());
     } else {
@@ -92,12 +102,7 @@ Result<CellResources> ResourceMaker::make(Zygote& zygote, bool loopback) const {
     TRY_ASSIGN(made.lease, cell::UidLease::take(lease_file_, cell::kLeaseCount));
     TRY_ASSIGN(made.cgroup, cgroups_.make_slot(made.lease.name(), &made.place->branch()));
   }
-  std::vector<Network>& networks = made.place->networks();
-  const auto kept = std::ranges::find(networks, loopback, &Network::has_loopback);
-  if (kept != networks.end()) {
-    made.net = std::move(*kept);
-    networks.erase(kept);
-  }
+  if (auto kept = take_kept(made.place->networks(), loopback)) made.net = *std::move(kept);
   return made;
 }
 

@@ -155,13 +155,13 @@ class ExecutionConversation(Conversation):
 class Session:
     """A session of a live service; `with` quits it."""
 
-    def __init__(self, service, *, key=None, **fields):
+    def __init__(self, service, *, key=None, headers=None, **fields):
         self.service = service
         self.key = key
         CONTRACT.check_schema("SessionRequest", fields)
-        answer = service.post("/v1/sessions", fields, key=key)
-        assert answer.status == 201, answer
-        self.id = answer.json["id"]
+        self.made = service.post("/v1/sessions", fields, headers=headers, key=key)
+        assert self.made.status == 201, self.made
+        self.id = self.made.json["id"]
 
     def __enter__(self):
         return self
@@ -228,9 +228,9 @@ class Service(LiveService):
 
         return wait_until(reached, f"{run} to be {' or '.join(states)}", PATIENCE)
 
-    def events(self, target, *, method="GET", body=None, after=None, key=None):
+    def events(self, target, *, method="GET", body=None, headers=None, after=None, key=None):
         client = self.client()
-        headers = {} if after is None else {"Last-Event-ID": str(after)}
+        headers = {**(headers or {}), **({} if after is None else {"Last-Event-ID": str(after)})}
         response = client.open(method, target, body, headers, key=key)
         assert response.status == 200, response.read()
         assert response.headers["Content-Type"] == "text/event-stream"

@@ -4,12 +4,11 @@ import os
 import signal
 import sqlite3
 import subprocess
-import threading
 
 import pytest
 
 from service import READY, wait_until_ready
-from support.client import PATIENCE
+from support.client import PATIENCE, in_thread
 from support.command import binary, wait_until
 from support.service import out_of
 
@@ -37,20 +36,6 @@ def look_at_all(service, runs):
     ended = [service.look(run, wait=True) for run in runs]
     assert {run["state"] for run in ended} <= ENDED
     return ended
-
-
-def in_thread(work):
-    """Begins it; what is given back waits for its end and answers with what it returned."""
-    results = []
-    thread = threading.Thread(target=lambda: results.append(work()))
-    thread.start()
-
-    def finish():
-        thread.join(PATIENCE)
-        assert results, "the client got no answer"
-        return results[0]
-
-    return finish
 
 
 def test_a_killed_gateway_comes_back_and_runs_what_was_accepted(serve):

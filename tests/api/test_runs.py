@@ -6,6 +6,7 @@ import json
 import re
 import socket
 import tarfile
+import urllib.parse
 import zipfile
 
 import pytest
@@ -135,6 +136,26 @@ def test_a_limit_holds(service):
 def test_a_policy_is_chosen(service):
     assert service.run("", policy="strict")["policy"] == "strict"
     assert service.run("")["policy"] == service.get("/v1/system").json["default_policy"]
+
+
+def test_an_artifact_whose_path_is_no_text_is_found_by_its_bytes(service):
+    source = "import os; os.mkdir(b'o\\xfft'); open(b'o\\xfft/\\xe4.bin', 'w').write('bytes'); open('t\u00e4xt', 'w')"
+    run = service.run(source, artifacts=["o*/**", "t*"])
+    place = f"/v1/runs/{run['id']}/artifacts"
+    listed = service.get(place).json["artifacts"]
+    assert sorted(run["outcome"]["artifacts"], key=str) == sorted(listed, key=str)
+    named = {each.get("path_base64"): each["path"] for each in listed}
+    coded = base64.b64encode(b"o\xfft/\xe4.bin").decode()
+    assert named == {coded: "o\ufffdt/\ufffd.bin", None: "t\u00e4xt"}
+    for path in (urllib.parse.quote(base64.b64decode(coded)), "o%FFt%2F%E4.bin"):
+        answer = service.get(f"{place}/{path}")
+        assert (answer.status, answer.body) == (200, b"bytes"), path
+    # What it looks like is not its name, and nothing but a file's name may be such bytes.
+    for path in (f"{place}/" + urllib.parse.quote("o\ufffdt/\ufffd.bin"), f"{place}/o%FFt/x", f"{place}/%00"):
+        assert service.get(path).status == (400 if "%00" in path else 404), path
+    for path in ("/v1/runs/%FF", "/v1/runs/%FF/artifacts/x", "/v1/runs/%FF/artifacts/%FF", "/%FF", "/v1/languages/%FF",
+                 "/v1/batches/%FF", "/v1/sessions/%FF/files/x", "/docs/%FF"):  # fmt: skip
+        assert service.client().call("GET", path).status == 400, path
 
 
 def test_artifacts_are_kept(service):

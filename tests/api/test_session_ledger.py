@@ -200,6 +200,84 @@ def test_nobody_else_finds_them(service_maker):
             assert keyed.get(session.path + path, key=ada).status == 200, path
 
 
+def test_a_repeated_execution_is_found_after_the_end_of_its_session(serve):
+    service = serve("--pool", "0", "--session-spares", "0")
+    headers = {"Idempotency-Key": "once"}
+    session = service.session()
+
+    def ask(code="6 * 7", query="?wait"):
+        return service.post(session.path + "/executions" + query, {"code": code}, headers=headers)
+
+    def assert_found():
+        again = ask()
+        assert (again.status, again.json) == (200, first.json), again
+        assert again.headers["Idempotency-Replayed"] == "true"
+        later = ask(query="")
+        assert (later.status, later.json["id"]) == (202, first.json["id"]), later
+        stream = session.path + "/executions?stream"
+        with service.events(stream, method="POST", body={"code": "6 * 7"}, headers=headers) as events:
+            assert [event.data for event in events if event.name == "outcome"] == [first.json]
+        assert ask("7 * 6").status == 409
+        assert len(executions(session)["executions"]) == 1
+
+    first = ask()
+    session.quit()
+    assert_found()
+    assert session.ask("1").status == 409  # what is new is refused
+    next_gateway(service)
+    assert_found()
+    assert session.ask("1").status == 404
+    assert service.stop() == 0
+    service.start()
+    assert_found()
+
+
+def test_a_repeated_execution_is_found_where_its_session_is_paused_and_as_what_it_came_to(serve):
+    service = serve("--pool", "0", "--session-spares", "0")
+    headers = {"Idempotency-Key": "lost"}
+    with service.session() as session:
+        first = service.post(session.path + "/executions", {"code": SLEEP}, headers=headers).json["id"]
+        wait_until(lambda: executions(session, "?state=running")["executions"], "it to begin", PATIENCE)
+        next_gateway(service)
+        assert service.post(session.path + "/pause").status == 200
+        again = service.post(session.path + "/executions?wait", {"code": SLEEP}, headers=headers)
+        assert (again.json["id"], again.json["state"]) == (first, "lost"), again
+        assert service.post(session.path + "/resume").status == 200
+
+
+def test_a_session_is_made_once(serve):
+    service = serve("--pool", "0")
+    for fields in ({"env": {"ONE": "1"}}, {}):  # with an interpreter of its own, and with one that waits
+        headers = {"Idempotency-Key": f"one {fields}"}
+        first, again = (Session(service, headers=headers, **fields) for _ in range(2))
+        assert first.id == again.id
+        assert "Idempotency-Replayed" not in first.made.headers
+        assert again.made.headers["Idempotency-Replayed"] == "true"
+        first.execute("x = 1")
+        assert Session(service, headers=headers, **fields).made.json == first.look()
+        assert service.post("/v1/sessions", {**fields, "idle": 60}, headers=headers).status == 409
+        next_gateway(service)
+        assert Session(service, headers=headers, **fields).id == first.id and first.value("x") == "1"
+        ended = first.quit()
+        assert Session(service, headers=headers, **fields).made.json == ended
+        next_gateway(service)
+        assert Session(service, headers=headers, **fields).made.json == ended
+    # One key for two kinds of requests is a mistake.
+    assert service.post("/v1/runs", {"language": "python", "source": "1"}, headers=headers).status == 409
+    # A repetition makes nothing.
+    assert service.get("/v1/sessions").json["sessions"] == []
+
+
+def test_a_session_that_did_not_begin_leaves_its_key(serve):
+    service = serve("--pool", "0", "--session-spares", "0", "--sessions-per-caller", "1")
+    headers = {"Idempotency-Key": "one"}
+    with service.session():
+        assert service.post("/v1/sessions", {}, headers=headers).status == 429
+    answer = service.post("/v1/sessions", {}, headers=headers)
+    assert (answer.status, answer.json["state"]) == (201, "idle")
+    assert "Idempotency-Replayed" not in answer.headers
+
+
 @pytest.mark.parametrize("query", ["?wait", ""])
 def test_a_repeated_request_is_executed_once(service, query):
     headers = {"Idempotency-Key": f"once{query}"}

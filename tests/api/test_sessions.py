@@ -255,6 +255,14 @@ def test_an_interpreter_that_ends_is_replaced(session):
     assert session.value("6 * 7") == "42"
 
 
+def test_an_interrupt_that_comes_late_is_of_nothing_that_comes_next(session):
+    # What writes just over the limit is often over before its interrupt has come.
+    for number in range(100):
+        over = session.execute("print('x' * 1025)", limits={"output": 1024})
+        assert over["status"] == "output_limit", over
+        assert session.value(str(number)) == str(number)
+
+
 def test_an_interrupt_ends_what_is_executed_and_no_more(service, session):
     assert service.post(session.path + "/interrupt").status == 409
     session.execute("x = 1")

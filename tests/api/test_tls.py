@@ -9,6 +9,7 @@ import pytest
 import websocket
 from support.command import binary
 from support.service import free_port
+from support.tls import make_certificate
 
 
 @pytest.fixture(scope="module")
@@ -16,12 +17,7 @@ def files(tmp_path_factory):
     """A certificate that names 127.0.0.1 and its key, which only their owner may read."""
     folder = tmp_path_factory.mktemp("tls")
     certificate, key = folder / "certificate.pem", folder / "key.pem"
-    subprocess.run(
-        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2",
-         "-subj", "/CN=belljar", "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", key, "-out", certificate],
-        check=True, capture_output=True,
-    )  # fmt: skip
-    key.chmod(0o600)
+    make_certificate(certificate, key)
     return certificate, key
 
 

@@ -141,6 +141,9 @@ def test_artifacts(client):
     assert client.artifact(run.id, "out/ä b.bin") == bytes(range(256))
     assert client.artifact(run.id, left["out/#?%"]) == b""
     assert [each.path for each in client.artifacts(run.id)] == [each.path for each in run.outcome.artifacts]
+    other = client.run("open(b'odd\\xff', 'w').write('1')", "python", artifacts=["odd*"])
+    (odd,) = client.artifacts(other.id)
+    assert (odd.path, client.artifact(other.id, odd)) == ("odd\ufffd", b"1")
     with pytest.raises(belljar.Problem) as caught:
         client.artifact(run.id, "none")
     assert caught.value.status == 404

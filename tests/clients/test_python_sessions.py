@@ -137,6 +137,19 @@ def test_a_task_interrupts_another(url):
     asyncio.run(main())
 
 
+def test_the_same_idempotency_key_is_one_session_and_one_execution(client, kind):
+    key = f"once-{kind.__name__}"
+    named = key + "-session"
+    with client.session(idempotency_key=named) as session, client.session(idempotency_key=named) as again:
+        assert again.id == session.id
+        first = session.execute("n = 1; n", idempotency_key=key)
+        assert session.submit("n = 1; n", idempotency_key=key) == first.id
+        session.quit()
+        assert session.execute("n = 1; n", idempotency_key=key).id == first.id
+        assert list(session.stream("n = 1; n", idempotency_key=key))[-1].execution.id == first.id
+        assert refused(session.execute, "n", idempotency_key=key).status == 409
+
+
 # ---- Events ----
 
 

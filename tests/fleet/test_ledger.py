@@ -5,13 +5,13 @@ import pathlib
 import signal
 import sqlite3
 import subprocess
-import threading
 
 import pytest
-from support.client import PATIENCE
+from support.client import PATIENCE, in_thread
 from support.command import as_user, binary, environment, scratch_folder, wait_until
 from support.postgres import Postgres
 from support.service import out_of
+from support.tls import make_certificate
 
 JSON = {"Content-Type": "application/json"}
 
@@ -39,19 +39,6 @@ def ask(service, path):
 
 def until_ready(service):
     wait_until(lambda: (answer := ask(service, "/readyz")) and answer.status == 200, "it to be ready", PATIENCE)
-
-
-def in_thread(work):
-    results = []
-    thread = threading.Thread(target=lambda: results.append(work()))
-    thread.start()
-
-    def finish():
-        thread.join(PATIENCE)
-        assert results, "the client got no answer"
-        return results[0]
-
-    return finish
 
 
 # ---- One gateway -----------------------------------------------------------------------------
@@ -152,12 +139,7 @@ def guarded():
     """A server that takes only TLS and a password, its certificate, and the password's file."""
     with scratch_folder("belljar-guarded-") as folder:
         certificate, key, password = (folder / name for name in ("tls.crt", "tls.key", "password"))
-        subprocess.run(
-            ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2",
-             "-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", key, "-out", certificate],
-            check=True, capture_output=True,
-        )  # fmt: skip
-        certificate.chmod(0o644)
+        make_certificate(certificate, key)
         password.write_text("correct-horse\n")
         password.chmod(0o600)
         with Postgres(folder / "postgres", "correct-horse", (certificate, key)) as server:

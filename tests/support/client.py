@@ -5,6 +5,7 @@ import functools
 import http.client
 import json
 import re
+import threading
 
 PATIENCE = 60.0  # seconds, for a machine that is busy with something else
 
@@ -63,6 +64,20 @@ class Client:
 
     def close(self):
         self.connection.close()
+
+
+def in_thread(work):
+    """Begins it; what is given back waits for its end and answers with what it returned."""
+    results = []
+    thread = threading.Thread(target=lambda: results.append(work()))
+    thread.start()
+
+    def finish():
+        thread.join(PATIENCE)
+        assert results, "the client got no answer"
+        return results[0]
+
+    return finish
 
 
 def read_all(connection):

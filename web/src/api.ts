@@ -81,6 +81,7 @@ export interface Finding {
 
 export interface Artifact {
   path: string;
+  path_base64?: string; // only where the path is not UTF-8
   bytes: number;
   executable: boolean;
 }
@@ -249,8 +250,18 @@ export const run = (id: string) => get<Run>(`/v1/runs/${encodeURIComponent(id)}`
 export const requestOf = (id: string) =>
   get<RunRequest>(`/v1/runs/${encodeURIComponent(id)}/request`);
 export const cancel = (id: string) => post(`/v1/runs/${encodeURIComponent(id)}/cancel`);
-export const artifactPath = (id: string, path: string) =>
-  `/v1/runs/${encodeURIComponent(id)}/artifacts/${path.split("/").map(encodeURIComponent).join("/")}`;
+export const artifactPath = (id: string, { path, path_base64 }: Artifact) =>
+  `/v1/runs/${encodeURIComponent(id)}/artifacts/${
+    path_base64 === undefined
+      ? path.split("/").map(encodeURIComponent).join("/")
+      : escaped(bytesOf(path_base64))
+  }`;
+
+// Each byte but slashes.
+function escaped(bytes: Uint8Array): string {
+  const hex = (byte: number) => `%${byte.toString(16).padStart(2, "0")}`;
+  return Array.from(bytes, (byte) => (byte === 0x2f ? "/" : hex(byte))).join("");
+}
 
 export function bytesOf(base64: string): Uint8Array<ArrayBuffer> {
   const binary = atob(base64);

@@ -113,7 +113,7 @@ export async function show(run: string, artifacts: readonly Artifact[]): Promise
   return Promise.all(
     artifacts.map(async (artifact, index) => {
       const fetched = async () =>
-        new Uint8Array(await (await ask(artifactPath(run, artifact.path))).arrayBuffer());
+        new Uint8Array(await (await ask(artifactPath(run, artifact))).arrayBuffer());
       const card = h(
         "figure",
         { class: "artifact" },

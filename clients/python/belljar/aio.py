@@ -399,13 +399,14 @@ class AsyncClient:
         policy: Optional[str] = None,
         ttl: Union[str, float, None] = None,
         idle: Union[str, float, None] = None,
+        idempotency_key: Optional[str] = None,
     ) -> AsyncSession:
         """Begins a session, as Client.session does.
 
         `async with` begins it and quits it at the end; `await` only begins it.
         """
         call = calls.create_session(
-            language=language, files=files, env=env, limits=limits, policy=policy, ttl=ttl, idle=idle
+            idempotency_key, language=language, files=files, env=env, limits=limits, policy=policy, ttl=ttl, idle=idle
         )
         return AsyncSession(self, call)
 

@@ -74,7 +74,7 @@ def checked_header(name: str, value: str) -> str:
     return value
 
 
-def quoted(name: str) -> str:
+def quoted(name: Union[str, bytes]) -> str:
     """One part of a path."""
     made = urllib.parse.quote(name, safe="")
     # A part that is empty, or dots, would be another path.
@@ -153,7 +153,10 @@ def artifacts(id: str) -> Call[List[model.Artifact]]:
 
 def artifact(id: str, path: Union[str, model.Artifact]) -> Call[bytes]:
     text = path.path if isinstance(path, model.Artifact) else path
-    target = f"/v1/runs/{quoted(id)}/artifacts/" + "/".join(quoted(each) for each in text.split("/"))
+    name = text.encode("utf-8")
+    if isinstance(path, model.Artifact) and path.path_base64 is not None:
+        name = base64.b64decode(path.path_base64)
+    target = f"/v1/runs/{quoted(id)}/artifacts/" + "/".join(quoted(each) for each in name.split(b"/"))
     return Call("GET", target, lambda answer: answer.check().body)
 
 
@@ -180,11 +183,11 @@ def get_batch(id: str) -> Call[model.Batch]:
 # ---- Sessions ----
 
 
-def create_session(**fields: Any) -> Call[model.SessionInfo]:
+def create_session(idempotency_key: Optional[str], **fields: Any) -> Call[model.SessionInfo]:
     body = {name: value for name, value in fields.items() if value is not None}
     if "files" in body:
         body["files"] = _files(body["files"])
-    return Call("POST", "/v1/sessions", _record(model.SessionInfo), body=body)
+    return Call("POST", "/v1/sessions", _record(model.SessionInfo), body=body, idempotency_key=idempotency_key)
 
 
 def sessions() -> Call[List[model.SessionInfo]]:
@@ -214,14 +217,15 @@ def _code(code: Code, context: Optional[str], limits: Optional[Mapping[str, Limi
     return {name: value for name, value in body.items() if value is not None}
 
 
-def execute(session: str, *code: Any) -> Call[model.Execution]:
+def execute(session: str, idempotency_key: Optional[str], *code: Any) -> Call[model.Execution]:
     return Call("POST", f"/v1/sessions/{quoted(session)}/executions", _record(model.Execution), query={"wait": 1},
-                body=_code(*code), waits=True)  # fmt: skip
+                body=_code(*code), waits=True, idempotency_key=idempotency_key)  # fmt: skip
 
 
-def submit_execution(session: str, *code: Any) -> Call[str]:
+def submit_execution(session: str, idempotency_key: Optional[str], *code: Any) -> Call[str]:
     read = _record(lambda value: value["id"])
-    return Call("POST", f"/v1/sessions/{quoted(session)}/executions", read, body=_code(*code))
+    return Call("POST", f"/v1/sessions/{quoted(session)}/executions", read, body=_code(*code),
+                idempotency_key=idempotency_key)  # fmt: skip
 
 
 def execution(session: str, id: str, wait: bool) -> Call[model.Execution]:

@@ -357,6 +357,7 @@ class Client:
         policy: Optional[str] = None,
         ttl: Union[str, float, None] = None,
         idle: Union[str, float, None] = None,
+        idempotency_key: Optional[str] = None,
     ) -> Session:
         """Begins a session, which keeps what one execution sets for the next; `with` quits it at the end.
 
@@ -365,7 +366,7 @@ class Client:
         seconds, or texts such as "10m".
         """
         call = calls.create_session(
-            language=language, files=files, env=env, limits=limits, policy=policy, ttl=ttl, idle=idle
+            idempotency_key, language=language, files=files, env=env, limits=limits, policy=policy, ttl=ttl, idle=idle
         )
         return Session(self, self._send(call))
 

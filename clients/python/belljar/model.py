@@ -147,7 +147,7 @@ class Stage(Record):
 
 
 class Artifact(Record):
-    """A file that a run left. `path_base64` is there only where the path is not UTF-8; HTTP cannot ask for that one."""
+    """A file that a run left. `path_base64` is there only where the path is not UTF-8: give the record then, to get it."""
 
     path: str
     path_base64: Optional[str]

@@ -46,6 +46,7 @@ class Session:
         context: Optional[str] = None,
         limits: Optional[Mapping[str, Limit]] = None,
         wait_timeout: Optional[float] = None,
+        idempotency_key: Optional[str] = None,
     ) -> model.Execution:
         """Executes code and waits for its end. `limits` are `wall`, `cpu` and `output`, of this execution alone.
 
@@ -53,23 +54,33 @@ class Session:
         Code that fails or is stopped is no error: `status` and `error` of the execution say how it ended. After
         `wait_timeout` seconds Timeout is raised, and the execution goes on.
         """
-        return self._client._send(calls.execute(self.id, code, context, limits), wait_timeout)
+        return self._client._send(calls.execute(self.id, idempotency_key, code, context, limits), wait_timeout)
 
     def submit(
-        self, code: Code, *, context: Optional[str] = None, limits: Optional[Mapping[str, Limit]] = None
+        self,
+        code: Code,
+        *,
+        context: Optional[str] = None,
+        limits: Optional[Mapping[str, Limit]] = None,
+        idempotency_key: Optional[str] = None,
     ) -> str:
         """Has code executed when its turn comes, and answers with the execution's id."""
-        return self._client._send(calls.submit_execution(self.id, code, context, limits))
+        return self._client._send(calls.submit_execution(self.id, idempotency_key, code, context, limits))
 
     def stream(
-        self, code: Code, *, context: Optional[str] = None, limits: Optional[Mapping[str, Limit]] = None
+        self,
+        code: Code,
+        *,
+        context: Optional[str] = None,
+        limits: Optional[Mapping[str, Limit]] = None,
+        idempotency_key: Optional[str] = None,
     ) -> "ExecutionStream":
         """Executes code and gives its events as they come.
 
-        It is submitted first, and its events are asked for then: a connection that is lost is taken up where it broke,
-        and code is never sent twice.
+        It is submitted first, and its events are asked for then: a connection that is lost is taken up where it broke.
+        Code is sent twice only with an idempotency key.
         """
-        first = calls.submit_execution(self.id, code, context, limits)
+        first = calls.submit_execution(self.id, idempotency_key, code, context, limits)
         return self._client._execution_stream(self.id, first)
 
     def events(self, id: str, after: int = 0) -> "ExecutionStream":
@@ -184,21 +195,32 @@ class AsyncSession:
         context: Optional[str] = None,
         limits: Optional[Mapping[str, Limit]] = None,
         wait_timeout: Optional[float] = None,
+        idempotency_key: Optional[str] = None,
     ) -> model.Execution:
         """Executes code and waits for its end, as Session.execute does."""
-        return await self._client._send(calls.execute(self.id, code, context, limits), wait_timeout)
+        return await self._client._send(calls.execute(self.id, idempotency_key, code, context, limits), wait_timeout)
 
     async def submit(
-        self, code: Code, *, context: Optional[str] = None, limits: Optional[Mapping[str, Limit]] = None
+        self,
+        code: Code,
+        *,
+        context: Optional[str] = None,
+        limits: Optional[Mapping[str, Limit]] = None,
+        idempotency_key: Optional[str] = None,
     ) -> str:
         """Has code executed when its turn comes, and answers with the execution's id."""
-        return await self._client._send(calls.submit_execution(self.id, code, context, limits))
+        return await self._client._send(calls.submit_execution(self.id, idempotency_key, code, context, limits))
 
     def stream(
-        self, code: Code, *, context: Optional[str] = None, limits: Optional[Mapping[str, Limit]] = None
+        self,
+        code: Code,
+        *,
+        context: Optional[str] = None,
+        limits: Optional[Mapping[str, Limit]] = None,
+        idempotency_key: Optional[str] = None,
     ) -> "AsyncExecutionStream":
         """Executes code and gives its events as they come, as Session.stream does."""
-        first = calls.submit_execution(self.id, code, context, limits)
+        first = calls.submit_execution(self.id, idempotency_key, code, context, limits)
         return self._client._execution_stream(self.id, first)
 
     def events(self, id: str, after: int = 0) -> "AsyncExecutionStream":

@@ -1,4 +1,6 @@
 // A client for Belljar's HTTP service.
+
+import { bytesOf } from "./bytes.js";
 import { Problem } from "./errors.js";
 import { inputOf, requestOf, sessionRequestOf } from "./program.js";
 import { Session } from "./session.js";
@@ -109,9 +111,18 @@ export class Client {
     return (await this.transport.json<{ artifacts: Artifact[] }>(call)).artifacts;
   }
 
-  // The bytes of one of them.
-  artifact(id: string, path: string, options: CallOptions = {}): Promise<Uint8Array> {
-    return this.transport.bytes(getCall(["runs", id, "artifacts", ...path.split("/")], options));
+  // The bytes of one of them, by its path; or by what tells of it, where the path may be no text.
+  artifact(
+    id: string,
+    which: string | Pick<Artifact, "path" | "path_base64">,
+    options: CallOptions = {},
+  ): Promise<Uint8Array> {
+    const { path, path_base64 } = typeof which === "string" ? { path: which } : which;
+    const call = getCall(["runs", id, "artifacts", ...path.split("/")], options);
+    if (path_base64 !== undefined) {
+      call.path = `${getCall(["runs", id, "artifacts"]).path}/${escaped(bytesOf(path_base64))}`;
+    }
+    return this.transport.bytes(call);
   }
 
   // ---- Batches ----
@@ -212,7 +223,13 @@ export class Client {
   }
 }
 
-function getCall(parts: string[], options: CallOptions): Call {
+// The bytes of a path, each but slashes.
+function escaped(bytes: Uint8Array): string {
+  const hex = (byte: number) => `%${byte.toString(16).padStart(2, "0")}`;
+  return Array.from(bytes, (byte) => (byte === 0x2f ? "/" : hex(byte))).join("");
+}
+
+function getCall(parts: string[], options: CallOptions = {}): Call {
   return { method: "GET", path: `/v1/${parts.map(quoted).join("/")}`, signal: options.signal };
 }
 

@@ -183,7 +183,8 @@ export interface paths {
                 /** @example run_01m7yjcznspf6j9zt0gkc7psc3pf6j9zt0gk */
                 id: components["parameters"]["RunId"];
                 /**
-                 * @description The artifact's path; its slashes may stand as they are.
+                 * @description The artifact's path; its slashes may stand as they are. One that is not UTF-8 is found by its
+                 *     bytes, percent-encoded: those of `path_base64` in the list.
                  * @example out/plot.png
                  */
                 path: string;
@@ -333,7 +334,8 @@ export interface paths {
          *
          *     As a run it is screened first, where it may be `rejected`; counts as one of the key's runs a
          *     day; is recorded, and found again after the session has ended. It is never executed twice: what
-         *     was not over when the service stopped is `lost`.
+         *     was not over when the service stopped is `lost`. A repeated request with its `Idempotency-Key`
+         *     finds the execution of the first, also after the session has ended.
          */
         post: operations["createExecution"];
         delete?: never;
@@ -1840,8 +1842,7 @@ export interface components {
                  *       "type": "about:blank",
                  *       "title": "Not authorized",
                  *       "status": 401,
-                 *       "detail": "authorization: a key is needed",
-                 *       "field": "authorization"
+                 *       "detail": "authorization: a key is needed"
                  *     }
                  */
                 "application/problem+json": components["schemas"]["Problem"];
@@ -1992,8 +1993,8 @@ export interface components {
     parameters: {
         /**
          * @description For a day, a request with the same key, from the same caller and with the same content,
-         *     is answered with the run, or the batch, that the first one made, and
-         *     `Idempotency-Replayed: true`. With other content it is refused with 409.
+         *     is answered with the run, the batch, the session or the execution that the first one made,
+         *     as it is now, and `Idempotency-Replayed: true`. With other content it is refused with 409.
          * @example order-4711
          */
         IdempotencyKey: string;
@@ -2116,8 +2117,8 @@ export interface operations {
                 "Last-Event-ID"?: components["parameters"]["LastEventId"];
                 /**
                  * @description For a day, a request with the same key, from the same caller and with the same content,
-                 *     is answered with the run, or the batch, that the first one made, and
-                 *     `Idempotency-Replayed: true`. With other content it is refused with 409.
+                 *     is answered with the run, the batch, the session or the execution that the first one made,
+                 *     as it is now, and `Idempotency-Replayed: true`. With other content it is refused with 409.
                  * @example order-4711
                  */
                 "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
@@ -2415,7 +2416,8 @@ export interface operations {
                 /** @example run_01m7yjcznspf6j9zt0gkc7psc3pf6j9zt0gk */
                 id: components["parameters"]["RunId"];
                 /**
-                 * @description The artifact's path; its slashes may stand as they are.
+                 * @description The artifact's path; its slashes may stand as they are. One that is not UTF-8 is found by its
+                 *     bytes, percent-encoded: those of `path_base64` in the list.
                  * @example out/plot.png
                  */
                 path: string;
@@ -2446,8 +2448,8 @@ export interface operations {
             header?: {
                 /**
                  * @description For a day, a request with the same key, from the same caller and with the same content,
-                 *     is answered with the run, or the batch, that the first one made, and
-                 *     `Idempotency-Replayed: true`. With other content it is refused with 409.
+                 *     is answered with the run, the batch, the session or the execution that the first one made,
+                 *     as it is now, and `Idempotency-Replayed: true`. With other content it is refused with 409.
                  * @example order-4711
                  */
                 "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
@@ -2561,7 +2563,15 @@ export interface operations {
     createSession: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /**
+                 * @description For a day, a request with the same key, from the same caller and with the same content,
+                 *     is answered with the run, the batch, the session or the execution that the first one made,
+                 *     as it is now, and `Idempotency-Replayed: true`. With other content it is refused with 409.
+                 * @example order-4711
+                 */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
+            };
             path?: never;
             cookie?: never;
         };
@@ -2580,9 +2590,10 @@ export interface operations {
             };
         };
         responses: {
-            /** @description The session. */
+            /** @description The session. A repeated request is told of one that has ended as it is. */
             201: {
                 headers: {
+                    "Idempotency-Replayed": components["headers"]["IdempotencyReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2593,6 +2604,15 @@ export interface operations {
             401: components["responses"]["Unauthorized"];
             403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
+            /** @description The idempotency key was used for another request before. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             413: components["responses"]["TooLarge"];
             429: components["responses"]["TooMany"];
             503: components["responses"]["Unavailable"];
@@ -2697,8 +2717,8 @@ export interface operations {
             header?: {
                 /**
                  * @description For a day, a request with the same key, from the same caller and with the same content,
-                 *     is answered with the run, or the batch, that the first one made, and
-                 *     `Idempotency-Replayed: true`. With other content it is refused with 409.
+                 *     is answered with the run, the batch, the session or the execution that the first one made,
+                 *     as it is now, and `Idempotency-Replayed: true`. With other content it is refused with 409.
                  * @example order-4711
                  */
                 "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
@@ -2725,6 +2745,7 @@ export interface operations {
                 headers: {
                     /** @description With `stream`. */
                     "X-Execution-Id"?: string;
+                    "Idempotency-Replayed": components["headers"]["IdempotencyReplayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2735,6 +2756,7 @@ export interface operations {
             /** @description It waits for its turn. */
             202: {
                 headers: {
+                    "Idempotency-Replayed": components["headers"]["IdempotencyReplayed"];
                     Location?: string;
                     [name: string]: unknown;
                 };

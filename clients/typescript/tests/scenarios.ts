@@ -169,6 +169,12 @@ const scenarios: Record<string, (url: string, ...more: string[]) => Promise<void
     assert.deepEqual(await client.artifacts(run.id), run.outcome?.artifacts);
     const data = await client.artifact(run.id, "out/ä #%");
     assert.deepEqual([...data], [...Array(256).keys()]);
+    const odd = await client.run(
+      python("open(b'odd\\xff', 'w').write('1')", { artifacts: ["odd*"] }),
+    );
+    const [artifact] = await client.artifacts(odd.id);
+    assert.ok(artifact);
+    assert.deepEqual([...(await client.artifact(odd.id, artifact))], [0x31]);
     assert.equal((await problem(client.artifact(run.id, "none"))).status, 404);
   },
 

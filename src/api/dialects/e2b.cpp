@@ -321,13 +321,18 @@ void E2b::with_session(const Waiter& waiter) {
   if (!session.empty()) return waiter(session);
   SessionRequest request;
   request.submission.language = "python";
-  sessions_.create(caller_, std::move(request),
-                   [this](const Result<std::string>& made) { keep_session(made); });
+  sessions_.create(caller_, std::move(request), {},
+                   [this](const Result<SessionService::Created>& made) { keep_session(made); });
 }
 
-void E2b::keep_session(const Result<std::string>& made) {
+void E2b::keep_session(const Result<SessionService::Created>& made) {
   std::vector<Waiter> waiting;
-  Result<std::string> session = made ? text_of(object_of(*made), "id") : made;
+  Result<std::string> session;
+  if (made) {
+    session = text_of(object_of(made->text), "id");
+  } else {
+    session = std::unexpected(made.error());
+  }
   {
     const std::lock_guard lock(mutex_);
     making_ = false;

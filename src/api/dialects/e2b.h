@@ -30,7 +30,7 @@ class E2b {
   // Called once, from any thread, with the session's id.
   using Waiter = std::function<void(const Result<std::string>&)>;
   void with_session(const Waiter& waiter);
-  void keep_session(const Result<std::string>& made);
+  void keep_session(const Result<SessionService::Created>& made);
   void find_session_locked();
   bool knows(const std::string& context);
 

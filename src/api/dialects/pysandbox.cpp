@@ -126,13 +126,19 @@ void PysandboxCells::with_session(Cell& cell, const Waiter& waiter) {
   SessionRequest request;
   request.submission.language = "python";
   request.policy = "pysandbox";
-  sessions_.create(cell.caller, std::move(request),
-                   [&cell](const Result<std::string>& made) { keep_session(cell, made); });
+  sessions_.create(
+      cell.caller, std::move(request), {},
+      [&cell](const Result<SessionService::Created>& made) { keep_session(cell, made); });
 }
 
-void PysandboxCells::keep_session(Cell& cell, const Result<std::string>& made) {
+void PysandboxCells::keep_session(Cell& cell, const Result<SessionService::Created>& made) {
   std::vector<Waiter> waiting;
-  const Result<std::string> session = made ? text_of(object_of(*made), "id") : made;
+  Result<std::string> session;
+  if (made) {
+    session = text_of(object_of(made->text), "id");
+  } else {
+    session = std::unexpected(made.error());
+  }
   {
     const std::lock_guard lock(cell.mutex);
     cell.making = false;

@@ -42,7 +42,7 @@ class PysandboxCells {
                bool again);
   void with_session(Cell& cell, const Waiter& waiter);
   void find_session_locked(Cell& cell);
-  static void keep_session(Cell& cell, const Result<std::string>& made);
+  static void keep_session(Cell& cell, const Result<SessionService::Created>& made);
 
   SessionService& sessions_;
   std::vector<std::unique_ptr<Cell>> cells_;

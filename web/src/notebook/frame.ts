@@ -1,6 +1,7 @@
 // HTML that a program wrote, as a document that can do nothing, for a frame with an empty sandbox.
 
-// How high a frame begins, which nobody can ask: lines and rows, as far as they can be told.
+// How high a frame begins: lines and rows, as far as they can be told. Nobody can ask: the page may not look into an origin
+// that is not its own, and to tell of itself the document would need a script, which is allowed for all of it or for nothing.
 export function guessedHeight(whole: string): number {
   const html = whole.slice(0, 20_000);
   const rows = html.match(/<(tr|li|p|br|h[1-6]|div|pre|dt|dd)\b/gi)?.length ?? 0;
