@@ -62,6 +62,8 @@ class LiveRun {
   void control(const engine::InputControl& message);
   // The worker's end of the pipe that control() writes to.
   Result<Fd> open_control();
+  // Instead of that pipe, where the run is not in this process.
+  void forward_control(std::function<void(const engine::InputControl&)> sink);
 
  private:
   // Output is kept as it was written, and becomes JSON when somebody takes it.
@@ -89,6 +91,7 @@ class LiveRun {
   std::shared_ptr<const Outcome> outcome_;
   std::vector<std::function<void()>> on_more_, on_end_;
   Fd control_;
+  std::function<void(const engine::InputControl&)> control_sink_;
   std::vector<engine::InputControl> held_control_;
 };
 

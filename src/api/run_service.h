@@ -17,8 +17,8 @@
 #include "api/metrics.h"
 #include "api/run_request.h"
 #include "api/settings.h"
-#include "engine/dispatcher.h"
 #include "engine/plan.h"
+#include "engine/runner.h"
 #include "ledger/store.h"
 #include "screen/screener.h"
 
@@ -55,9 +55,8 @@ class RunService {
              const runtime::Catalog& catalog,
              ledger::Store& store,
              Journal& journal,
-             engine::Dispatcher& dispatcher,
-             Metrics& metrics,
-             engine::Reuse reuse = {});
+             engine::Runner& runner,
+             Metrics& metrics);
 
   // Recorded when it answers, or, where that is all that is said of it, when it is over: accepted
   // is what has been acknowledged. Runs as soon as it is its turn.
@@ -100,11 +99,6 @@ class RunService {
   // Ends it if it has not ended. kDenied when it has.
   Status cancel(const Caller& caller, const std::string& id);
 
-  // What the compile cache holds now.
-  [[nodiscard]] std::uint64_t cached_bytes() const {
-    return reuse_.cache == nullptr ? 0 : reuse_.cache->bytes();
-  }
-
   // After a start: what was accepted and not finished is run again, or ends as lost.
   Status recover();
   // Until it is stopped: what other gateways left behind is run again here, or ends as lost.
@@ -122,16 +116,7 @@ class RunService {
   Result<const Policy*> policy(const std::string& name) const;
 
  private:
-  struct Work : Journal::Entry {
-    bool keep_outcome = false;
-    std::shared_ptr<LiveRun> live;
-    RunRequest request;
-    RunInput input;
-    const Policy* policy = nullptr;
-    std::string findings;  // of the screening, as JSON; empty: none
-    Nanoseconds since{};
-    Nanoseconds queued{};
-  };
+  struct Work;
 
   // What can be said before anything is recorded.
   struct Checked {
@@ -146,15 +131,12 @@ class RunService {
   Result<Batch> replay(const Caller& caller, const std::string& first, Batch batch);
   void begin(Work& work);
   void forget(const std::string& id);
-  engine::Job job_for(const Caller& caller,
-                      const engine::Plan& plan,
-                      const SubmitOptions& options) const;
+  engine::Task task_for(const Caller& caller,
+                        const engine::Plan& plan,
+                        const SubmitOptions& options,
+                        std::vector<std::shared_ptr<Work>> works) const;
   void reject(Work& work, const screen::Verdict& verdict);
   bool start(Work& work);
-  void run(Work& work, engine::WardenAccess& access);
-  void run_all(std::span<const std::shared_ptr<Work>> works, engine::WardenAccess& access);
-  Result<Outcome> execute(Work& work, engine::WardenAccess& access, bool& told);
-  engine::Reuse reuse_for(const Work& work) const;
   void finish(Work& work, Outcome outcome);
   void give_up(Work& work, const Error& error);
   void fail_run(Work& work, const Error& error);
@@ -171,9 +153,8 @@ class RunService {
   const runtime::Catalog& catalog_;
   ledger::Store& store_;
   Journal& journal_;
-  engine::Dispatcher& dispatcher_;
+  engine::Runner& runner_;
   Metrics& metrics_;
-  const engine::Reuse reuse_;  // without a tenant: that is the run's caller
 
   std::mutex mutex_;
   std::map<std::string, std::shared_ptr<LiveRun>> live_;

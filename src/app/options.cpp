@@ -273,6 +273,16 @@ constexpr std::array kCommands{
         .options = kPysandboxOptions,
     },
     CommandSpec{
+        .name = "worker",
+        .summary = "run programs for the gateways of a fleet",
+        .operands = "",
+        .description =
+            "Takes runs from NATS, which --fleet names, and has them run in cells here; it has no "
+            "HTTP API and no ledger. Settings that are about those are without effect. SIGTERM "
+            "ends it after what runs is done; what comes then goes to other workers.",
+        .options = kServeOptions,
+    },
+    CommandSpec{
         .name = "keys",
         .summary = "create, list and revoke the keys of the service",
         .operands = "create|list|revoke [ID]",

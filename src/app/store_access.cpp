@@ -5,7 +5,7 @@
 
 #include <filesystem>
 
-#include "app/fleet_ledger.h"
+#include "app/fleet_parts.h"
 #include "app/settings_source.h"
 #include "base/text.h"
 #include "ledger/sqlite_store.h"
