@@ -27,8 +27,8 @@ std::string output_json(std::string_view bytes) {
 void LiveRun::add_locked(std::string_view name, std::string bytes, bool is_output) {
   // What a program writes in small pieces is one event as long as nobody has its beginning.
   constexpr std::size_t kMostJoined = 64 * kKiB;
-  if (is_output && events_.size() > taken_ && events_.back().name == name &&
-      events_.back().bytes.size() + bytes.size() <= kMostJoined) {
+  if (is_output && pieces_ == Pieces::kJoined && events_.size() > taken_ &&
+      events_.back().name == name && events_.back().bytes.size() + bytes.size() <= kMostJoined) {
     bytes_ += bytes.size();
     events_.back().bytes += bytes;
     return;
@@ -114,6 +114,11 @@ std::vector<RunEvent> LiveRun::events_after(std::uint64_t after) {
   }
   taken_ = std::max<std::uint64_t>(taken_, events_.size());
   return events;
+}
+
+bool LiveRun::is_watched() const {
+  const std::lock_guard lock(mutex_);
+  return !on_more_.empty();
 }
 
 bool LiveRun::is_over() const {

@@ -142,13 +142,10 @@ struct RunService::Work : Journal::Entry, engine::RunListener {
   }
   [[nodiscard]] bool was_heard() const override { return heard; }
   void on_stage(StageKind stage) override {
-    live->add("status", json_text(json::object{{"state", "running"}, {"stage", to_string(stage)}}));
+    if (!followed) add_stage(*live, stage);
   }
   void on_output(StageKind stage, engine::OutputStream stream, std::string_view bytes) override {
-    // A compiler's words are not the program's output; they come with the outcome.
-    if (stage != StageKind::kRun) return;
-    heard = true;
-    live->add_output(stream, bytes);
+    if (!followed) heard = add_output(*live, stage, stream, bytes) || heard;
   }
   void on_end(Result<Outcome> outcome) override {
     if (outcome) {
@@ -163,6 +160,7 @@ struct RunService::Work : Journal::Entry, engine::RunListener {
   bool keep_outcome = false;
   bool heard = false;
   std::shared_ptr<LiveRun> live;
+  std::shared_ptr<FollowedRun> followed;  // begun before this process was: told from the start
   RunRequest request;
   RunInput stdin_source;
   const Policy* policy = nullptr;
@@ -182,7 +180,10 @@ RunService::RunService(const Settings& settings,
       store_(store),
       journal_(journal),
       runner_(runner),
-      metrics_(metrics) {}
+      metrics_(metrics) {
+  if (settings_.fleet.empty()) return;
+  follower_ = std::jthread([this](const std::stop_token& stop) { follow_for_ever(stop); });
+}
 
 Result<const Policy*> RunService::policy(const std::string& name) const {
   const std::string& wanted = name.empty() ? settings_.policy : name;
@@ -250,10 +251,17 @@ Result<RunService::Checked> RunService::check(const Caller& caller,
   return checked;
 }
 
+std::shared_ptr<LiveRun> RunService::new_live(const ledger::Run& run) const {
+  using Pieces = LiveRun::Pieces;
+  auto live = std::make_shared<LiveRun>(
+      run.id, run.caller, settings_.fleet.empty() ? Pieces::kJoined : Pieces::kAsTheyCome);
+  live->add("status", json_text(json::object{{"state", "queued"}, {"id", run.id}}));
+  return live;
+}
+
 // From here on its clients can see it.
 void RunService::begin(Work& work) {
-  work.live = std::make_shared<LiveRun>(work.record.id, work.record.caller);
-  work.live->add("status", json_text(json::object{{"state", "queued"}, {"id", work.record.id}}));
+  work.live = new_live(work.record);
   const std::lock_guard lock(mutex_);
   live_[work.record.id] = work.live;
 }
@@ -283,7 +291,7 @@ Result<Submitted> RunService::submit(const Caller& caller,
       if (!accepted) return std::unexpected(accepted.error());
       TRY_ASSIGN(const ledger::Run first, store_.find(accepted->id));
       if (!first.batch.empty()) return used_otherwise();
-      const auto known = live(caller, accepted->id);
+      const auto known = live_here(caller, accepted->id);
       return Submitted{.live = known ? *known : nullptr, .id = accepted->id, .replayed = true};
     }
   }
@@ -559,6 +567,7 @@ void RunService::close(Work& work,
     error = {.code = Code::kUnavailable, .message = stored.error().message};
   }
   const std::string text = to_json(work.record);
+  if (work.followed) work.followed->catch_up();
   if (!work.keep_outcome) outcome.reset();
   work.live->end(text, std::move(error), std::move(outcome));
   keep(work.live);
@@ -576,10 +585,69 @@ void RunService::keep(const std::shared_ptr<LiveRun>& live) {
 }
 
 Result<std::shared_ptr<LiveRun>> RunService::live(const Caller& caller, const std::string& id) {
+  auto here = live_here(caller, id);
+  if (here || settings_.fleet.empty()) return here;
+  TRY_ASSIGN(const ledger::Run run, find(caller, id));
+  return follow(run);
+}
+
+Result<std::shared_ptr<LiveRun>> RunService::live_here(const Caller& caller,
+                                                       const std::string& id) {
   const std::lock_guard lock(mutex_);
   const auto found = live_.find(id);
   if (found == live_.end() || !is_of(caller, found->second->caller())) return no_such_run();
   return found->second;
+}
+
+// A run that has ended is told from what is still kept of it, if anything is: without that its
+// events would have other numbers than its clients know.
+Result<std::shared_ptr<LiveRun>> RunService::follow(const ledger::Run& run) {
+  constexpr std::size_t kMostFollowed = 500;
+  std::shared_ptr<FollowedRun> followed;
+  {
+    const std::lock_guard lock(mutex_);
+    const auto known = followed_.find({run.id, false});
+    if (known != followed_.end()) return known->second->live();
+    if (followed_.size() >= kMostFollowed) return no_such_run();
+    followed = std::make_shared<FollowedRun>(runner_, new_live(run), false);
+    if (!ledger::has_ended(run.state)) {
+      followed_.emplace(std::pair(run.id, false), followed);
+      return followed->live();
+    }
+  }
+  followed->catch_up();
+  if (followed->live()->events_after(1).empty()) return no_such_run();
+  followed->live()->end(to_json(run), std::nullopt);
+  return followed->live();
+}
+
+void RunService::follow_for_ever(const std::stop_token& stop) {
+  constexpr std::chrono::milliseconds kPause{100};
+  constexpr unsigned kLookEvery = 5;  // into the ledger
+  std::mutex mutex;
+  std::condition_variable_any woken;
+  std::unique_lock lock(mutex);
+  for (unsigned turn = 0;
+       !woken.wait_for(lock, stop, kPause, [&stop] { return stop.stop_requested(); }); ++turn) {
+    std::vector<std::shared_ptr<FollowedRun>> all;
+    {
+      const std::lock_guard inner(mutex_);
+      for (const auto& [key, each] : followed_) all.push_back(each);
+    }
+    for (const auto& each : all) {
+      LiveRun& live = *each->live();
+      // Looked for first: what it said until then is there.
+      std::optional<ledger::Run> ended;
+      if (!each->is_ours() && turn % kLookEvery == 0) {
+        auto run = store_.find(live.id());
+        if (run && ledger::has_ended(run->state)) ended = *std::move(run);
+      }
+      if (ended || live.is_watched()) each->catch_up();
+      if (ended) live.end(to_json(*ended), std::nullopt);
+      const std::lock_guard inner(mutex_);
+      if (live.is_over()) followed_.erase({live.id(), each->is_ours()});
+    }
+  }
 }
 
 Result<ledger::Run> RunService::find(const Caller& caller, const std::string& id) {
@@ -597,7 +665,7 @@ Result<std::string> RunService::run_json(const Caller& caller, const std::string
 Status RunService::cancel(const Caller& caller, const std::string& id) {
   TRY_ASSIGN(const ledger::Run run, find(caller, id));
   if (ledger::has_ended(run.state)) return fail(Code::kDenied, "the run has ended");
-  const auto found = live(caller, id);
+  const auto found = live_here(caller, id);
   if (found) {
     (*found)->cancel();
     if (run.state != ledger::State::kQueued) return {};
@@ -670,7 +738,7 @@ void RunService::run_again(const ledger::Run& run) {
   auto work = std::make_shared<Work>(*this);
   work->record = run;
   work->since = sys::now();
-  work->live = std::make_shared<LiveRun>(run.id, run.caller);
+  work->live = new_live(run);
   const auto prepare = [this, &work, &run]() -> Result<engine::Task> {
     if (settings_.on_restart == "lost") {
       return fail(Code::kUnavailable, "the service stopped while this run was not finished");
@@ -694,6 +762,12 @@ void RunService::run_again(const ledger::Run& run) {
     return fail_run(*work, task.error());
   }
   begin(*work);
+  if (!settings_.fleet.empty()) {
+    // What it said so far is kept; its clients know the events by their numbers.
+    work->followed = std::make_shared<FollowedRun>(runner_, work->live, true);
+    const std::lock_guard lock(mutex_);
+    followed_[{run.id, true}] = work->followed;
+  }
   if (const Status queued = runner_.submit(*std::move(task)); !queued) {
     // Where this gateway is about to stop it stays in the ledger.
     if (queued.error().code != Code::kUnavailable) metrics_.count("belljar_runs_lost_total", "");

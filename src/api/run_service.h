@@ -8,10 +8,14 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <stop_token>
 #include <string>
+#include <thread>
+#include <utility>
 #include <vector>
 
 #include "api/caller.h"
+#include "api/followed_run.h"
 #include "api/journal.h"
 #include "api/live_run.h"
 #include "api/metrics.h"
@@ -95,6 +99,8 @@ class RunService {
   Result<ledger::Run> find(const Caller& caller, const std::string& id);
   // The same as JSON.
   Result<std::string> run_json(const Caller& caller, const std::string& id);
+  // A run of the caller's, as it happens; in a fleet also one that another gateway has. kNotFound
+  // also where it ended too long ago for that.
   Result<std::shared_ptr<LiveRun>> live(const Caller& caller, const std::string& id);
   // Ends it if it has not ended. kDenied when it has.
   Status cancel(const Caller& caller, const std::string& id);
@@ -130,6 +136,10 @@ class RunService {
                                       const std::string& idempotency_key);
   Result<Batch> replay(const Caller& caller, const std::string& first, Batch batch);
   void begin(Work& work);
+  std::shared_ptr<LiveRun> new_live(const ledger::Run& run) const;
+  Result<std::shared_ptr<LiveRun>> live_here(const Caller& caller, const std::string& id);
+  Result<std::shared_ptr<LiveRun>> follow(const ledger::Run& run);
+  void follow_for_ever(const std::stop_token& stop);
   void forget(const std::string& id);
   engine::Task task_for(const Caller& caller,
                         const engine::Plan& plan,
@@ -160,6 +170,10 @@ class RunService {
   std::map<std::string, std::shared_ptr<LiveRun>> live_;
   std::deque<std::shared_ptr<LiveRun>> ended_;  // oldest first, kept for streams that come late
   std::size_t ended_bytes_ = 0;
+  // Runs that others have, and those that others had; by id and whether they are ours now.
+  std::map<std::pair<std::string, bool>, std::shared_ptr<FollowedRun>> followed_;
+  // Last: it uses what stands above.
+  std::jthread follower_;
 };
 
 // What screening found, as an outcome tells it; empty where nothing was found.

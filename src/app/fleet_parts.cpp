@@ -46,6 +46,13 @@ Result<std::string> fleet_program() {
               "a fleet needs the program " + quote(program) + ", which is not there");
 }
 
+std::unexpected<Error> become_fleet(char** argv) {
+  const auto program = fleet_program();
+  if (!program) return std::unexpected(program.error());
+  ::execv(program->c_str(), argv);
+  return fail_errno("execute " + quote(*program));
+}
+
 Result<std::string> ledger_password(const api::Settings& settings) {
   if (settings.ledger_password_file.empty()) return std::string();
   auto text = read_named(settings.ledger_password_file, kMostPassword);

@@ -10,6 +10,7 @@
 
 #include "api/settings.h"
 #include "engine/runner.h"
+#include "fleet/survey.h"
 #include "ledger/migrations.h"
 #include "ledger/store.h"
 
@@ -52,6 +53,7 @@ struct FleetParts {
                                                const FleetFiles& files,
                                                engine::Runner& local,
                                                WorkerFacts facts);
+  Result<fleet::Survey> (*look)(const api::Settings& settings, const FleetFiles& files);
 };
 
 // What this process was given of them (app/service_protocol.h).
@@ -59,6 +61,8 @@ FleetFiles fleet_files();
 
 // The file of belljar-fleet, which is beside this one. kUnavailable where it is not there.
 Result<std::string> fleet_program();
+// Does not come back where it succeeds. `argv`: as this program was called.
+std::unexpected<Error> become_fleet(char** argv);
 
 // The first line of settings.ledger_password_file; empty where none is named.
 Result<std::string> ledger_password(const api::Settings& settings);

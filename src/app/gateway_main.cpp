@@ -249,7 +249,6 @@ Status serve(const api::Settings& settings, Sockets sockets, const FleetParts* f
   adopter.join();
   sessions.close();
   // Before what its jobs use goes away.
-  workers.reset();
   if (cells) cells->stop();
   return {};
 }

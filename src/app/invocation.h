@@ -30,6 +30,7 @@ Result<int> prepare_command(Invocation& invocation);
 Result<int> serve_command(Invocation& invocation);
 Result<int> pysandbox_command(Invocation& invocation);
 Result<int> worker_command(Invocation& invocation);
+Result<int> fleet_command(Invocation& invocation);
 Result<int> keys_command(Invocation& invocation);
 Result<int> history_command(Invocation& invocation);
 Result<int> migrate_command(Invocation& invocation);

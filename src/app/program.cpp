@@ -47,6 +47,7 @@ constexpr Entry kEntries[] = {
     {"serve", serve_command, false},
     {"pysandbox", pysandbox_command, false},
     {"worker", worker_command, false},
+    {"fleet", fleet_command, false},
     {"keys", keys_command, false},
     {"history", history_command, false},
     {"migrate", migrate_command, false},

@@ -18,6 +18,9 @@ class LocalRunner : public Runner {
   [[nodiscard]] Status check(const Task& task, std::size_t count) const override;
   Status unpack(Unpacking unpacking) override;
   void cancel_elsewhere(const std::string& /*run*/) override {}
+  std::unique_ptr<Following> follow(const std::string& /*run*/, Observer& /*observer*/) override {
+    return nullptr;
+  }
   bool drain(Nanoseconds patience) override { return dispatcher_.drain(patience); }
   [[nodiscard]] Status ready() const override { return {}; }
   [[nodiscard]] bool has(const runtime::Manifest& language) const override;

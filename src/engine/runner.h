@@ -78,6 +78,17 @@ struct Gauge {
   double value = 0;
 };
 
+// What a run that another process submitted says while it runs, from its beginning on.
+class Following {
+ public:
+  Following() = default;
+  virtual ~Following() = default;
+  Following(const Following&) = delete;
+  Following& operator=(const Following&) = delete;
+  // Tells what came since the last time, on this thread; after the run's end all of it.
+  virtual void catch_up() = 0;
+};
+
 class Runner {
  public:
   Runner() = default;
@@ -95,6 +106,9 @@ class Runner {
   virtual Status unpack(Unpacking unpacking) = 0;
   // A run that another process submitted; who submitted it here tells it through its control.
   virtual void cancel_elsewhere(const std::string& run) = 0;
+  // `observer` is told by the Following and lives as long. Nothing where runs say nothing to
+  // others.
+  virtual std::unique_ptr<Following> follow(const std::string& run, Observer& observer) = 0;
   // Takes nothing more; what waits and what runs is finished, or given up when the time is over.
   // Answers whether everything was finished.
   virtual bool drain(Nanoseconds patience) = 0;

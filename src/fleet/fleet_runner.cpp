@@ -29,6 +29,44 @@ bool has_language(const WorkerState& worker, const std::string& language) {
   return std::ranges::find(worker.languages, language) != worker.languages.end();
 }
 
+void tell(engine::Observer& observer, const Happening& happening) {
+  using engine::OutputStream;
+  switch (happening.kind) {
+    case Happening::Kind::kBegun:
+    case Happening::Kind::kBusy:
+      return;
+    case Happening::Kind::kStage:
+      return observer.on_stage(happening.stage);
+    case Happening::Kind::kOut:
+      return observer.on_output(StageKind::kRun, OutputStream::kOut, happening.bytes);
+    case Happening::Kind::kErr:
+      return observer.on_output(StageKind::kRun, OutputStream::kErr, happening.bytes);
+  }
+}
+
+// Reads the stream of events from the run's first on, in the order in which the servers stored it.
+class EventsFollowing : public engine::Following {
+ public:
+  EventsFollowing(JetStream& stream, const std::string& run, engine::Observer& observer)
+      : stream_(stream), subject_(told_subject("*", "event", run)), observer_(observer) {}
+  void catch_up() override {
+    const std::lock_guard lock(mutex_);
+    while (true) {
+      const auto stored = stream_.get(kEventsStream, subject_, next_);
+      if (!stored) return;  // no more, or NATS is away and the next time brings it
+      next_ = stored->number + 1;
+      if (const auto happening = read_happening(stored->data)) tell(observer_, *happening);
+    }
+  }
+
+ private:
+  JetStream& stream_;
+  const std::string subject_;
+  engine::Observer& observer_;
+  std::mutex mutex_;
+  std::uint64_t next_ = 1;
+};
+
 }  // namespace
 
 FleetRunner::FleetRunner(std::unique_ptr<Connection> connection, GatewaySettings settings)
@@ -257,14 +295,21 @@ bool FleetRunner::may_go_locked(const Run& run) const {
 void FleetRunner::place(const Shared& run) {
   {
     const std::lock_guard lock(mutex_);
-    if (!runs_.contains(run->id) || run->place != Run::Place::kHere || !may_go_locked(*run)) return;
+    if (!runs_.contains(run->id) || run->place != Run::Place::kHere) return;
+    run->since = sys::now();
+    if (!may_go_locked(*run)) return;
   }
-  if (!run->object.empty() && !run->order.starts_with("{\"object\"")) {
+  if (!run->object.empty() && !run->order.empty()) {
     if (!objects_.put(run->object, run->order)) return;
-    run->order = reference_to(run->object);
+    run->order.clear();
   }
   if (run->urgency == engine::Urgency::kInteractive && !run->only_queue && send(run)) return;
   enqueue(run);
+}
+
+std::string FleetRunner::parcel(const Run& run) {
+  return run.object.empty() ? parcel_of(run.deaths, run.order)
+                            : parcel_of_object(run.deaths, run.object);
 }
 
 bool FleetRunner::send(const Shared& run) {
@@ -280,7 +325,7 @@ bool FleetRunner::send(const Shared& run) {
     run->place = Run::Place::kSent;
     run->since = sys::now();
   }
-  if (connection_->publish(order_subject(worker), run->order)) return true;
+  if (connection_->publish(order_subject(worker), parcel(*run))) return true;
   const std::lock_guard lock(mutex_);
   run->place = Run::Place::kHere;
   return true;
@@ -299,7 +344,7 @@ void FleetRunner::enqueue(const Shared& run) {
   if (!pool) return;
   // The same id again where it is not known whether it was stored.
   const std::string id = run->id + "." + settings_.id + "." + std::to_string(run->deaths);
-  if (!stream_.publish(work_subject(*pool, lane), run->order, id, kPatience)) return;
+  if (!stream_.publish(work_subject(*pool, lane), parcel(*run), id, kPatience)) return;
   {
     const std::lock_guard lock(mutex_);
     run->place = Run::Place::kQueued;
@@ -359,11 +404,9 @@ void FleetRunner::on_happening(const Shared& run, const Happening& happening) {
       return place(run);
     }
     case Happening::Kind::kStage:
-      return run->listener->on_stage(happening.stage);
     case Happening::Kind::kOut:
-      return run->listener->on_output(StageKind::kRun, engine::OutputStream::kOut, happening.bytes);
     case Happening::Kind::kErr:
-      return run->listener->on_output(StageKind::kRun, engine::OutputStream::kErr, happening.bytes);
+      return tell(*run->listener, happening);
   }
 }
 
@@ -406,7 +449,7 @@ bool FleetRunner::on_end(const std::string& id, const std::string& text) {
 }
 
 void FleetRunner::forget(const Shared& run) {
-  std::vector<Shared> next;
+  Shared next;
   {
     const std::lock_guard lock(mutex_);
     if (runs_.erase(run->id) == 0) return;
@@ -430,13 +473,15 @@ void FleetRunner::forget(const Shared& run) {
     }
     if (run->concurrent > 0) {
       for (const auto& [id, each] : runs_) {
-        if (each->caller == run->caller && each->place == Run::Place::kHere) next.push_back(each);
+        if (each->caller != run->caller || each->place != Run::Place::kHere) continue;
+        next = each;  // one place is free
+        break;
       }
     }
     ended_.notify_all();
   }
   if (!run->object.empty()) (void)objects_.remove(run->object).has_value();
-  for (const Shared& each : next) threads_->post(each->id, [this, each] { place(each); });
+  if (next) threads_->post(next->id, [this, next] { place(next); });
 }
 
 // ---- Looking after them ----------------------------------------------------------------------
@@ -527,6 +572,11 @@ void FleetRunner::take_late_ends(const std::stop_token& stop) {
 }
 
 // ---- The whole -------------------------------------------------------------------------------
+
+std::unique_ptr<engine::Following> FleetRunner::follow(const std::string& run,
+                                                       engine::Observer& observer) {
+  return std::make_unique<EventsFollowing>(stream_, run, observer);
+}
 
 bool FleetRunner::drain(Nanoseconds patience) {
   std::vector<Shared> left;

@@ -46,6 +46,8 @@ class FleetRunner : public engine::Runner {
   [[nodiscard]] Status check(const engine::Task& task, std::size_t count) const override;
   Status unpack(engine::Unpacking unpacking) override;
   void cancel_elsewhere(const std::string& run) override;
+  std::unique_ptr<engine::Following> follow(const std::string& run,
+                                            engine::Observer& observer) override;
   bool drain(Nanoseconds patience) override;
   [[nodiscard]] Status ready() const override;
   [[nodiscard]] bool has(const runtime::Manifest& language) const override;
@@ -57,8 +59,8 @@ class FleetRunner : public engine::Runner {
     std::string id;
     std::string caller;
     std::string language;
-    std::string order;   // as JSON, or what refers to it
-    std::string object;  // that has it; empty: none
+    std::string order;   // as JSON; empty where it is in the bucket
+    std::string object;  // its name there; empty: it is small enough for a message
     std::shared_ptr<engine::RunListener> listener;
     engine::Urgency urgency{};
     std::size_t concurrent = 0;
@@ -87,6 +89,7 @@ class FleetRunner : public engine::Runner {
   Status begin();
   Status make_order(const engine::Task& task, const Shared& run) const;
   void place(const Shared& run);
+  static std::string parcel(const Run& run);
   bool send(const Shared& run);
   void enqueue(const Shared& run);
   [[nodiscard]] bool may_go_locked(const Run& run) const;

@@ -195,12 +195,12 @@ std::string to_json(const Order& order) {
                                       {"memory", order.memory},
                                       {"cpus_milli", order.cpus_milli},
                                       {"expires_ms", order.expires_ms},
-                                      {"streamed", order.streamed},
-                                      {"deaths", order.deaths}});
+                                      {"streamed", order.streamed}});
 }
 
-Result<Order> read_order(std::string_view text) {
-  TRY_ASSIGN(const json::object from, parse(text));
+namespace {
+
+Result<Order> order_in(const json::object& from) {
   Order to;
   TRY(read(from, "run", to.run));
   TRY(read(from, "gateway", to.gateway));
@@ -213,7 +213,35 @@ Result<Order> read_order(std::string_view text) {
   TRY(read(from, "cpus_milli", to.cpus_milli));
   TRY(read(from, "expires_ms", to.expires_ms));
   TRY(read(from, "streamed", to.streamed));
+  return to;
+}
+
+}  // namespace
+
+Result<Order> read_order(std::string_view text) {
+  TRY_ASSIGN(const json::object from, parse(text));
+  return order_in(from);
+}
+
+std::string parcel_of(std::uint64_t deaths, std::string_view order) {
+  return "{\"deaths\":" + std::to_string(deaths) + ",\"order\":" + std::string(order) + "}";
+}
+
+std::string parcel_of_object(std::uint64_t deaths, std::string_view object) {
+  return json::serialize(json::object{{"deaths", deaths}, {"object", object}});
+}
+
+Result<Parcel> read_parcel(std::string_view text) {
+  TRY_ASSIGN(const json::object from, parse(text));
+  Parcel to;
   TRY(read(from, "deaths", to.deaths));
+  if (from.contains("object")) {
+    TRY(read(from, "object", to.object));
+    return to;
+  }
+  const json::value* const order = from.if_contains("order");
+  if (order == nullptr || !order->is_object()) return wrong("order");
+  TRY_ASSIGN(to.order, order_in(order->get_object()));
   return to;
 }
 

@@ -29,10 +29,20 @@ struct Order {
   std::uint64_t cpus_milli = 0;
   std::int64_t expires_ms = 0;  // Unix time: not started later than this
   bool streamed = false;        // tell what it writes while it runs
-  std::uint64_t deaths = 0;     // workers that died of it, as far as its gateway knows
 };
 std::string to_json(const Order& order);
 Result<Order> read_order(std::string_view text);
+
+// An order on its way, or the name of the object that has it.
+struct Parcel {
+  std::uint64_t deaths = 0;  // workers that died of it, as far as its gateway knows
+  std::string object;        // empty: `order`
+  Order order;
+};
+// `order`: as JSON.
+std::string parcel_of(std::uint64_t deaths, std::string_view order);
+std::string parcel_of_object(std::uint64_t deaths, std::string_view object);
+Result<Parcel> read_parcel(std::string_view text);
 
 // How a run ended at a worker.
 struct End {

@@ -20,8 +20,7 @@ TEST(Order, IsReadAsItWasWritten) {
               .memory = 1,
               .cpus_milli = 2,
               .expires_ms = 3,
-              .streamed = true,
-              .deaths = 4};
+              .streamed = true};
   order.submission.language = "python";
   order.submission.files = {{.path = "a/\xc3\xa9.py", .content = "\xff", .executable = true}};
   order.submission.entry = "a/\xc3\xa9.py";
@@ -37,6 +36,19 @@ TEST(Order, IsReadAsItWasWritten) {
   EXPECT_EQ(read->submission.files, order.submission.files);
   EXPECT_EQ(read->submission.args, order.submission.args);
   EXPECT_EQ(read->submission.limits, order.submission.limits);
+}
+
+TEST(Parcel, HasAnOrderOrTheNameOfOne) {
+  const Order order{.run = "run_1"};
+  auto read = read_parcel(parcel_of(2, to_json(order)));
+  ASSERT_TRUE(read.has_value()) << read.error().message;
+  EXPECT_EQ(read->deaths, 2U);
+  EXPECT_EQ(read->object, "");
+  EXPECT_EQ(read->order.run, "run_1");
+  read = read_parcel(parcel_of_object(3, "order.run_1"));
+  ASSERT_TRUE(read.has_value()) << read.error().message;
+  EXPECT_EQ(read->deaths, 3U);
+  EXPECT_EQ(read->object, "order.run_1");
 }
 
 TEST(Order, WithAPathThatLeavesTheBoxIsRefused) {
@@ -69,6 +81,7 @@ TEST(End, IsReadAsItWasWritten) {
 TEST(Messages, ThatAreNotWhatTheyMustBeAreErrors) {
   for (const char* const text : {"", "{}", "[]", "null", R"({"kind":"told"})", R"({"run":1})"}) {
     EXPECT_FALSE(read_order(text).has_value()) << text;
+    EXPECT_FALSE(read_parcel(text).has_value()) << text;
     EXPECT_FALSE(read_end(text).has_value()) << text;
     EXPECT_FALSE(read_happening(text).has_value()) << text;
     EXPECT_FALSE(read_control(text).has_value()) << text;

@@ -223,22 +223,20 @@ std::optional<Delivery> Worker::next_delivery(unsigned turn) {
 
 // An order that came directly has no delivery: its gateway sees to it that somebody runs it.
 void Worker::take(const std::string& text, std::optional<Delivery> delivery) {
-  std::string whole = text;
-  if (const auto object = referred_object(text)) {
-    auto got = objects_.get(*object);
-    // Nobody can run what is not there; what is only away is delivered again.
-    if (!got && got.error().code == Code::kNotFound && delivery) {
-      (void)stream_.acknowledge(*delivery).has_value();
-    }
-    if (!got) return;
-    whole = *std::move(got);
-  }
-  auto order = read_order(whole);
-  if (!order) {
+  // Nobody can run what is not there or makes no sense; what is only away is delivered again.
+  const auto drop = [this, &delivery] {
     if (delivery) (void)stream_.acknowledge(*delivery).has_value();
-    return;
+  };
+  auto parcel = read_parcel(text);
+  if (!parcel) return drop();
+  Result<Order> order = std::move(parcel->order);
+  if (!parcel->object.empty()) {
+    const auto got = objects_.get(parcel->object);
+    if (!got && got.error().code == Code::kUnavailable) return;
+    order = got ? read_order(*got) : std::unexpected(got.error());
   }
-  const std::uint64_t deaths = order->deaths + (delivery ? delivery->delivered - 1 : 0);
+  if (!order) return drop();
+  const std::uint64_t deaths = parcel->deaths + (delivery ? delivery->delivered - 1 : 0);
   if (deaths >= kMostDeaths) {
     const std::string reason =
         "parked: the worker that ran it died " + std::to_string(deaths) + " times";
@@ -250,6 +248,14 @@ void Worker::take(const std::string& text, std::optional<Delivery> delivery) {
                   std::move(delivery));
   }
   const Order kept = *order;
+  if (unix_ms() > kept.expires_ms) {
+    return finish(kept,
+                  {.run = kept.run,
+                   .worker = settings_.id,
+                   .outcome = fail(Code::kExhausted, "waited too long in the queue"),
+                   .started = false},
+                  std::move(delivery));
+  }
   const Status taken = hand_over(*std::move(order), delivery);
   if (taken) return;
   if (taken.error().code != Code::kInvalid) return refuse(kept, std::move(delivery));

@@ -271,6 +271,54 @@ def test_what_a_fleet_has_not_yet_is_refused_in_plain_words(fleet):
     gateway.is_well()
 
 
+def test_a_stream_is_gone_on_with_at_another_gateway(fleet):
+    gateway, other = fleet.gateway(), fleet.gateway()
+    fleet.worker()
+    fleet.with_room(gateway, 1)
+    run = gateway.submit("import time\nfor i in range(8):\n  print(i, flush=True); time.sleep(.3)")
+    wait_until(lambda: gateway.look(run)["state"] == "running", "it to run", PATIENCE)
+    # While it runs, and through a gateway that did not take it.
+    elsewhere = events_of(other, run)
+    here = events_of(gateway, run)
+    assert elsewhere == here
+    assert "".join(data["text"] for _, name, data in here if name == "stdout") == "".join(f"{i}\n" for i in range(8))
+    # And when it is over.
+    assert events_of(other, run, after=3) == here[3:]
+
+
+def test_a_gateway_that_falls_in_the_middle_of_a_stream_loses_none_of_it(fleet):
+    gateway = fleet.gateway()
+    fleet.worker()
+    fleet.with_room(gateway, 1)
+    run = gateway.submit("import time\nfor i in range(10):\n  print(i, flush=True); time.sleep(.3)")
+    wait_until(lambda: gateway.look(run)["state"] == "running", "it to run", PATIENCE)
+    gateway.kill("gateway")
+    wait_until(lambda: len(gateway.logged("ready")) == 2, "another gateway", PATIENCE)
+    events = events_of(gateway, run)
+    assert "".join(data["text"] for _, name, data in events if name == "stdout") == "".join(f"{i}\n" for i in range(10))
+    assert [number for number, _, _ in events] == list(range(1, len(events) + 1))
+    assert events[-1][2]["outcome"]["status"] == "ok"
+
+
+def test_the_command_shows_who_is_there(fleet):
+    gateway = fleet.gateway()
+    fleet.worker("--fleet-pool", "pythons", capacity=3)
+    fleet.with_room(gateway, 1)
+    run = gateway.submit(nap(4))
+    wait_until(lambda: gateway.look(run)["state"] == "running", "it to run", PATIENCE)
+    done = subprocess.run(
+        as_user([binary(), "fleet", "--fleet", fleet.nats.url, "--json"]), stdin=subprocess.DEVNULL,
+        capture_output=True, text=True, timeout=PATIENCE, env=environment(), check=True,
+    )  # fmt: skip
+    seen = json.loads(done.stdout)
+    (worker,) = seen["workers"]
+    assert (worker["pool"], worker["capacity"], worker["running"], worker["draining"]) == ("pythons", 3, 1, False)
+    assert "python" in worker["languages"]
+    (one,) = seen["gateways"]
+    assert (one["running"], one["waiting"]) == (1, 0)
+    assert [(each["pool"], each["out"]) for each in seen["queues"]] == [("pythons", 1)]
+
+
 def test_settings_that_do_not_fit_are_told():
     for words, said in (
         (("serve", "--fleet", "nats://127.0.0.1:1"), "--ledger"),

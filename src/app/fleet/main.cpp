@@ -116,8 +116,18 @@ Result<std::unique_ptr<FleetMember>> join(const api::Settings& settings,
   return std::make_unique<Member>(std::move(worker));
 }
 
-constexpr FleetParts kFleet{
-    .open = open, .migrate = migrate, .ports = ports, .open_runner = open_runner, .join = join};
+Result<fleet::Survey> look(const api::Settings& settings, const FleetFiles& files) {
+  TRY_ASSIGN(const std::unique_ptr<fleet::Connection> connection,
+             connect(settings, files, "belljar fleet"));
+  return fleet::survey(*connection);
+}
+
+constexpr FleetParts kFleet{.open = open,
+                            .migrate = migrate,
+                            .ports = ports,
+                            .open_runner = open_runner,
+                            .join = join,
+                            .look = look};
 
 }  // namespace
 }  // namespace belljar::app
