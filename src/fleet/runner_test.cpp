@@ -98,6 +98,9 @@ class Fleet {
     EXPECT_TRUE(runner.has_value()) << (runner ? "" : runner.error().message);
     runner_ = *std::move(runner);
   }
+  ~Fleet() { EXPECT_TRUE(worker_->drain(kLong)); }
+  Fleet(const Fleet&) = delete;
+  Fleet& operator=(const Fleet&) = delete;
   engine::Runner& runner() { return *runner_; }
 
  private:

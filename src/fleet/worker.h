@@ -37,7 +37,7 @@ class Worker {
   static Result<std::unique_ptr<Worker>> open(std::unique_ptr<Connection> connection,
                                               engine::Runner& runner,
                                               WorkerSettings settings);
-  // Whoever waits for what runs here finds another worker.
+  // After a drain() that finished, or when the runner has none of its runs any more.
   ~Worker();
   Worker(const Worker&) = delete;
   Worker& operator=(const Worker&) = delete;
