@@ -7,7 +7,7 @@ import threading
 
 import pytest
 from support.client import PATIENCE
-from support.command import as_user, binary, environment, scratch_folder, wait_until
+from support.command import as_user, binary, environment, give_to_user, scratch_folder, wait_until
 from support.nats import Nats
 from support.service import out_of
 from support.worker import LiveWorker
@@ -317,6 +317,37 @@ def test_the_command_shows_who_is_there(fleet):
     (one,) = seen["gateways"]
     assert (one["running"], one["waiting"]) == (1, 0)
     assert [(each["pool"], each["out"]) for each in seen["queues"]] == [("pythons", 1)]
+
+
+def test_tls_with_files_that_only_root_may_read(shared_postgres, serve):
+    with scratch_folder("belljar-fleet-") as folder:
+        certificate, key = folder / "tls.crt", folder / "tls.key"
+        subprocess.run(
+            ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2",
+             "-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", key, "-out", certificate],
+            check=True, capture_output=True, timeout=PATIENCE,
+        )  # fmt: skip
+        files = (
+            "--fleet-ca-file", certificate, "--fleet-certificate-file", certificate, "--fleet-key-file", key,
+        )  # fmt: skip
+        give_to_user(folder)
+        for each in (certificate, key):
+            give_to_user(each)
+            each.chmod(0o600)
+        with Nats(folder / "nats", (certificate, key)) as nats:
+            url = shared_postgres.url(shared_postgres.new_database())
+            gateway = serve(url, "--fleet", nats.url, *files)
+            worker = LiveWorker(folder / "worker", nats.url, *files)
+            try:
+                wait_until(lambda: gauge(gateway, "belljar_fleet_workers") == 1, "the worker", PATIENCE)
+                assert out_of(gateway.run("print(6 * 7)")) == "42\n"
+            finally:
+                code = worker.stop()
+            assert code == 0, worker.log
+            assert gateway.stop() == 0, gateway.log
+            without = LiveWorker(folder / "without", nats.url, "--fleet-ca-file", certificate, ready=False)
+            wait_until(lambda: without.logged("fleet_away"), "it to be turned away", PATIENCE)
+            assert without.stop() == 0
 
 
 def test_settings_that_do_not_fit_are_told():

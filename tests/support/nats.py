@@ -13,8 +13,11 @@ BINARY = "/usr/sbin/nats-server"
 
 
 class Nats:
-    def __init__(self, folder):
+    """`tls`: certificate and key, of clients too; then it takes nothing else, and only that certificate."""
+
+    def __init__(self, folder, tls=None):
         self.folder = pathlib.Path(folder)
+        self._tls = tls
         self.folder.mkdir(exist_ok=True)
         self.port = free_port()
         self.monitor = free_port()
@@ -22,13 +25,16 @@ class Nats:
 
     @property
     def url(self):
-        return f"nats://127.0.0.1:{self.port}"
+        return f"{'tls' if self._tls else 'nats'}://127.0.0.1:{self.port}"
 
     def start(self):
         words = [
             BINARY, "-a", "127.0.0.1", "-p", str(self.port), "-m", str(self.monitor), "-js",
             "-sd", str(self.folder / "store"), "-P", str(self.folder / "pid"),
         ]  # fmt: skip
+        if self._tls:
+            certificate, key = map(str, self._tls)
+            words += ["--tlsverify", "--tlscert", certificate, "--tlskey", key, "--tlscacert", certificate]
         with open(self.folder / "log", "ab") as log:
             self.process = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
 
