@@ -27,8 +27,8 @@ std::string output_json(std::string_view bytes) {
 void LiveRun::add_locked(std::string_view name, std::string bytes, bool is_output) {
   // What a program writes in small pieces is one event as long as nobody has its beginning.
   constexpr std::size_t kMostJoined = 64 * kKiB;
-  if (is_output && events_.size() > taken_ && events_.back().name == name &&
-      events_.back().bytes.size() + bytes.size() <= kMostJoined) {
+  if (is_output && pieces_ == Pieces::kJoined && events_.size() > taken_ &&
+      events_.back().name == name && events_.back().bytes.size() + bytes.size() <= kMostJoined) {
     bytes_ += bytes.size();
     events_.back().bytes += bytes;
     return;
@@ -76,6 +76,7 @@ void LiveRun::end(std::string run_json,
                   std::shared_ptr<const Outcome> outcome) {
   std::vector<std::function<void()>> more;
   std::vector<std::function<void()>> ended;
+  std::function<void(const engine::InputControl&)> sink;
   {
     const std::lock_guard lock(mutex_);
     if (over_) return;
@@ -90,6 +91,7 @@ void LiveRun::end(std::string run_json,
     events_.shrink_to_fit();
     // Nobody reads it any more; this object stays for late clients, and its descriptor must not.
     control_.reset();
+    sink.swap(control_sink_);
     held_control_.clear();
     more.swap(on_more_);
     ended.swap(on_end_);
@@ -112,6 +114,11 @@ std::vector<RunEvent> LiveRun::events_after(std::uint64_t after) {
   }
   taken_ = std::max<std::uint64_t>(taken_, events_.size());
   return events;
+}
+
+bool LiveRun::is_watched() const {
+  const std::lock_guard lock(mutex_);
+  return !on_more_.empty();
 }
 
 bool LiveRun::is_over() const {
@@ -176,10 +183,25 @@ void LiveRun::send(const engine::InputControl& message) {
   [[maybe_unused]] const ssize_t done = ::write(control_.get(), &message, sizeof message);
 }
 
+void LiveRun::forward_control(std::function<void(const engine::InputControl&)> sink) {
+  std::vector<engine::InputControl> held;
+  {
+    const std::lock_guard lock(mutex_);
+    if (over_) return;
+    control_sink_ = sink;
+    held.swap(held_control_);
+  }
+  for (const engine::InputControl& message : held) sink(message);
+}
+
 void LiveRun::control(const engine::InputControl& message) {
   constexpr std::size_t kMostHeld = 64;
-  const std::lock_guard lock(mutex_);
-  if (control_.valid()) {
+  std::unique_lock lock(mutex_);
+  if (control_sink_) {
+    const auto sink = control_sink_;
+    lock.unlock();
+    sink(message);
+  } else if (control_.valid()) {
     send(message);
   } else if (held_control_.size() < kMostHeld) {
     held_control_.push_back(message);

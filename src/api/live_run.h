@@ -26,7 +26,11 @@ struct RunEvent {
 
 class LiveRun {
  public:
-  LiveRun(std::string id, std::string caller) : id_(std::move(id)), caller_(std::move(caller)) {}
+  // How output becomes events: joined while nobody has seen it, or each piece as it comes, where
+  // others number the same pieces.
+  enum class Pieces : std::uint8_t { kJoined, kAsTheyCome };
+  LiveRun(std::string id, std::string caller, Pieces pieces = Pieces::kJoined)
+      : id_(std::move(id)), caller_(std::move(caller)), pieces_(pieces) {}
 
   [[nodiscard]] const std::string& id() const { return id_; }
   [[nodiscard]] const std::string& caller() const { return caller_; }
@@ -49,6 +53,8 @@ class LiveRun {
   // The one that end() was given; gone afterwards, so that it is not kept beside its JSON.
   std::shared_ptr<const Outcome> take_outcome();
   [[nodiscard]] std::size_t bytes() const;
+  // Whether somebody waits for more of it.
+  [[nodiscard]] bool is_watched() const;
   // Called once: when there is more than the first `after` events, or at once if there is already
   // or the run is over.
   void on_more(std::uint64_t after, std::function<void()> wake);
@@ -62,6 +68,8 @@ class LiveRun {
   void control(const engine::InputControl& message);
   // The worker's end of the pipe that control() writes to.
   Result<Fd> open_control();
+  // Instead of that pipe, where the run is not in this process.
+  void forward_control(std::function<void(const engine::InputControl&)> sink);
 
  private:
   // Output is kept as it was written, and becomes JSON when somebody takes it.
@@ -77,6 +85,7 @@ class LiveRun {
 
   const std::string id_;
   const std::string caller_;
+  const Pieces pieces_;
   mutable std::mutex mutex_;
   std::vector<Stored> events_;
   std::uint64_t taken_ = 0;  // the last that somebody has
@@ -89,6 +98,7 @@ class LiveRun {
   std::shared_ptr<const Outcome> outcome_;
   std::vector<std::function<void()>> on_more_, on_end_;
   Fd control_;
+  std::function<void(const engine::InputControl&)> control_sink_;
   std::vector<engine::InputControl> held_control_;
 };
 

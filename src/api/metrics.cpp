@@ -7,7 +7,7 @@ namespace belljar::api {
 namespace {
 
 std::string_view help_of(std::string_view name) {
-  static constexpr std::array<std::pair<std::string_view, std::string_view>, 19> kHelp{{
+  static constexpr std::array<std::pair<std::string_view, std::string_view>, 23> kHelp{{
       {"belljar_http_requests_total", "Requests by route, method and status."},
       {"belljar_http_request_seconds", "Time from a request's last byte to its answer."},
       {"belljar_runs_total", "Runs that ended, by language and status."},
@@ -23,6 +23,10 @@ std::string_view help_of(std::string_view name) {
       {"belljar_webhooks_total", "Deliveries by result."},
       {"belljar_compile_cache_total", "Compile stages looked for in the cache, by result."},
       {"belljar_compile_cache_bytes", "Memory that the compile cache holds."},
+      {"belljar_fleet_up", "1 while the fleet's NATS answers."},
+      {"belljar_fleet_workers", "Workers of the fleet that take runs."},
+      {"belljar_fleet_running", "Runs at all workers of the fleet."},
+      {"belljar_fleet_given_again", "How often a run was given to another worker."},
       {"belljar_sessions", "Sessions that have not ended."},
       {"belljar_sessions_total", "Sessions that began, did not come up, or ended."},
       {"belljar_session_executions_total", "Executions in sessions, by status."},

@@ -5,7 +5,6 @@
 #include <boost/json.hpp>
 #include <condition_variable>
 #include <optional>
-#include <thread>
 
 #include "api/json_reader.h"
 #include "api/request_fields.h"
@@ -13,7 +12,6 @@
 #include "base/id.h"
 #include "base/sys.h"
 #include "base/text.h"
-#include "engine/archive.h"
 #include "model/builtin_policies.h"
 #include "model/json_text.h"
 #include "screen/sanitizer.h"
@@ -26,26 +24,6 @@ namespace json = boost::json;
 // What streams that come late may still see of runs that are over.
 constexpr std::size_t kMostEnded = 500;
 constexpr std::size_t kMostEndedBytes = 16 * kMiB;
-// What happens in the cell, onto the run's list of events.
-class Recorder : public engine::Observer {
- public:
-  explicit Recorder(LiveRun& live) : live_(live) {}
-  void on_stage(StageKind stage) override {
-    live_.add("status", json_text(json::object{{"state", "running"}, {"stage", to_string(stage)}}));
-  }
-  void on_output(StageKind stage, engine::OutputStream stream, std::string_view bytes) override {
-    // A compiler's words are not the program's output; they come with the outcome.
-    if (stage == StageKind::kRun) {
-      told_ = true;
-      live_.add_output(stream, bytes);
-    }
-  }
-  [[nodiscard]] bool told() const { return told_; }
-
- private:
-  LiveRun& live_;
-  bool told_ = false;
-};
 
 engine::Input engine_input(const RunInput& input, const std::string& bytes) {
   engine::Input made;
@@ -136,21 +114,6 @@ bool is_of(const Caller& caller, const std::string& owner) {
   return owner == caller.id || caller.may("admin");
 }
 
-// A warden that goes away takes what it had begun with it: the next one gets it from the start,
-// unless somebody has seen of it. More than once, because a dying warden's sockets close one after
-// the other, and the last of them still takes a request.
-template <typename Body>
-Result<Outcome> with_warden(engine::WardenAccess& access, const bool& told, const Body& body) {
-  constexpr int kMostAttempts = 5;
-  for (int attempt = 1;; ++attempt) {
-    Result<Outcome> outcome = body();
-    if (outcome || outcome.error().code != Code::kUnavailable) return outcome;
-    access.drop();
-    if (told || attempt == kMostAttempts) return outcome;
-    std::this_thread::sleep_for(attempt * std::chrono::milliseconds(20));
-  }
-}
-
 }  // namespace
 
 std::string findings_json(const screen::Verdict& verdict) {
@@ -164,20 +127,63 @@ std::string findings_json(const screen::Verdict& verdict) {
                              {"not_analysed", to_value(verdict.not_analysed)}}));
 }
 
+// One run and what its runner tells of it: what happens goes onto its list of events.
+struct RunService::Work : Journal::Entry, engine::RunListener {
+  explicit Work(RunService& its_service) : service(its_service) {}
+
+  [[nodiscard]] const std::string& id() const override { return record.id; }
+  bool on_start() override { return service.start(*this); }
+  [[nodiscard]] engine::Input input() const override {
+    return engine_input(stdin_source, request.input);
+  }
+  Result<Fd> open_control() override { return live->open_control(); }
+  void forward_control(std::function<void(const engine::InputControl&)> sink) override {
+    live->forward_control(std::move(sink));
+  }
+  [[nodiscard]] bool was_heard() const override { return heard; }
+  void on_stage(StageKind stage) override {
+    if (!followed) add_stage(*live, stage);
+  }
+  void on_output(StageKind stage, engine::OutputStream stream, std::string_view bytes) override {
+    if (!followed) heard = add_output(*live, stage, stream, bytes) || heard;
+  }
+  void on_end(Result<Outcome> outcome) override {
+    if (outcome) {
+      service.finish(*this, *std::move(outcome));
+    } else {
+      service.fail_run(*this, outcome.error());
+    }
+  }
+  void on_give_up(const Error& error) override { service.give_up(*this, error); }
+
+  RunService& service;
+  bool keep_outcome = false;
+  bool heard = false;
+  std::shared_ptr<LiveRun> live;
+  std::shared_ptr<FollowedRun> followed;  // begun before this process was: told from the start
+  RunRequest request;
+  RunInput stdin_source;
+  const Policy* policy = nullptr;
+  std::string findings;  // of the screening, as JSON; empty: none
+  Nanoseconds since{};
+  Nanoseconds queued{};
+};
+
 RunService::RunService(const Settings& settings,
                        const runtime::Catalog& catalog,
                        ledger::Store& store,
                        Journal& journal,
-                       engine::Dispatcher& dispatcher,
-                       Metrics& metrics,
-                       engine::Reuse reuse)
+                       engine::Runner& runner,
+                       Metrics& metrics)
     : settings_(settings),
       catalog_(catalog),
       store_(store),
       journal_(journal),
-      dispatcher_(dispatcher),
-      metrics_(metrics),
-      reuse_(std::move(reuse)) {}
+      runner_(runner),
+      metrics_(metrics) {
+  if (settings_.fleet.empty()) return;
+  follower_ = std::jthread([this](const std::stop_token& stop) { follow_for_ever(stop); });
+}
 
 Result<const Policy*> RunService::policy(const std::string& name) const {
   const std::string& wanted = name.empty() ? settings_.policy : name;
@@ -195,7 +201,7 @@ Result<RunService::Checked> RunService::check(const Caller& caller,
                                               RunRequest request,
                                               const SubmitOptions& options) {
   Checked checked;
-  checked.work = std::make_shared<Work>();
+  checked.work = std::make_shared<Work>(*this);
   Work& work = *checked.work;
   work.since = sys::now();
   TRY_ASSIGN(work.policy, policy(request.policy));
@@ -231,7 +237,7 @@ Result<RunService::Checked> RunService::check(const Caller& caller,
                                      request.submission.files, checked.plan.stages.entry));
   work.findings = findings_json(checked.verdict);
   work.request = std::move(request);
-  work.input = options.input;
+  work.stdin_source = options.input;
   work.keep_outcome = options.keep_outcome;
 
   ledger::Run& record = work.record;
@@ -245,10 +251,17 @@ Result<RunService::Checked> RunService::check(const Caller& caller,
   return checked;
 }
 
+std::shared_ptr<LiveRun> RunService::new_live(const ledger::Run& run) const {
+  using Pieces = LiveRun::Pieces;
+  auto live = std::make_shared<LiveRun>(
+      run.id, run.caller, settings_.fleet.empty() ? Pieces::kJoined : Pieces::kAsTheyCome);
+  live->add("status", json_text(json::object{{"state", "queued"}, {"id", run.id}}));
+  return live;
+}
+
 // From here on its clients can see it.
 void RunService::begin(Work& work) {
-  work.live = std::make_shared<LiveRun>(work.record.id, work.record.caller);
-  work.live->add("status", json_text(json::object{{"state", "queued"}, {"id", work.record.id}}));
+  work.live = new_live(work.record);
   const std::lock_guard lock(mutex_);
   live_[work.record.id] = work.live;
 }
@@ -263,9 +276,9 @@ Result<Submitted> RunService::submit(const Caller& caller,
                                      const SubmitOptions& options) {
   TRY_ASSIGN(const Checked checked, check(caller, std::move(request), options));
   const std::shared_ptr<Work> work = checked.work;
-  engine::Job job = job_for(caller, checked.plan, options);
+  engine::Task task = task_for(caller, checked.plan, options, {work});
   // Looked at before anything is written: a flood of refusals must not become a flood of writes.
-  if (!checked.verdict.refused) TRY(dispatcher_.check(job));
+  if (!checked.verdict.refused) TRY(runner_.check(task, 1));
   // Before the ledger has it: a replay that comes at once must find a run to wait for.
   begin(*work);
   if (options.answered_at_end &&
@@ -278,7 +291,7 @@ Result<Submitted> RunService::submit(const Caller& caller,
       if (!accepted) return std::unexpected(accepted.error());
       TRY_ASSIGN(const ledger::Run first, store_.find(accepted->id));
       if (!first.batch.empty()) return used_otherwise();
-      const auto known = live(caller, accepted->id);
+      const auto known = live_here(caller, accepted->id);
       return Submitted{.live = known ? *known : nullptr, .id = accepted->id, .replayed = true};
     }
   }
@@ -287,9 +300,7 @@ Result<Submitted> RunService::submit(const Caller& caller,
     reject(*work, checked.verdict);
     return submitted;
   }
-  job.run = [this, work](engine::WardenAccess& access) { run(*work, access); };
-  job.give_up = [this, work](const Error& error) { give_up(*work, error); };
-  if (const Status queued = dispatcher_.submit(std::move(job)); !queued) {
+  if (const Status queued = runner_.submit(std::move(task)); !queued) {
     fail_run(*work, queued.error());
     return std::unexpected(queued.error());
   }
@@ -349,7 +360,7 @@ Result<RunService::Batch> RunService::submit_programs(const Caller& caller,
     auto checked = check(caller, std::move(each), options);
     Status good = checked ? Status() : Status(std::unexpected(checked.error()));
     if (good) {
-      good = dispatcher_.check(job_for(caller, checked->plan, options));
+      good = runner_.check(task_for(caller, checked->plan, options, {checked->work}), 1);
       // Whether there is room is asked for all of them together.
       if (!good && good.error().code != Code::kInvalid) good = {};
     }
@@ -357,7 +368,8 @@ Result<RunService::Batch> RunService::submit_programs(const Caller& caller,
     if (good) taken.push_back(*std::move(checked));
   }
   if (taken.empty()) return batch;
-  TRY(dispatcher_.check(job_for(caller, taken.front().plan, options), taken.size()));
+  TRY(runner_.check(task_for(caller, taken.front().plan, options, {taken.front().work}),
+                    taken.size()));
   std::vector<std::shared_ptr<Work>> works;
   for (const Checked& each : taken) works.push_back(each.work);
   TRY_ASSIGN(const ledger::Accepted accepted, record_all(caller, works, options.idempotency_key));
@@ -372,11 +384,8 @@ Result<RunService::Batch> RunService::submit_programs(const Caller& caller,
     if (next->verdict.refused) {
       reject(*work, next->verdict);
     } else {
-      engine::Job job = job_for(caller, next->plan, options);
-      job.run = [this, work](engine::WardenAccess& access) { run(*work, access); };
-      job.give_up = [this, work](const Error& error) { give_up(*work, error); };
       // There was room a moment ago; where somebody else took it, this run is lost, and says so.
-      const Status queued = dispatcher_.submit(std::move(job));
+      const Status queued = runner_.submit(task_for(caller, next->plan, options, {work}));
       if (!queued) fail_run(*work, queued.error());
     }
     ++next;
@@ -391,8 +400,8 @@ Result<RunService::Batch> RunService::submit_inputs(const Caller& caller,
   Batch batch{.id = make_id("batch"), .runs = {}};
   options.batch = batch.id;
   TRY_ASSIGN(const Checked first, check(caller, program, options));
-  engine::Job job = job_for(caller, first.plan, options);
-  if (!first.verdict.refused) TRY(dispatcher_.check(job));
+  engine::Task task = task_for(caller, first.plan, options, {first.work});
+  if (!first.verdict.refused) TRY(runner_.check(task, 1));
   std::vector<std::shared_ptr<Work>> works;
   for (BatchInput& each : inputs) {
     auto work = std::make_shared<Work>(*first.work);
@@ -411,11 +420,8 @@ Result<RunService::Batch> RunService::submit_inputs(const Caller& caller,
     if (first.verdict.refused) reject(*works[i], first.verdict);
   }
   if (first.verdict.refused) return batch;
-  job.run = [this, works](engine::WardenAccess& access) { run_all(works, access); };
-  job.give_up = [this, works](const Error& error) {
-    for (const auto& work : works) give_up(*work, error);
-  };
-  if (const Status queued = dispatcher_.submit(std::move(job)); !queued) {
+  task.runs.assign(works.begin(), works.end());
+  if (const Status queued = runner_.submit(std::move(task)); !queued) {
     for (const auto& work : works) fail_run(*work, queued.error());
     return std::unexpected(queued.error());
   }
@@ -425,25 +431,16 @@ Result<RunService::Batch> RunService::submit_inputs(const Caller& caller,
 Status RunService::unpack(const Caller& caller,
                           std::string archive,
                           const std::function<void(Result<std::vector<File>>)>& done) {
-  engine::Job job{.caller = caller.id,
-                  .memory = Limits().memory,
-                  .cpus_milli = Limits().cpus_milli,
-                  .deadline = sys::now() + settings_.queue_wait};
-  job.run = [archive = std::move(archive), done](engine::WardenAccess& access) {
-    done([&]() -> Result<std::vector<File>> {
-      TRY_ASSIGN(warden::Client* const client, access.client());
-      auto files = engine::unpack(*client, archive);
-      if (!files && files.error().code == Code::kUnavailable) access.drop();
-      return files;
-    }());
-  };
-  job.give_up = [done](const Error& error) { done(std::unexpected(error)); };
-  return dispatcher_.submit(std::move(job));
+  return runner_.unpack({.caller = caller.id,
+                         .archive = std::move(archive),
+                         .deadline = sys::now() + settings_.queue_wait,
+                         .done = done});
 }
 
-engine::Job RunService::job_for(const Caller& caller,
-                                const engine::Plan& plan,
-                                const SubmitOptions& options) const {
+engine::Task RunService::task_for(const Caller& caller,
+                                  const engine::Plan& plan,
+                                  const SubmitOptions& options,
+                                  std::vector<std::shared_ptr<Work>> works) const {
   Limits most = plan.stages.run.limits;
   if (plan.stages.compile) {
     most.memory = std::max(most.memory, plan.stages.compile->limits.memory);
@@ -456,11 +453,22 @@ engine::Job RunService::job_for(const Caller& caller,
   }
   const Nanoseconds patience =
       options.patience > Nanoseconds{} ? options.patience : settings_.queue_wait;
-  return {.caller = caller.id,
-          .memory = most.memory,
-          .cpus_milli = most.cpus_milli,
-          .concurrent = concurrent,
-          .deadline = sys::now() + patience};
+  const std::shared_ptr<Work>& first = works.front();
+  engine::Task task{.caller = caller.id,
+                    .language = plan.manifest.name,
+                    .policy = first->policy,
+                    .submission = {first, &first->request.submission},
+                    .runs = {works.begin(), works.end()},
+                    .memory = most.memory,
+                    .cpus_milli = most.cpus_milli,
+                    .concurrent = concurrent,
+                    .deadline = sys::now() + patience,
+                    .urgency = engine::Urgency::kAsynchronous,
+                    .streamed = !options.answered_at_end,
+                    .interactive = options.input.kind != RunInput::Kind::kBytes};
+  if (options.answered_at_end) task.urgency = engine::Urgency::kInteractive;
+  if (!options.batch.empty()) task.urgency = engine::Urgency::kBatch;
+  return task;
 }
 
 Result<screen::Verdict> RunService::screen(const std::string& rules,
@@ -503,72 +511,6 @@ bool RunService::start(Work& work) {
     work.live->end(to_json(*now), std::move(elsewhere));
   }
   return false;
-}
-
-void RunService::run(Work& work, engine::WardenAccess& access) {
-  if (!start(work)) return;
-  bool told = false;
-  Result<Outcome> outcome = with_warden(access, told, [&] { return execute(work, access, told); });
-  if (outcome) {
-    finish(work, *std::move(outcome));
-  } else {
-    fail_run(work, outcome.error());
-  }
-}
-
-// Compiled once, for the first that has not been cancelled.
-void RunService::run_all(std::span<const std::shared_ptr<Work>> works,
-                         engine::WardenAccess& access) {
-  std::optional<engine::Prepared> prepared;
-  for (const auto& each : works) {
-    Work& work = *each;
-    if (!start(work)) continue;
-    bool told = false;
-    const auto outcome = with_warden(access, told, [&]() -> Result<Outcome> {
-      TRY_ASSIGN(warden::Client* const client, access.client());
-      TRY_ASSIGN(const Fd control, work.live->open_control());
-      engine::Engine engine(*client, catalog_, *work.policy, reuse_for(work));
-      engine::Input input = engine_input(work.input, work.request.input);
-      input.control_fd = control.get();
-      Recorder recorder(*work.live);
-      if (!prepared) {
-        TRY_ASSIGN(prepared, engine.prepare(work.request.submission, input, recorder));
-      }
-      if (!prepared->runnable) {
-        Outcome compiled = prepared->outcome;
-        // Cancelled was this run alone; the next one compiles again.
-        if (compiled.status == RunStatus::kCancelled) prepared.reset();
-        return compiled;
-      }
-      Result<Outcome> ran = engine.run(*prepared, input, recorder);
-      told = recorder.told();
-      return ran;
-    });
-    if (outcome) {
-      finish(work, *outcome);
-    } else {
-      fail_run(work, outcome.error());
-    }
-  }
-}
-
-// What one caller has compiled is never another's, keys of one person included.
-engine::Reuse RunService::reuse_for(const Work& work) const {
-  engine::Reuse reuse = reuse_;
-  reuse.tenant = work.record.caller;
-  return reuse;
-}
-
-Result<Outcome> RunService::execute(Work& work, engine::WardenAccess& access, bool& told) {
-  TRY_ASSIGN(warden::Client* const client, access.client());
-  TRY_ASSIGN(const Fd control, work.live->open_control());
-  engine::Engine engine(*client, catalog_, *work.policy, reuse_for(work));
-  engine::Input input = engine_input(work.input, work.request.input);
-  input.control_fd = control.get();
-  Recorder recorder(*work.live);
-  Result<Outcome> outcome = engine.execute(work.request.submission, input, recorder);
-  told = recorder.told();
-  return outcome;
 }
 
 void RunService::finish(Work& work, Outcome outcome) {
@@ -625,6 +567,7 @@ void RunService::close(Work& work,
     error = {.code = Code::kUnavailable, .message = stored.error().message};
   }
   const std::string text = to_json(work.record);
+  if (work.followed) work.followed->catch_up();
   if (!work.keep_outcome) outcome.reset();
   work.live->end(text, std::move(error), std::move(outcome));
   keep(work.live);
@@ -642,10 +585,69 @@ void RunService::keep(const std::shared_ptr<LiveRun>& live) {
 }
 
 Result<std::shared_ptr<LiveRun>> RunService::live(const Caller& caller, const std::string& id) {
+  auto here = live_here(caller, id);
+  if (here || settings_.fleet.empty()) return here;
+  TRY_ASSIGN(const ledger::Run run, find(caller, id));
+  return follow(run);
+}
+
+Result<std::shared_ptr<LiveRun>> RunService::live_here(const Caller& caller,
+                                                       const std::string& id) {
   const std::lock_guard lock(mutex_);
   const auto found = live_.find(id);
   if (found == live_.end() || !is_of(caller, found->second->caller())) return no_such_run();
   return found->second;
+}
+
+// A run that has ended is told from what is still kept of it, if anything is: without that its
+// events would have other numbers than its clients know.
+Result<std::shared_ptr<LiveRun>> RunService::follow(const ledger::Run& run) {
+  constexpr std::size_t kMostFollowed = 500;
+  std::shared_ptr<FollowedRun> followed;
+  {
+    const std::lock_guard lock(mutex_);
+    const auto known = followed_.find({run.id, false});
+    if (known != followed_.end()) return known->second->live();
+    if (followed_.size() >= kMostFollowed) return no_such_run();
+    followed = std::make_shared<FollowedRun>(runner_, new_live(run), false);
+    if (!ledger::has_ended(run.state)) {
+      followed_.emplace(std::pair(run.id, false), followed);
+      return followed->live();
+    }
+  }
+  followed->catch_up();
+  if (followed->live()->events_after(1).empty()) return no_such_run();
+  followed->live()->end(to_json(run), std::nullopt);
+  return followed->live();
+}
+
+void RunService::follow_for_ever(const std::stop_token& stop) {
+  constexpr std::chrono::milliseconds kPause{100};
+  constexpr unsigned kLookEvery = 5;  // into the ledger
+  std::mutex mutex;
+  std::condition_variable_any woken;
+  std::unique_lock lock(mutex);
+  for (unsigned turn = 0;
+       !woken.wait_for(lock, stop, kPause, [&stop] { return stop.stop_requested(); }); ++turn) {
+    std::vector<std::shared_ptr<FollowedRun>> all;
+    {
+      const std::lock_guard inner(mutex_);
+      for (const auto& [key, each] : followed_) all.push_back(each);
+    }
+    for (const auto& each : all) {
+      LiveRun& live = *each->live();
+      // Looked for first: what it said until then is there.
+      std::optional<ledger::Run> ended;
+      if (!each->is_ours() && turn % kLookEvery == 0) {
+        auto run = store_.find(live.id());
+        if (run && ledger::has_ended(run->state)) ended = *std::move(run);
+      }
+      if (ended || live.is_watched()) each->catch_up();
+      if (ended) live.end(to_json(*ended), std::nullopt);
+      const std::lock_guard inner(mutex_);
+      if (live.is_over()) followed_.erase({live.id(), each->is_ours()});
+    }
+  }
 }
 
 Result<ledger::Run> RunService::find(const Caller& caller, const std::string& id) {
@@ -663,7 +665,7 @@ Result<std::string> RunService::run_json(const Caller& caller, const std::string
 Status RunService::cancel(const Caller& caller, const std::string& id) {
   TRY_ASSIGN(const ledger::Run run, find(caller, id));
   if (ledger::has_ended(run.state)) return fail(Code::kDenied, "the run has ended");
-  const auto found = live(caller, id);
+  const auto found = live_here(caller, id);
   if (found) {
     (*found)->cancel();
     if (run.state != ledger::State::kQueued) return {};
@@ -678,6 +680,7 @@ Status RunService::cancel(const Caller& caller, const std::string& id) {
                         .outcome = {},
                         .notice = {},
                         .at_ms = unix_ms()};
+  if (!found) runner_.cancel_elsewhere(id);
   ledger::Run ended = run;
   apply(ending, ended);
   const std::string text = to_json(ended);
@@ -714,7 +717,7 @@ void RunService::adopt_for_ever(const std::stop_token& stop,
 // No more at once than soon get their turn: other gateways take the rest.
 void RunService::adopt_abandoned(const std::function<void(const ledger::Run&)>& session) {
   constexpr int kMost = 50;
-  if (dispatcher_.state().waiting > kMost) return;
+  if (runner_.state().waiting > kMost) return;
   const auto runs = store_.abandoned(kMost);
   if (!runs) return;
   for (const ledger::Run& each : *runs) {
@@ -732,11 +735,11 @@ void RunService::adopt_abandoned(const std::function<void(const ledger::Run&)>& 
 }
 
 void RunService::run_again(const ledger::Run& run) {
-  auto work = std::make_shared<Work>();
+  auto work = std::make_shared<Work>(*this);
   work->record = run;
   work->since = sys::now();
-  work->live = std::make_shared<LiveRun>(run.id, run.caller);
-  const auto prepare = [this, &work, &run]() -> Result<engine::Job> {
+  work->live = new_live(run);
+  const auto prepare = [this, &work, &run]() -> Result<engine::Task> {
     if (settings_.on_restart == "lost") {
       return fail(Code::kUnavailable, "the service stopped while this run was not finished");
     }
@@ -751,17 +754,21 @@ void RunService::run_again(const ledger::Run& run) {
     TRY_ASSIGN(work->policy, policy(run.policy));
     TRY_ASSIGN(const engine::Plan plan,
                engine::plan_submission(catalog_, *work->policy, work->request.submission));
-    return job_for({.id = run.caller, .address = {}, .key = std::nullopt}, plan, {});
+    return task_for({.id = run.caller, .address = {}, .key = std::nullopt}, plan, {}, {work});
   };
-  auto job = prepare();
-  if (!job) {
+  auto task = prepare();
+  if (!task) {
     metrics_.count("belljar_runs_lost_total", "");
-    return fail_run(*work, job.error());
+    return fail_run(*work, task.error());
   }
   begin(*work);
-  job->run = [this, work](engine::WardenAccess& access) { this->run(*work, access); };
-  job->give_up = [this, work](const Error& error) { give_up(*work, error); };
-  if (const Status queued = dispatcher_.submit(*std::move(job)); !queued) {
+  if (!settings_.fleet.empty()) {
+    // What it said so far is kept; its clients know the events by their numbers.
+    work->followed = std::make_shared<FollowedRun>(runner_, work->live, true);
+    const std::lock_guard lock(mutex_);
+    followed_[{run.id, true}] = work->followed;
+  }
+  if (const Status queued = runner_.submit(*std::move(task)); !queued) {
     // Where this gateway is about to stop it stays in the ledger.
     if (queued.error().code != Code::kUnavailable) metrics_.count("belljar_runs_lost_total", "");
     give_up(*work, queued.error());

@@ -8,17 +8,21 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <stop_token>
 #include <string>
+#include <thread>
+#include <utility>
 #include <vector>
 
 #include "api/caller.h"
+#include "api/followed_run.h"
 #include "api/journal.h"
 #include "api/live_run.h"
 #include "api/metrics.h"
 #include "api/run_request.h"
 #include "api/settings.h"
-#include "engine/dispatcher.h"
 #include "engine/plan.h"
+#include "engine/runner.h"
 #include "ledger/store.h"
 #include "screen/screener.h"
 
@@ -55,9 +59,8 @@ class RunService {
              const runtime::Catalog& catalog,
              ledger::Store& store,
              Journal& journal,
-             engine::Dispatcher& dispatcher,
-             Metrics& metrics,
-             engine::Reuse reuse = {});
+             engine::Runner& runner,
+             Metrics& metrics);
 
   // Recorded when it answers, or, where that is all that is said of it, when it is over: accepted
   // is what has been acknowledged. Runs as soon as it is its turn.
@@ -96,14 +99,11 @@ class RunService {
   Result<ledger::Run> find(const Caller& caller, const std::string& id);
   // The same as JSON.
   Result<std::string> run_json(const Caller& caller, const std::string& id);
+  // A run of the caller's, as it happens; in a fleet also one that another gateway has. kNotFound
+  // also where it ended too long ago for that.
   Result<std::shared_ptr<LiveRun>> live(const Caller& caller, const std::string& id);
   // Ends it if it has not ended. kDenied when it has.
   Status cancel(const Caller& caller, const std::string& id);
-
-  // What the compile cache holds now.
-  [[nodiscard]] std::uint64_t cached_bytes() const {
-    return reuse_.cache == nullptr ? 0 : reuse_.cache->bytes();
-  }
 
   // After a start: what was accepted and not finished is run again, or ends as lost.
   Status recover();
@@ -122,16 +122,7 @@ class RunService {
   Result<const Policy*> policy(const std::string& name) const;
 
  private:
-  struct Work : Journal::Entry {
-    bool keep_outcome = false;
-    std::shared_ptr<LiveRun> live;
-    RunRequest request;
-    RunInput input;
-    const Policy* policy = nullptr;
-    std::string findings;  // of the screening, as JSON; empty: none
-    Nanoseconds since{};
-    Nanoseconds queued{};
-  };
+  struct Work;
 
   // What can be said before anything is recorded.
   struct Checked {
@@ -145,16 +136,17 @@ class RunService {
                                       const std::string& idempotency_key);
   Result<Batch> replay(const Caller& caller, const std::string& first, Batch batch);
   void begin(Work& work);
+  std::shared_ptr<LiveRun> new_live(const ledger::Run& run) const;
+  Result<std::shared_ptr<LiveRun>> live_here(const Caller& caller, const std::string& id);
+  Result<std::shared_ptr<LiveRun>> follow(const ledger::Run& run);
+  void follow_for_ever(const std::stop_token& stop);
   void forget(const std::string& id);
-  engine::Job job_for(const Caller& caller,
-                      const engine::Plan& plan,
-                      const SubmitOptions& options) const;
+  engine::Task task_for(const Caller& caller,
+                        const engine::Plan& plan,
+                        const SubmitOptions& options,
+                        std::vector<std::shared_ptr<Work>> works) const;
   void reject(Work& work, const screen::Verdict& verdict);
   bool start(Work& work);
-  void run(Work& work, engine::WardenAccess& access);
-  void run_all(std::span<const std::shared_ptr<Work>> works, engine::WardenAccess& access);
-  Result<Outcome> execute(Work& work, engine::WardenAccess& access, bool& told);
-  engine::Reuse reuse_for(const Work& work) const;
   void finish(Work& work, Outcome outcome);
   void give_up(Work& work, const Error& error);
   void fail_run(Work& work, const Error& error);
@@ -171,14 +163,17 @@ class RunService {
   const runtime::Catalog& catalog_;
   ledger::Store& store_;
   Journal& journal_;
-  engine::Dispatcher& dispatcher_;
+  engine::Runner& runner_;
   Metrics& metrics_;
-  const engine::Reuse reuse_;  // without a tenant: that is the run's caller
 
   std::mutex mutex_;
   std::map<std::string, std::shared_ptr<LiveRun>> live_;
   std::deque<std::shared_ptr<LiveRun>> ended_;  // oldest first, kept for streams that come late
   std::size_t ended_bytes_ = 0;
+  // Runs that others have, and those that others had; by id and whether they are ours now.
+  std::map<std::pair<std::string, bool>, std::shared_ptr<FollowedRun>> followed_;
+  // Last: it uses what stands above.
+  std::jthread follower_;
 };
 
 // What screening found, as an outcome tells it; empty where nothing was found.

@@ -32,7 +32,7 @@ class Service {
   Service(const Settings& settings,
           const runtime::Catalog& catalog,
           ledger::Store& store,
-          engine::Dispatcher& dispatcher,
+          engine::Runner& runner,
           Metrics& metrics,
           RunService& runs,
           SessionService& sessions,
@@ -153,7 +153,7 @@ class Service {
   const Settings& settings_;
   const runtime::Catalog& catalog_;
   ledger::Store& store_;
-  engine::Dispatcher& dispatcher_;
+  engine::Runner& runner_;
   Metrics& metrics_;
   RunService& runs_;
   SessionService& sessions_;

@@ -435,6 +435,9 @@ void SessionService::create(const Caller& caller,
   const auto live = std::make_shared<LiveSession>();
   const bool plain = asks_for_nothing(request);
   const auto prepared = [&]() -> Status {
+    if (!settings_.fleet.empty()) {
+      return fail(Code::kUnavailable, "sessions are not spread over a fleet yet");
+    }
     if (request.ttl.value_or(settings_.session_ttl) > settings_.session_ttl) {
       return fail(Code::kDenied, "ttl: must be at most " + format_duration(settings_.session_ttl));
     }

@@ -160,6 +160,28 @@ Result<std::vector<std::uint16_t>> pysandbox_ports(const Settings& settings) {
 }
 
 // What is in the URL is in argv, in the log and in error messages.
+Status check_fleet(const Settings& settings) {
+  for (const std::string_view each : comma_list(settings.fleet)) {
+    const bool known = each.starts_with("nats://") || each.starts_with("tls://");
+    if (!known || each.contains('@')) {
+      return fail(Code::kInvalid, "fleet: must be nats://HOST:PORT or tls://HOST:PORT, by commas");
+    }
+  }
+  if (settings.fleet_certificate_file.empty() != settings.fleet_key_file.empty()) {
+    return fail(Code::kInvalid, "fleet-certificate-file and fleet-key-file: give both or none");
+  }
+  const bool named = std::ranges::all_of(settings.fleet_pool, [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '_';
+  });
+  if (!named || settings.fleet_pool.size() > 32) {
+    return fail(Code::kInvalid, "fleet-pool: must be at most 32 of a-z, 0-9, - and _");
+  }
+  if (settings.fleet_replicas == 0 || settings.fleet_replicas > 5) {
+    return fail(Code::kInvalid, "fleet-replicas: must be 1 to 5");
+  }
+  return {};
+}
+
 Status check_ledger(const Settings& settings) {
   const std::string& url = settings.ledger;
   if (url.empty()) return {};
@@ -207,6 +229,7 @@ Status check(const Settings& settings) {
     return fail(Code::kInvalid, "sync: must be full or normal");
   }
   TRY(check_ledger(settings));
+  TRY(check_fleet(settings));
   TRY(webhook_rules(settings));
   if (settings.webhook_retry < std::chrono::milliseconds(1) ||
       settings.webhook_retry > std::chrono::hours(1)) {

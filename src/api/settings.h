@@ -62,7 +62,11 @@ struct Settings {
   std::string ledger_password_file;  // of that server
   std::uint64_t ledger_connections = 8;
   Nanoseconds ledger_timeout = std::chrono::seconds(5);  // of one statement of that server
-  std::string sync = "full";  // or "normal": a power cut may lose the last moments
+  std::string fleet;  // nats://…,…: runs go to its workers, or come from it; empty: none
+  std::string fleet_credentials_file, fleet_ca_file, fleet_certificate_file, fleet_key_file;
+  std::string fleet_pool;            // of a worker: those that can run the same; empty: found out
+  std::uint64_t fleet_replicas = 1;  // of what NATS keeps
+  std::string sync = "full";         // or "normal": a power cut may lose the last moments
   std::uint64_t keep_days = 30;
   std::uint64_t keep_bytes = 4 * kGiB;
 

@@ -6,7 +6,6 @@
 #include "api/service.h"
 #include "model/builtin_policies.h"
 #include "model/json_text.h"
-#include "runtime/toolchain.h"
 
 namespace belljar::api {
 
@@ -31,7 +30,6 @@ void Service::languages(const Context& /*context*/, const Reply& reply) {
   for (const std::string& name : catalog_.names()) {
     const auto manifest = catalog_.by_name(name);
     if (!manifest) continue;
-    const auto toolchain = runtime::detect(*manifest);
     json::object language{
         {"name", manifest->name},
         {"title", manifest->title},
@@ -39,7 +37,7 @@ void Service::languages(const Context& /*context*/, const Reply& reply) {
         {"extensions", json::array(manifest->extensions.begin(), manifest->extensions.end())},
         {"compiled", manifest->compile.has_value()},
         {"sessions", !manifest->session.empty()},
-        {"available", toolchain.has_value()},
+        {"available", runner_.has(*manifest)},
         {"package", manifest->package},
         {"hello", {{"file", manifest->hello.file}, {"source", manifest->hello.source}}}};
     list.push_back(std::move(language));
@@ -57,11 +55,14 @@ void Service::ready(const Context& /*context*/, const Reply& reply) {
   if (const auto bytes = store_.bytes(); !bytes) {
     return reply(problem(503, "Not available now", "the ledger does not answer"));
   }
+  if (const Status there = runner_.ready(); !there) {
+    return reply(problem(503, "Not available now", there.error().message));
+  }
   reply({.body = R"({"status":"ready"})"});
 }
 
 void Service::system(const Context& /*context*/, const Reply& reply) {
-  const engine::DispatcherState state = dispatcher_.state();
+  const engine::RunnerState state = runner_.state();
   json::array policies;
   for (const std::string_view name : builtin_policy_names()) policies.emplace_back(name);
   json::object object{
@@ -75,21 +76,21 @@ void Service::system(const Context& /*context*/, const Reply& reply) {
       {"runs",
        {{"running", state.running},
         {"waiting", state.waiting},
-        {"concurrent", state.threads},
+        {"concurrent", state.capacity},
         {"queue", settings_.queue}}},
   };
   reply({.body = json_text(object)});
 }
 
 void Service::metrics_page(const Context& /*context*/, const Reply& reply) {
-  const engine::DispatcherState state = dispatcher_.state();
+  const engine::RunnerState state = runner_.state();
   Response response{.type = "text/plain; version=0.0.4; charset=utf-8"};
-  response.body =
-      metrics_.text({{"belljar_runs_waiting", static_cast<double>(state.waiting)},
-                     {"belljar_runs_running", static_cast<double>(state.running)},
-                     {"belljar_compile_cache_bytes", static_cast<double>(runs_.cached_bytes())},
-                     {"belljar_sessions", static_cast<double>(sessions_.count())},
-                     {"belljar_ready", closing_ ? 0.0 : 1.0}});
+  std::vector<Metrics::Gauge> gauges{{"belljar_runs_waiting", static_cast<double>(state.waiting)},
+                                     {"belljar_runs_running", static_cast<double>(state.running)},
+                                     {"belljar_sessions", static_cast<double>(sessions_.count())},
+                                     {"belljar_ready", closing_ ? 0.0 : 1.0}};
+  for (const engine::Gauge& each : runner_.gauges()) gauges.push_back({each.name, each.value});
+  response.body = metrics_.text(gauges);
   reply(std::move(response));
 }
 

@@ -1,119 +1,32 @@
 #include "app/gateway_main.h"
 
 #include <fcntl.h>
-#include <malloc.h>
 #include <signal.h>
-#include <sys/prctl.h>
-#include <sys/stat.h>
-#include <sys/sysinfo.h>
 #include <unistd.h>
 
 #include <boost/json.hpp>
 #include <condition_variable>
-#include <cstdlib>
 #include <functional>
 #include <thread>
 
 #include "api/server.h"
 #include "api/service.h"
 #include "api/webhook_outbox.h"
-#include "app/confinement.h"
-#include "app/fleet_ledger.h"
-#include "app/header_folders.h"
+#include "app/cells.h"
+#include "app/fleet_parts.h"
 #include "app/log.h"
+#include "app/role.h"
 #include "app/service_protocol.h"
 #include "app/submission_files.h"
-#include "base/descriptors.h"
+#include "app/supervisor_link.h"
 #include "base/id.h"
 #include "base/sys.h"
 #include "base/text.h"
 #include "ledger/sqlite_store.h"
-#include "model/builtin_policies.h"
 #include "screen/parse.h"
 
 namespace belljar::app {
 namespace {
-
-constexpr std::size_t kMostSettings = 1 * kMiB;
-
-// The supervisor, whom two threads may ask at once.
-class Supervisor {
- public:
-  explicit Supervisor(int control) : control_(control) {}
-
-  // A socket to the process that it starts.
-  Result<Fd> request(GatewayMessage message) {
-    const std::lock_guard lock(mutex_);
-    TRY(sys::send_message(control_, {reinterpret_cast<const char*>(&message), sizeof message}, {}));
-    TRY_ASSIGN(sys::Message answer, sys::receive_message(control_, 256));
-    if (answer.fds.size() != 1) {
-      return fail(Code::kUnavailable,
-                  answer.bytes.empty() ? "the supervisor is gone" : answer.bytes);
-    }
-    return std::move(answer.fds.front());
-  }
-
- private:
-  int control_;
-  std::mutex mutex_;
-};
-
-// Where connections to a warden come from: one warden that all share, and another when it is gone.
-class Wardens {
- public:
-  // `begin` is told of each new warden.
-  Wardens(Supervisor& supervisor, api::Metrics& metrics, std::function<void(warden::Client&)> begin)
-      : supervisor_(supervisor), metrics_(metrics), begin_(std::move(begin)) {}
-
-  Result<warden::Client> connect() {
-    const std::lock_guard lock(mutex_);
-    if (first_) {
-      if (auto client = first_->connect()) return client;
-      first_.reset();
-      metrics_.count("belljar_warden_restarts_total", "");
-    }
-    TRY_ASSIGN(Fd socket, supervisor_.request(GatewayMessage::kWarden));
-    TRY_ASSIGN(first_, warden::Client::adopt(std::move(socket)));
-    TRY(first_->host());
-    begin_(*first_);
-    return first_->connect();
-  }
-
- private:
-  Supervisor& supervisor_;
-  api::Metrics& metrics_;
-  std::function<void(warden::Client&)> begin_;
-  std::mutex mutex_;
-  std::optional<warden::Client> first_;
-};
-
-// Its pool begins with what most runs will ask for. A language whose toolchain is missing is told
-// when it is asked for.
-void fill_pool(warden::Client& warden,
-               const api::Settings& settings,
-               const runtime::Catalog& catalog) {
-  const auto policy = builtin_policy(settings.policy);
-  if (!warden.keep(static_cast<std::uint32_t>(settings.pool)) || !policy) return;
-  engine::Engine engine(warden, catalog, *policy);
-  for (const std::string_view language : comma_list(settings.prewarm)) {
-    const auto manifest = catalog.by_name(language);
-    if (!manifest) continue;
-    const std::string entry = "main" + manifest->extensions.front();
-    std::vector<std::string> texts{"\n"};
-    // Where some programs begin with modules and some without, of either kind.
-    const auto& warm = manifest->run.warm;
-    if (warm && !warm->light.empty() && !warm->preload.empty()) {
-      texts.push_back("import " + warm->preload.front() + "\n");
-    }
-    for (const std::string& text : texts) {
-      Submission like;
-      like.language = manifest->name;
-      like.entry = entry;
-      like.files.push_back({.path = entry, .content = text, .executable = false});
-      (void)engine.expect(like).has_value();
-    }
-  }
-}
 
 struct Sockets {
   Fd listener;
@@ -123,12 +36,13 @@ struct Sockets {
   Fd certificate;  // or none, with the key
   Fd key;
   Fd ledger_password;  // or none
+  FleetFiles fleet;
 };
 
 // Nothing where the service is to stop before there is one. A server that is away is waited for;
 // what else is wrong with the ledger no other start would mend.
 Result<std::unique_ptr<ledger::Store>> open_ledger(const api::Settings& settings,
-                                                   const FleetLedger* fleet,
+                                                   const FleetParts* fleet,
                                                    int password_fd,
                                                    const sigset_t& stop) {
   if (settings.ledger.empty()) {
@@ -157,22 +71,6 @@ Result<std::unique_ptr<ledger::Store>> open_ledger(const api::Settings& settings
     constexpr timespec kPause{.tv_sec = 1, .tv_nsec = 0};
     if (::sigtimedwait(&stop, nullptr, &kPause) > 0) return std::unique_ptr<ledger::Store>();
   }
-}
-
-engine::DispatcherSettings dispatcher_settings(const api::Settings& settings) {
-  const long processors = std::max(1L, ::sysconf(_SC_NPROCESSORS_ONLN));
-  struct sysinfo host{};
-  ::sysinfo(&host);
-  const std::uint64_t memory = host.totalram * host.mem_unit;
-  engine::DispatcherSettings made;
-  made.threads =
-      settings.concurrent > 0 ? settings.concurrent : static_cast<std::size_t>(2 * processors);
-  made.queue = settings.queue;
-  made.queue_per_caller = settings.queue_per_caller;
-  made.memory = settings.memory > 0 ? settings.memory : memory / 2;
-  // A share of processors is a ceiling, not a reservation: how many run at once is `threads`.
-  made.cpus_milli = UINT64_MAX / 2;
-  return made;
 }
 
 // Forgets old runs, now and then.
@@ -219,50 +117,67 @@ api::RequestHandler logged(api::RequestHandler handler) {
   };
 }
 
-Status tell_supervisor(GatewayMessage message) {
-  return sys::send_message(kGatewayControlFd,
-                           {reinterpret_cast<const char*>(&message), sizeof message}, {});
+// Nothing where the service is to stop before NATS is there; it is waited for, as the ledger is.
+Result<std::unique_ptr<engine::Runner>> open_runner(const api::Settings& settings,
+                                                    const FleetParts* fleet,
+                                                    const FleetFiles& files,
+                                                    const sigset_t& stop) {
+  if (fleet == nullptr) return fail(Code::kInternal, "the gateway of a fleet is belljar-fleet");
+  TRY_ASSIGN(const std::string home, installation(settings.state_dir));
+  while (true) {
+    auto runner = fleet->open_runner(settings, files, home);
+    if (runner || runner.error().code != Code::kUnavailable) return runner;
+    log_event("fleet_away", {{"reason", runner.error().message}});
+    constexpr timespec kPause{.tv_sec = 1, .tv_nsec = 0};
+    if (::sigtimedwait(&stop, nullptr, &kPause) > 0) return std::unique_ptr<engine::Runner>();
+  }
 }
 
-Status serve(const api::Settings& settings, Sockets sockets, const FleetLedger* fleet) {
+// Sessions want cells, of which a gateway of a fleet has none.
+std::unique_ptr<engine::Dispatcher> no_cells() {
+  return std::make_unique<engine::Dispatcher>(
+      engine::DispatcherSettings{.threads = 0, .queue = 0}, []() -> Result<warden::Client> {
+        return fail(Code::kUnavailable, "there are no cells here");
+      });
+}
+
+Status serve(const api::Settings& settings, Sockets sockets, const FleetParts* fleet) {
   sigset_t signals;
   sigemptyset(&signals);
   for (const int each : {SIGTERM, SIGINT}) sigaddset(&signals, each);
   ::pthread_sigmask(SIG_BLOCK, &signals, nullptr);  // for every thread that comes after
 
-  TRY_ASSIGN(const runtime::Catalog catalog, runtime::Catalog::open(settings.runtimes));
+  TRY_ASSIGN(const runtime::Catalog catalog,
+             runtime::Catalog::open(settings.runtimes, settings.fleet.empty()
+                                                           ? runtime::Toolchains::kHere
+                                                           : runtime::Toolchains::kElsewhere));
   TRY_ASSIGN(const auto store,
              open_ledger(settings, fleet, sockets.ledger_password.get(), signals));
   if (!store) return {};
   sockets.ledger_password.reset();
   api::Metrics metrics;
-  Supervisor supervisor(kGatewayControlFd);
-  Wardens wardens(supervisor, metrics,
-                  [&](warden::Client& warden) { fill_pool(warden, settings, catalog); });
-  TRY_ASSIGN(warden::Client first, wardens.connect());
-  TRY_ASSIGN(const HostFacts host, first.host());
-
-  // Before the dispatcher, whose jobs use them.
-  const engine::HeaderStore headers(folders_of(settings.headers));
-  engine::CompileCache compiled(settings.compile_cache, [&metrics](bool hit) {
-    metrics.count("belljar_compile_cache_total", hit ? "result=\"hit\"" : "result=\"miss\"");
-  });
-  engine::VersionCache versions;
-  const engine::DispatcherSettings limits = dispatcher_settings(settings);
-  std::optional<engine::Dispatcher> dispatcher(std::in_place, limits,
-                                               [&wardens] { return wardens.connect(); });
+  SupervisorLink supervisor(kGatewayControlFd);
+  std::unique_ptr<Cells> cells;
+  std::unique_ptr<engine::Dispatcher> without_cells;
+  std::unique_ptr<engine::Runner> workers;
+  if (settings.fleet.empty()) {
+    TRY_ASSIGN(cells, Cells::open(settings, catalog, supervisor, metrics));
+  } else {
+    TRY_ASSIGN(workers, open_runner(settings, fleet, sockets.fleet, signals));
+    if (!workers) return {};
+    without_cells = no_cells();
+  }
+  engine::Runner& runner = cells ? cells->runner() : *workers;
+  const HostFacts host = cells ? cells->host() : HostFacts();
   api::Journal journal(*store);
-  api::RunService runs(settings, catalog, *store, journal, *dispatcher, metrics,
-                       {.versions = &versions,
-                        .cache = settings.compile_cache > 0 ? &compiled : nullptr,
-                        .tenant = {},
-                        .headers = &headers});
+  api::RunService runs(settings, catalog, *store, journal, runner, metrics);
   TRY(runs.recover());
-  api::SessionService sessions(settings, catalog, *store, journal, *dispatcher, metrics, runs,
-                               limits.memory);
-  sessions.adopt([&wardens] { return wardens.connect(); });
+  api::SessionService sessions(settings, catalog, *store, journal,
+                               cells ? cells->dispatcher() : *without_cells, metrics, runs,
+                               cells ? cells->limits().memory : 0);
+  if (cells) sessions.adopt([&cells] { return cells->connect(); });
   TRY(sessions.recover());
-  api::Service service(settings, catalog, *store, *dispatcher, metrics, runs, sessions, host);
+  api::Service service(settings, catalog, *store, runner, metrics, runs, sessions, host);
   const std::vector<std::string_view> proxies = comma_list(settings.proxies);
   // Its threads screen what comes.
   TRY(screen::give_threads_parser_stack(api::ServerSettings().handler_threads));
@@ -320,24 +235,24 @@ Status serve(const api::Settings& settings, Sockets sockets, const FleetLedger* 
     service.close();
     adopter.request_stop();
     // What was taken is finished first, so that who waits for it still gets its answer.
-    drained = dispatcher->drain(settings.drain);
+    drained = runner.drain(settings.drain);
     server.stop(drained ? std::chrono::seconds(5) : std::chrono::seconds(0));
   });
-  TRY(tell_supervisor(GatewayMessage::kReady));
-  log_event(
-      "ready",
-      {{"kernel", host.kernel}, {"cgroup_mode", host.cgroup_mode}, {"concurrent", limits.threads}});
+  TRY(supervisor.tell(GatewayMessage::kReady));
+  log_event("ready", {{"kernel", host.kernel},
+                      {"cgroup_mode", host.cgroup_mode},
+                      {"concurrent", runner.state().capacity}});
   server.serve();
   if (!drained) {
     // What still runs is in the ledger, and the next start runs it again; its cells end with us.
-    log_event("stopped", {{"unfinished", dispatcher->state().running}});
+    log_event("stopped", {{"unfinished", runner.state().running}});
     ::_exit(0);
   }
   adopter.request_stop();
   adopter.join();
   sessions.close();
   // Before what its jobs use goes away.
-  dispatcher.reset();
+  if (cells) cells->stop();
   return {};
 }
 
@@ -353,54 +268,19 @@ Sockets inherit() {
   if (::fcntl(kGatewayLedgerPasswordFd, F_GETFD) >= 0) {
     sockets.ledger_password = Fd::adopt(kGatewayLedgerPasswordFd);
   }
+  sockets.fleet = fleet_files();
   int after = kGatewayPysandboxFd;
   for (; ::fcntl(after, F_GETFD) >= 0; ++after) sockets.pysandbox.push_back(Fd::adopt(after));
-  for (int fd = kGatewayControlFd; fd < after; ++fd) ::fcntl(fd, F_SETFD, FD_CLOEXEC);
   return sockets;
-}
-
-Status run(uid_t uid, Sockets sockets, const FleetLedger* fleet) {
-  TRY_ASSIGN(const std::string text, sys::read_file("/proc/self/fd/4", kMostSettings));
-  ::close(kGatewaySettingsFd);
-  api::Settings settings;
-  TRY(api::read_toml(settings, text, "settings"));
-  // Its own, not those of whoever started the service.
-  ::setenv("HOME", settings.state_dir.c_str(), 1);
-  ::setenv("XDG_CACHE_HOME", settings.state_dir.c_str(), 1);
-  ::umask(077);
-  take_all_descriptors();
-  std::vector<std::uint16_t> ports;
-  if (!settings.ledger.empty() && fleet != nullptr) {
-    TRY_ASSIGN(ports, fleet->ports(settings));
-    ports.push_back(53);  // names whose answers are too long for UDP
-  }
-  TRY(confine_gateway(uid, settings.state_dir, ports));
-  // A gateway that nobody looks after would keep the port and the ledger from the next one. Set
-  // after the change of uid, which clears it; a supervisor that has gone before gives no warden.
-  if (::prctl(PR_SET_PDEATHSIG, SIGKILL) != 0) return fail_errno("PR_SET_PDEATHSIG");
-  return serve(settings, std::move(sockets), fleet);
-}
-
-// Many threads that each hand what they made to another one: with an arena for each, every one of
-// them keeps its own high-water mark, and memory creeps up for thousands of runs. Few arenas, and
-// large blocks always mapped by themselves, so that one of them that lives does not hold a hole.
-void bound_the_heap() {
-  ::mallopt(M_ARENA_MAX, 2);
-  ::mallopt(M_MMAP_THRESHOLD, 128 * 1024);
-  ::mallopt(M_TRIM_THRESHOLD, 1024 * 1024);
 }
 
 }  // namespace
 
-int gateway_main(int argc, char** argv, const FleetLedger* fleet) {
-  bound_the_heap();
-  ::signal(SIGPIPE, SIG_IGN);
-  const auto uid = argc > 2 ? parse_count(argv[2]) : fail(Code::kInvalid, "no uid");
-  const Status status =
-      uid ? run(static_cast<uid_t>(*uid), inherit(), fleet) : Status(std::unexpected(uid.error()));
-  if (status) return 0;
-  log_event("gateway_failed", {{"reason", status.error().message}});
-  return 1;
+int gateway_main(int argc, char** argv, const FleetParts* fleet) {
+  Sockets sockets = inherit();
+  return role_main(argc, argv, fleet, "gateway_failed", [&](const api::Settings& settings) {
+    return serve(settings, std::move(sockets), fleet);
+  });
 }
 
 }  // namespace belljar::app

@@ -3,9 +3,9 @@
 
 namespace belljar::app {
 
-struct FleetLedger;
+struct FleetParts;
 
 // argv: "belljar gateway UID". Answers with the exit code. `fleet`: nothing in belljar itself.
-int gateway_main(int argc, char** argv, const FleetLedger* fleet);
+int gateway_main(int argc, char** argv, const FleetParts* fleet);
 
 }  // namespace belljar::app

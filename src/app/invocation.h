@@ -9,15 +9,15 @@
 
 namespace belljar::app {
 
-struct FleetLedger;
+struct FleetParts;
 
 struct Invocation {
   Arguments arguments;
   // Of a command that makes cells: started before anything else was done, so that its set-up goes
   // on while files are read.
   std::optional<Result<warden::Client>> warden;
-  char** argv = nullptr;               // as this program was called
-  const FleetLedger* fleet = nullptr;  // nothing in belljar itself
+  char** argv = nullptr;              // as this program was called
+  const FleetParts* fleet = nullptr;  // nothing in belljar itself
 };
 
 // Each answers with the exit code, or with the error that main reports.
@@ -29,6 +29,8 @@ Result<int> doctor_command(Invocation& invocation);
 Result<int> prepare_command(Invocation& invocation);
 Result<int> serve_command(Invocation& invocation);
 Result<int> pysandbox_command(Invocation& invocation);
+Result<int> worker_command(Invocation& invocation);
+Result<int> fleet_command(Invocation& invocation);
 Result<int> keys_command(Invocation& invocation);
 Result<int> history_command(Invocation& invocation);
 Result<int> migrate_command(Invocation& invocation);

@@ -110,6 +110,7 @@ constexpr OptionSpec kLedgerPassword{"ledger-password-file", "FILE",
 
 constexpr Completes completion_of(const api::SettingField& field) {
   if (field.name == "ledger-password-file") return Completes::kFile;
+  if (field.name.starts_with("fleet-") && field.name.ends_with("-file")) return Completes::kFile;
   if (field.name == "headers" || field.name == "state-dir" || field.name == "runtimes")
     return Completes::kDirectory;
   return field.name == "policy" ? Completes::kPolicy : Completes::kNothing;
@@ -162,6 +163,16 @@ constexpr std::array kKeysOptions{
     kStateDir,
     kLedger,
     kLedgerPassword,
+    kConfig,
+    kHelp};
+constexpr std::array kFleetOptions{
+    OptionSpec{"fleet", "URLS", "nats://HOST:PORT or tls://HOST:PORT, by commas"},
+    OptionSpec{"fleet-credentials-file", "FILE", "credentials for NATS", Completes::kFile},
+    OptionSpec{"fleet-ca-file", "FILE", "who may sign the servers' certificates", Completes::kFile},
+    OptionSpec{"fleet-certificate-file", "FILE", "the certificate that NATS is shown",
+               Completes::kFile},
+    OptionSpec{"fleet-key-file", "FILE", "the key of that certificate", Completes::kFile},
+    kJson,
     kConfig,
     kHelp};
 constexpr std::array kMigrateOptions{kStateDir, kLedger, kLedgerPassword, kConfig, kHelp};
@@ -271,6 +282,23 @@ constexpr std::array kCommands{
             "pysandbox's executor did; the policy pysandbox is the default. It is the service with "
             "other defaults: everything else is as for serve.",
         .options = kPysandboxOptions,
+    },
+    CommandSpec{
+        .name = "worker",
+        .summary = "run programs for the gateways of a fleet",
+        .operands = "",
+        .description =
+            "Takes runs from NATS, which --fleet names, and has them run in cells here; it has no "
+            "HTTP API and no ledger. Settings that are about those are without effect. SIGTERM "
+            "ends it after what runs is done; what comes then goes to other workers.",
+        .options = kServeOptions,
+    },
+    CommandSpec{
+        .name = "fleet",
+        .summary = "show the workers, gateways and queues of a fleet",
+        .operands = "",
+        .description = "Listens for a moment to what they tell each other over NATS.",
+        .options = kFleetOptions,
     },
     CommandSpec{
         .name = "keys",

@@ -17,6 +17,7 @@
 #include "app/invocation.h"
 #include "app/terminal.h"
 #include "app/webhooks_main.h"
+#include "app/worker_main.h"
 #include "base/text.h"
 #include "engine/unpack_main.h"
 #include "warden/client.h"
@@ -33,7 +34,7 @@ struct Entry {
 
 struct Program {
   char** argv;
-  const FleetLedger* fleet;
+  const FleetParts* fleet;
 };
 
 constexpr Entry kEntries[] = {
@@ -45,6 +46,8 @@ constexpr Entry kEntries[] = {
     {"prepare", prepare_command, false},
     {"serve", serve_command, false},
     {"pysandbox", pysandbox_command, false},
+    {"worker", worker_command, false},
+    {"fleet", fleet_command, false},
     {"keys", keys_command, false},
     {"history", history_command, false},
     {"migrate", migrate_command, false},
@@ -105,7 +108,7 @@ int call(const Entry& entry, const std::vector<std::string_view>& words, Program
   return code ? *code : fail_with(code.error(), json);
 }
 
-int run_main(int argc, char** argv, const FleetLedger* fleet) {
+int run_main(int argc, char** argv, const FleetParts* fleet) {
   const std::vector<std::string_view> words(argv + std::min(argc, 2), argv + argc);
   const std::string_view name = argc > 1 ? argv[1] : "--help";
   if (name == "--help" || name == "-h") return print(overview_text());
@@ -118,10 +121,11 @@ int run_main(int argc, char** argv, const FleetLedger* fleet) {
 
 }  // namespace
 
-int program_main(int argc, char** argv, const FleetLedger* fleet) {
+int program_main(int argc, char** argv, const FleetParts* fleet) {
   using namespace std::string_view_literals;
   if (argc > 1 && argv[1] == "warden"sv) return warden::warden_main();
   if (argc > 1 && argv[1] == "gateway"sv) return gateway_main(argc, argv, fleet);
+  if (argc > 1 && argv[1] == "fleet-worker"sv) return worker_main(argc, argv, fleet);
   if (argc > 1 && argv[1] == "webhooks"sv) return webhooks_main(argc, argv);
   if (argc > 1 && argv[1] == "unpack"sv) return engine::unpack_main();
   keep_standard_streams();

@@ -3,9 +3,9 @@
 
 namespace belljar::app {
 
-struct FleetLedger;
+struct FleetParts;
 
 // `fleet`: what opens a ledger in PostgreSQL; nothing in belljar itself.
-int program_main(int argc, char** argv, const FleetLedger* fleet);
+int program_main(int argc, char** argv, const FleetParts* fleet);
 
 }  // namespace belljar::app

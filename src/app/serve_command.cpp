@@ -18,7 +18,7 @@
 #include <filesystem>
 #include <map>
 
-#include "app/fleet_ledger.h"
+#include "app/fleet_parts.h"
 #include "app/header_folders.h"
 #include "app/invocation.h"
 #include "app/log.h"
@@ -115,7 +115,7 @@ Status prepare_state(const api::Settings& settings, uid_t uid) {
   TRY_ASSIGN(const Fd folder,
              sys::open_file(settings.state_dir.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW));
   if (::fchmod(folder.get(), 0700) != 0) return fail_errno("state-dir: chmod");
-  if (settings.ledger.empty()) {
+  if (settings.ledger.empty() && settings.fleet.empty()) {
     TRY_ASSIGN(const auto store, ledger::SqliteStore::open(settings.state_dir + "/ledger.db"));
     TRY(check_open_address(settings, *store));
   }
@@ -142,18 +142,27 @@ void notify_systemd(std::string_view state) {
            reinterpret_cast<const sockaddr*>(&address), size);
 }
 
+// The words by which this program is executed as one of them.
+constexpr const char* kGatewayRole = "gateway";
+constexpr const char* kWorkerRole = "fleet-worker";
+
 class Supervisor {
  public:
   struct Listeners {
     Fd main, executor, e2b;  // the latter two or none
     std::vector<Fd> pysandbox;
   };
-  // `gateway`: the file that the gateway is executed from.
-  Supervisor(const api::Settings& settings, uid_t uid, Listeners listeners, std::string gateway)
+  // `gateway`: the file that the gateway, or the worker, is executed from, as which of them.
+  Supervisor(const api::Settings& settings,
+             uid_t uid,
+             Listeners listeners,
+             std::string gateway,
+             std::string role)
       : settings_(settings),
         uid_(uid),
         listeners_(std::move(listeners)),
-        gateway_program_(std::move(gateway)) {}
+        gateway_program_(std::move(gateway)),
+        role_(std::move(role)) {}
 
   Result<int> run() {
     sigset_t signals;
@@ -200,13 +209,31 @@ class Supervisor {
                                          {certificate.get(), kGatewayCertificateFd},
                                          {key.get(), kGatewayKeyFd},
                                          {password.get(), kGatewayLedgerPasswordFd}};
+    TRY_ASSIGN(const Fd credentials, copy_of(settings_.fleet_credentials_file));
+    TRY_ASSIGN(const Fd authorities, copy_of(settings_.fleet_ca_file));
+    TRY_ASSIGN(const Fd fleet_certificate, copy_of(settings_.fleet_certificate_file));
+    TRY_ASSIGN(const Fd fleet_key, copy_of(settings_.fleet_key_file));
+    fds.insert(fds.end(), {{credentials.get(), kFleetCredentialsFd},
+                           {authorities.get(), kFleetAuthoritiesFd},
+                           {fleet_certificate.get(), kFleetCertificateFd},
+                           {fleet_key.get(), kFleetKeyFd}});
     int next = kGatewayPysandboxFd;
     for (const Fd& each : listeners_.pysandbox) fds.emplace_back(each.get(), next++);
     const std::string uid = std::to_string(uid_);
-    TRY_ASSIGN(gateway_, start({"belljar", "gateway", uid.c_str()}, fds, gateway_program_.c_str()));
+    TRY_ASSIGN(gateway_,
+               start({"belljar", role_.c_str(), uid.c_str()}, fds, gateway_program_.c_str()));
     control_ = std::move(sockets[0]);
     started_.push_back(sys::now());
     return {};
+  }
+
+  // libnats opens files by their names, and again at each connection, as a user who may open none
+  // of these: so it gets them as memory.
+  static Result<Fd> copy_of(const std::string& path) {
+    if (path.empty()) return Fd();
+    constexpr std::size_t kMost = kMiB;
+    TRY_ASSIGN(const std::string text, sys::read_file(path.c_str(), kMost));
+    return sys::sealed_memfd("belljar-fleet-file", text);
   }
 
   // Executes this file again, or another one, with just these descriptors and its standard error.
@@ -291,7 +318,9 @@ class Supervisor {
 
   // Once, and not before runs are taken: whoever comes first does not wait for it.
   void start_precompiling() {
-    if (precompiling_ != 0 || settings_.headers == kNoHeaders) return;
+    // A gateway of a fleet compiles nothing.
+    const bool without_cells = role_ == kGatewayRole && !settings_.fleet.empty();
+    if (precompiling_ != 0 || settings_.headers == kNoHeaders || without_cells) return;
     std::vector<const char*> words{"belljar", "prepare", "--background", "--headers",
                                    settings_.headers.c_str()};
     if (!settings_.runtimes.empty()) {
@@ -355,6 +384,7 @@ class Supervisor {
   const uid_t uid_;
   const Listeners listeners_;
   const std::string gateway_program_;
+  const std::string role_;
   Fd control_;
   Fd warden_;  // our copy of the gateway's connection
   pid_t gateway_ = -1;
@@ -365,6 +395,10 @@ class Supervisor {
 };
 
 Result<int> serve(const api::Settings& settings) {
+  if (!settings.fleet.empty() && settings.ledger.empty()) {
+    return fail(Code::kInvalid,
+                "fleet: a gateway of a fleet shares its ledger: name the database with --ledger");
+  }
   TRY_ASSIGN(const api::Endpoint endpoint, api::parse_endpoint(settings.listen));
   TRY_ASSIGN(const uid_t uid, gateway_uid(settings));
   TRY_ASSIGN(const Fd lock, lock_state(settings));
@@ -387,7 +421,7 @@ Result<int> serve(const api::Settings& settings) {
                                : "[" + endpoint.address + "]";
   say((settings.tls_certificate.empty() ? "listening on http://" : "listening on https://") + host +
       ":" + std::to_string(port_of(listeners.main.get())));
-  return Supervisor(settings, uid, std::move(listeners), std::move(gateway)).run();
+  return Supervisor(settings, uid, std::move(listeners), std::move(gateway), kGatewayRole).run();
 }
 
 }  // namespace
@@ -408,6 +442,21 @@ Result<int> pysandbox_command(Invocation& invocation) {
     TRY(api::pysandbox_ports(settings));
   }
   return serve(settings);
+}
+
+// No ledger and no key of one: what stands beside hostile code knows NATS only.
+Result<int> worker_command(Invocation& invocation) {
+  TRY_ASSIGN(api::Settings settings, read_settings(invocation.arguments));
+  if (settings.fleet.empty()) {
+    return fail(Code::kInvalid, "fleet: a worker needs --fleet nats://HOST:PORT");
+  }
+  settings.ledger.clear();
+  settings.ledger_password_file.clear();
+  TRY_ASSIGN(const uid_t uid, gateway_uid(settings));
+  TRY_ASSIGN(const Fd lock, lock_state(settings));
+  TRY(prepare_state(settings, uid));
+  TRY_ASSIGN(std::string program, fleet_program());
+  return Supervisor(settings, uid, {}, std::move(program), kWorkerRole).run();
 }
 
 }  // namespace belljar::app

@@ -8,7 +8,7 @@
 
 namespace belljar::app {
 
-// Descriptors of a gateway when it is executed.
+// Descriptors of a gateway when it is executed, and of a worker, which listens to nobody.
 inline constexpr int kGatewayControlFd = 3;   // SOCK_SEQPACKET to the supervisor
 inline constexpr int kGatewaySettingsFd = 4;  // sealed memfd: the settings as TOML
 inline constexpr int kGatewayListenFd = 5;
@@ -17,7 +17,12 @@ inline constexpr int kGatewayE2bFd = 7;          // or closed
 inline constexpr int kGatewayCertificateFd = 8;  // or closed: the files of TLS, which the gateway's
 inline constexpr int kGatewayKeyFd = 9;          // user need not be able to open
 inline constexpr int kGatewayLedgerPasswordFd = 10;  // or closed
-inline constexpr int kGatewayPysandboxFd = 11;  // and as many as there are of pysandbox's ports
+// Sealed memfds, or closed: what of NATS only whoever starts the service may read.
+inline constexpr int kFleetCredentialsFd = 11;
+inline constexpr int kFleetAuthoritiesFd = 12;
+inline constexpr int kFleetCertificateFd = 13;
+inline constexpr int kFleetKeyFd = 14;
+inline constexpr int kGatewayPysandboxFd = 15;  // and as many as there are of pysandbox's ports
 
 // Descriptors of a sender of webhooks when it is executed.
 inline constexpr int kSenderGatewayFd =

@@ -5,21 +5,13 @@
 
 #include <filesystem>
 
-#include "app/fleet_ledger.h"
+#include "app/fleet_parts.h"
 #include "app/settings_source.h"
 #include "base/text.h"
 #include "ledger/sqlite_store.h"
 
 namespace belljar::app {
 namespace {
-
-// Does not come back where it succeeds.
-std::unexpected<Error> become_fleet(const Invocation& invocation) {
-  const auto program = fleet_program();
-  if (!program) return std::unexpected(program.error());
-  ::execv(program->c_str(), invocation.argv);
-  return fail_errno("execute " + quote(*program));
-}
 
 Status make_folder(const api::Settings& settings) {
   std::error_code error;
@@ -47,7 +39,7 @@ Status give_to_owner(const api::Settings& settings) {
 Result<std::unique_ptr<ledger::Store>> open_store(const Invocation& invocation) {
   TRY_ASSIGN(const api::Settings settings, read_settings(invocation.arguments));
   if (!settings.ledger.empty()) {
-    if (invocation.fleet == nullptr) return become_fleet(invocation);
+    if (invocation.fleet == nullptr) return become_fleet(invocation.argv);
     TRY_ASSIGN(std::string password, ledger_password(settings));
     return invocation.fleet->open(settings, std::move(password), "");
   }
@@ -61,7 +53,7 @@ Result<std::unique_ptr<ledger::Store>> open_store(const Invocation& invocation) 
 Result<ledger::Migrated> migrate_store(const Invocation& invocation) {
   TRY_ASSIGN(const api::Settings settings, read_settings(invocation.arguments));
   if (!settings.ledger.empty()) {
-    if (invocation.fleet == nullptr) return become_fleet(invocation);
+    if (invocation.fleet == nullptr) return become_fleet(invocation.argv);
     TRY_ASSIGN(std::string password, ledger_password(settings));
     return invocation.fleet->migrate(settings, std::move(password));
   }

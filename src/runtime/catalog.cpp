@@ -85,8 +85,9 @@ Status Catalog::add(Manifest manifest) {
   return {};
 }
 
-Result<Catalog> Catalog::open(const std::string& directory) {
+Result<Catalog> Catalog::open(const std::string& directory, Toolchains toolchains) {
   Catalog catalog;
+  catalog.where_ = toolchains;
   if (directory.empty()) return catalog;
   std::error_code error;
   std::vector<fs::path> files;
@@ -137,6 +138,7 @@ Result<Manifest> Catalog::by_file(std::string_view path) const {
 }
 
 Result<Toolchain> Catalog::toolchain(const Manifest& manifest) const {
+  if (where_ == Toolchains::kElsewhere) return assume(manifest);
   return toolchains_->detect(manifest, sys::now());
 }
 

@@ -5,6 +5,7 @@
 // operator's may add runtimes or replace built-in ones by name.
 #pragma once
 
+#include <cstdint>
 #include <map>
 #include <memory>
 #include <string>
@@ -17,12 +18,19 @@
 
 namespace belljar::runtime {
 
+// Where programs are run.
+enum class Toolchains : std::uint8_t {
+  kHere,
+  kElsewhere,  // what is there is not known: each is taken to be where its manifest looks first
+};
+
 class Catalog {
  public:
   // Reads the *.toml files of `directory`, which may be empty: the built-in runtimes only. A file
   // that does not parse, or claims a name or extension that another file there has, is an error
   // that names the file.
-  static Result<Catalog> open(const std::string& directory);
+  static Result<Catalog> open(const std::string& directory,
+                              Toolchains toolchains = Toolchains::kHere);
 
   // By name or alias, exact. kNotFound lists the names that are there.
   [[nodiscard]] Result<Manifest> by_name(std::string_view name) const;
@@ -36,6 +44,7 @@ class Catalog {
   Status add(Manifest manifest);
 
   std::map<std::string, Manifest, std::less<>> added_;
+  Toolchains where_ = Toolchains::kHere;
   std::unique_ptr<ToolchainCache> toolchains_ = std::make_unique<ToolchainCache>();
 };
 

@@ -110,6 +110,16 @@ std::unexpected<Error> missing(const Manifest& manifest,
 
 }  // namespace
 
+Toolchain assume(const Manifest& manifest) {
+  Toolchain toolchain;
+  for (const Program& program : manifest.programs) {
+    if (!program.candidates.empty()) {
+      toolchain.programs.emplace(program.name, program.candidates.front());
+    }
+  }
+  return toolchain;
+}
+
 Result<Toolchain> detect(const Manifest& manifest) {
   Toolchain toolchain{.programs = {}, .linker = {}, .mounts = existing_mounts(manifest)};
   const std::vector<std::string> homes = home_directories();

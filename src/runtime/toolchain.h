@@ -23,6 +23,9 @@ struct Toolchain {
 // what a cell shows, with every symbolic link on the way followed.
 Result<Toolchain> detect(const Manifest& manifest);
 
+// As if each program were where the manifest looks first: for plans of what runs elsewhere.
+Toolchain assume(const Manifest& manifest);
+
 // For whoever asks often: what was found is taken to be there for a second. What was not found is
 // looked for each time. Safe from several threads.
 class ToolchainCache {

@@ -12,7 +12,8 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 PAGE = (ROOT / "docs/operations.md").read_text()
 COMMANDS = re.findall(r"^\$ (.+)$", PAGE, re.MULTILINE)
 HOLDS = {
-    "migrate": "version", "keys create": "bj_", "config check": "ledger_connections = 4", "history": "created",
+    "migrate": "version", "keys create": "bj_", "--ledger-connections 4": "ledger_connections = 4", "history": "created",
+    "check --fleet": 'fleet = "nats://127.0.0.1:4222"', "help worker": "--fleet TEXT", "help fleet": "--fleet-ca-file",
 }  # fmt: skip
 
 

@@ -11,6 +11,7 @@ LAYERS = (
     ("runtime", "screen", "cell"),
     ("warden", "zygote", "parked"),
     ("engine", "ledger"),
+    ("fleet",),
     ("api",),
     ("app",),
 )

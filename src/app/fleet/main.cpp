@@ -1,13 +1,24 @@
 // belljar-fleet: belljar with what a fleet needs, which comes in shared libraries. belljar executes
-// it where the settings name a ledger in PostgreSQL; cells are made by belljar itself.
+// it where the settings name a ledger in PostgreSQL or a fleet; cells are made by belljar itself.
+#include <algorithm>
 #include <utility>
 
-#include "app/fleet_ledger.h"
+#include "app/fleet_parts.h"
 #include "app/program.h"
+#include "base/digest.h"
+#include "base/id.h"
+#include "fleet/fleet_runner.h"
+#include "fleet/worker.h"
 #include "ledger/postgres_store.h"
 
 namespace belljar::app {
 namespace {
+
+#if defined(__x86_64__)
+constexpr std::string_view kArchitecture = "x86_64";
+#elif defined(__aarch64__)
+constexpr std::string_view kArchitecture = "aarch64";
+#endif
 
 ledger::postgres::Options options_of(const api::Settings& settings, std::string password) {
   return {.url = settings.ledger,
@@ -32,10 +43,91 @@ Result<ledger::Migrated> migrate(const api::Settings& settings, std::string pass
 }
 
 Result<std::vector<std::uint16_t>> ports(const api::Settings& settings) {
-  return ledger::postgres::ports(settings.ledger);
+  std::vector<std::uint16_t> all;
+  if (!settings.ledger.empty()) {
+    TRY_ASSIGN(all, ledger::postgres::ports(settings.ledger));
+  }
+  if (!settings.fleet.empty()) {
+    TRY_ASSIGN(const std::vector<std::uint16_t> more, fleet::ports_of(settings.fleet));
+    all.insert(all.end(), more.begin(), more.end());
+  }
+  return all;
 }
 
-constexpr FleetLedger kFleet{.open = open, .migrate = migrate, .ports = ports};
+Result<std::unique_ptr<fleet::Connection>> connect(const api::Settings& settings,
+                                                   const FleetFiles& files,
+                                                   const std::string& name) {
+  return fleet::Connection::open({.urls = settings.fleet,
+                                  .name = name,
+                                  .credentials = files.credentials,
+                                  .authorities = files.authorities,
+                                  .certificate = files.certificate,
+                                  .key = files.key});
+}
+
+Result<std::unique_ptr<engine::Runner>> open_runner(const api::Settings& settings,
+                                                    const FleetFiles& files,
+                                                    const std::string& home) {
+  TRY_ASSIGN(std::unique_ptr<fleet::Connection> connection, connect(settings, files, home));
+  TRY_ASSIGN(std::unique_ptr<engine::Runner> runner,
+             fleet::FleetRunner::open(std::move(connection),
+                                      {.id = home,
+                                       .queue = settings.queue,
+                                       .queue_per_caller = settings.queue_per_caller,
+                                       .replicas = settings.fleet_replicas}));
+  return runner;
+}
+
+class Member : public FleetMember {
+ public:
+  explicit Member(std::unique_ptr<fleet::Worker> worker) : worker_(std::move(worker)) {}
+  bool drain(Nanoseconds patience) override { return worker_->drain(patience); }
+
+ private:
+  std::unique_ptr<fleet::Worker> worker_;
+};
+
+// Named by what they can run, so that work for one is work for the others.
+std::string pool_of(const api::Settings& settings, const WorkerFacts& facts) {
+  if (!settings.fleet_pool.empty()) return settings.fleet_pool;
+  std::vector<std::string_view> words(facts.languages.begin(), facts.languages.end());
+  std::ranges::sort(words);
+  words.push_back(kArchitecture);
+  constexpr std::size_t kDigits = 12;
+  return hex(digest(std::span<const std::string_view>(words))).substr(0, kDigits);
+}
+
+Result<std::unique_ptr<FleetMember>> join(const api::Settings& settings,
+                                          const FleetFiles& files,
+                                          engine::Runner& local,
+                                          WorkerFacts facts) {
+  // Of this process and no later one: whoever dies is missed by its name.
+  const std::string id = make_id("worker");
+  TRY_ASSIGN(std::unique_ptr<fleet::Connection> connection, connect(settings, files, id));
+  std::string pool = pool_of(settings, facts);
+  TRY_ASSIGN(std::unique_ptr<fleet::Worker> worker,
+             fleet::Worker::open(std::move(connection), local,
+                                 {.id = id,
+                                  .pool = std::move(pool),
+                                  .kernel = std::move(facts.kernel),
+                                  .languages = std::move(facts.languages),
+                                  .capacity = facts.capacity,
+                                  .replicas = settings.fleet_replicas}));
+  return std::make_unique<Member>(std::move(worker));
+}
+
+Result<fleet::Survey> look(const api::Settings& settings, const FleetFiles& files) {
+  TRY_ASSIGN(const std::unique_ptr<fleet::Connection> connection,
+             connect(settings, files, "belljar fleet"));
+  return fleet::survey(*connection);
+}
+
+constexpr FleetParts kFleet{.open = open,
+                            .migrate = migrate,
+                            .ports = ports,
+                            .open_runner = open_runner,
+                            .join = join,
+                            .look = look};
 
 }  // namespace
 }  // namespace belljar::app

@@ -1,4 +1,4 @@
-#include "app/fleet_ledger.h"
+#include "app/fleet_parts.h"
 
 #include <fcntl.h>
 #include <unistd.h>
@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <climits>
 
+#include "app/service_protocol.h"
 #include "app/submission_files.h"
 #include "base/id.h"
 #include "base/sys.h"
@@ -24,6 +25,16 @@ std::string first_line(std::string text) {
 
 }  // namespace
 
+FleetFiles fleet_files() {
+  const auto path = [](int fd) {
+    return ::fcntl(fd, F_GETFD) < 0 ? std::string() : "/proc/self/fd/" + std::to_string(fd);
+  };
+  return {.credentials = path(kFleetCredentialsFd),
+          .authorities = path(kFleetAuthoritiesFd),
+          .certificate = path(kFleetCertificateFd),
+          .key = path(kFleetKeyFd)};
+}
+
 Result<std::string> fleet_program() {
   std::string self(PATH_MAX, '\0');
   const ssize_t size = ::readlink("/proc/self/exe", self.data(), self.size());
@@ -32,7 +43,14 @@ Result<std::string> fleet_program() {
   const std::string program = self.substr(0, self.rfind('/')) + "/belljar-fleet";
   if (::access(program.c_str(), X_OK) == 0) return program;
   return fail(Code::kUnavailable,
-              "ledger: PostgreSQL needs the program " + quote(program) + ", which is not there");
+              "a fleet needs the program " + quote(program) + ", which is not there");
+}
+
+std::unexpected<Error> become_fleet(char** argv) {
+  const auto program = fleet_program();
+  if (!program) return std::unexpected(program.error());
+  ::execv(program->c_str(), argv);
+  return fail_errno("execute " + quote(*program));
 }
 
 Result<std::string> ledger_password(const api::Settings& settings) {

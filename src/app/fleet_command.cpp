@@ -1,0 +1,108 @@
+// `belljar fleet`: who is there and what waits, from what they tell each other over NATS.
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <boost/json.hpp>
+
+#include "app/byte_sink.h"
+#include "app/exit_codes.h"
+#include "app/fleet_parts.h"
+#include "app/invocation.h"
+#include "app/settings_source.h"
+#include "base/text.h"
+#include "model/json_text.h"
+
+namespace belljar::app {
+namespace {
+
+namespace json = boost::json;
+
+std::string json_page(const fleet::Survey& survey) {
+  json::array workers;
+  for (const fleet::WorkerState& each : survey.workers) {
+    workers.push_back({{"id", each.id},
+                       {"pool", each.pool},
+                       {"kernel", each.kernel},
+                       {"languages", json::value_from(each.languages)},
+                       {"capacity", each.capacity},
+                       {"running", each.running},
+                       {"draining", each.draining}});
+  }
+  json::array gateways;
+  for (const fleet::GatewayState& each : survey.gateways) {
+    std::uint64_t waiting = 0;
+    std::uint64_t running = 0;
+    for (const fleet::GatewayState::Caller& caller : each.callers) {
+      waiting += caller.waiting;
+      running += caller.running;
+    }
+    gateways.push_back({{"id", each.id},
+                        {"callers", each.callers.size()},
+                        {"waiting", waiting},
+                        {"running", running}});
+  }
+  json::array queues;
+  for (const fleet::Queue& each : survey.queues) {
+    queues.push_back({{"pool", each.pool},
+                      {"lane", each.lane},
+                      {"waiting", each.waiting},
+                      {"out", each.out},
+                      {"redelivered", each.redelivered}});
+  }
+  return escape_json_for_terminal(
+             json_text(json::object{{"workers", std::move(workers)},
+                                    {"gateways", std::move(gateways)},
+                                    {"queues", std::move(queues)},
+                                    {"unrecorded_ends", survey.unrecorded_ends}})) +
+         "\n";
+}
+
+// What others say of themselves is shown as text and nothing else.
+std::string plain(const std::string& text) {
+  const std::string quoted = quote(text);
+  return quoted.substr(1, quoted.size() - 2);
+}
+
+std::string table(const fleet::Survey& survey) {
+  std::string text = fmt::format("{:<44}  {:<32}  {:>9}  {}\n", "worker", "pool", "running", "");
+  for (const fleet::WorkerState& each : survey.workers) {
+    text += fmt::format("{:<44}  {:<32}  {:>9}  {}\n", plain(each.id), plain(each.pool),
+                        fmt::format("{}/{}", each.running, each.capacity),
+                        each.draining ? "draining" : "");
+  }
+  text += fmt::format("\n{:<44}  {:>9}  {:>9}\n", "gateway", "waiting", "running");
+  for (const fleet::GatewayState& each : survey.gateways) {
+    std::uint64_t waiting = 0;
+    std::uint64_t running = 0;
+    for (const fleet::GatewayState::Caller& caller : each.callers) {
+      waiting += caller.waiting;
+      running += caller.running;
+    }
+    text += fmt::format("{:<44}  {:>9}  {:>9}\n", plain(each.id), waiting, running);
+  }
+  text += fmt::format("\n{:<32}  {:>4}  {:>9}  {:>9}  {:>11}\n", "queue", "lane", "waiting", "out",
+                      "redelivered");
+  for (const fleet::Queue& each : survey.queues) {
+    text += fmt::format("{:<32}  {:>4}  {:>9}  {:>9}  {:>11}\n", plain(each.pool), each.lane,
+                        each.waiting, each.out, each.redelivered);
+  }
+  return text + fmt::format("\nends that wait for their gateway: {}\n", survey.unrecorded_ends);
+}
+
+}  // namespace
+
+Result<int> fleet_command(Invocation& invocation) {
+  TRY_ASSIGN(const api::Settings settings, read_settings(invocation.arguments));
+  if (settings.fleet.empty()) return fail(Code::kInvalid, "fleet: give --fleet nats://HOST:PORT");
+  if (invocation.fleet == nullptr) return become_fleet(invocation.argv);
+  TRY_ASSIGN(const fleet::Survey survey,
+             invocation.fleet->look(settings, {.credentials = settings.fleet_credentials_file,
+                                               .authorities = settings.fleet_ca_file,
+                                               .certificate = settings.fleet_certificate_file,
+                                               .key = settings.fleet_key_file}));
+  TRY(write_patiently(STDOUT_FILENO,
+                      invocation.arguments.has("json") ? json_page(survey) : table(survey)));
+  return kExitOk;
+}
+
+}  // namespace belljar::app

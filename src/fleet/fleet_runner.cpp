@@ -1,0 +1,639 @@
+#include "fleet/fleet_runner.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/id.h"
+#include "base/sys.h"
+#include "base/text.h"
+#include "fleet/subjects.h"
+
+namespace belljar::fleet {
+namespace {
+
+constexpr Milliseconds kPatience{5000};
+constexpr Milliseconds kLookEvery{100};
+constexpr Milliseconds kStateEvery{500};
+constexpr std::chrono::seconds kLateEndsEvery{1};
+constexpr std::chrono::seconds kGatewayGone{5};
+// A worker that has been sent a run says within this that it has begun it, or that it is full.
+constexpr std::chrono::seconds kAnswerWithin{1};
+// Another attempt at what NATS did not take.
+constexpr Milliseconds kTryAgainAfter{500};
+// Workers speak twice a second; after a start they are waited for.
+constexpr std::chrono::seconds kFirstWorkerWithin{2};
+constexpr std::size_t kThreads = 8;
+constexpr std::size_t kMostOver = 20'000;
+
+bool has_language(const WorkerState& worker, const std::string& language) {
+  return std::ranges::find(worker.languages, language) != worker.languages.end();
+}
+
+void tell(engine::Observer& observer, const Happening& happening) {
+  using engine::OutputStream;
+  switch (happening.kind) {
+    case Happening::Kind::kBegun:
+    case Happening::Kind::kBusy:
+      return;
+    case Happening::Kind::kStage:
+      return observer.on_stage(happening.stage);
+    case Happening::Kind::kOut:
+      return observer.on_output(StageKind::kRun, OutputStream::kOut, happening.bytes);
+    case Happening::Kind::kErr:
+      return observer.on_output(StageKind::kRun, OutputStream::kErr, happening.bytes);
+  }
+}
+
+// Reads the stream of events from the run's first on, in the order in which the servers stored it.
+class EventsFollowing : public engine::Following {
+ public:
+  EventsFollowing(JetStream& stream, const std::string& run, engine::Observer& observer)
+      : stream_(stream), subject_(told_subject("*", "event", run)), observer_(observer) {}
+  void catch_up() override {
+    const std::lock_guard lock(mutex_);
+    while (true) {
+      const auto stored = stream_.get(kEventsStream, subject_, next_);
+      if (!stored) return;  // no more, or NATS is away and the next time brings it
+      next_ = stored->number + 1;
+      if (const auto happening = read_happening(stored->data)) tell(observer_, *happening);
+    }
+  }
+
+ private:
+  JetStream& stream_;
+  const std::string subject_;
+  engine::Observer& observer_;
+  std::mutex mutex_;
+  std::uint64_t next_ = 1;
+};
+
+}  // namespace
+
+FleetRunner::FleetRunner(std::unique_ptr<Connection> connection, GatewaySettings settings)
+    : connection_(std::move(connection)),
+      settings_(std::move(settings)),
+      stream_(*connection_),
+      objects_(stream_, kBucket) {}
+
+FleetRunner::~FleetRunner() {
+  for (std::jthread& each : watchers_) each.request_stop();
+  watchers_.clear();
+  subscriptions_.clear();
+  threads_.reset();
+}
+
+Result<std::unique_ptr<FleetRunner>> FleetRunner::open(std::unique_ptr<Connection> connection,
+                                                       GatewaySettings settings) {
+  auto runner =
+      std::unique_ptr<FleetRunner>(new FleetRunner(std::move(connection), std::move(settings)));
+  TRY(runner->begin());
+  return runner;
+}
+
+Status FleetRunner::begin() {
+  TRY(make_streams(stream_, objects_, settings_.replicas));
+  TRY(stream_.make_consumer(kEndsStream, ends_consumer(settings_.id),
+                            told_subject(settings_.id, "end", "*"), std::chrono::seconds(30)));
+  threads_.emplace(kThreads);
+  const auto subscribe = [this](const std::string& subject,
+                                std::function<void(Message)> take) -> Status {
+    TRY_ASSIGN(auto made, connection_->subscribe(subject, std::move(take)));
+    subscriptions_.push_back(std::move(made));
+    return {};
+  };
+  // One subscription for all that is told of runs, so that it is taken in the order of the telling.
+  TRY(subscribe(told_subject(settings_.id, "*", "*"),
+                [this](const Message& message) { take_told(message); }));
+  TRY(subscribe(worker_subject("*"), [this](const Message& message) {
+    auto state = read_worker_state(message.data);
+    if (!state) return;
+    const std::lock_guard lock(mutex_);
+    const std::string id = state->id;
+    workers_[id] = {.state = *std::move(state), .heard = sys::now(), .given = 0};
+    ended_.notify_all();
+  }));
+  TRY(subscribe(gateway_subject("*"), [this](const Message& message) {
+    auto state = read_gateway_state(message.data);
+    if (!state || state->id == settings_.id) return;
+    const std::lock_guard lock(mutex_);
+    const std::string id = state->id;
+    gateways_[id] = {.state = *std::move(state), .heard = sys::now()};
+  }));
+  TRY(connection_->flush(kPatience));
+  watchers_.emplace_back([this](const std::stop_token& stop) { watch(stop); });
+  watchers_.emplace_back([this](const std::stop_token& stop) { take_late_ends(stop); });
+  std::unique_lock lock(mutex_);
+  ended_.wait_for(lock, kFirstWorkerWithin, [this] { return !workers_.empty(); });
+  return {};
+}
+
+// ---- Submitting ------------------------------------------------------------------------------
+
+bool FleetRunner::is_there_locked(const Worker& worker) const {
+  return !worker.state.draining && sys::now() - worker.heard < kWorkerGone;
+}
+
+std::optional<std::string> FleetRunner::pool_for_locked(const std::string& language) const {
+  const Worker* best = nullptr;
+  for (const auto& [id, each] : workers_) {
+    if (!is_there_locked(each) || !has_language(each.state, language)) continue;
+    const auto free = [](const Worker& worker) {
+      return static_cast<std::int64_t>(worker.state.capacity) -
+             static_cast<std::int64_t>(worker.state.running);
+    };
+    if (best == nullptr || free(each) > free(*best)) best = &each;
+  }
+  if (best == nullptr) return std::nullopt;
+  return best->state.pool;
+}
+
+FleetRunner::Worker* FleetRunner::worker_with_room_locked(const Run& run) {
+  Worker* best = nullptr;
+  std::int64_t room = 0;
+  for (auto& [id, each] : workers_) {
+    if (!is_there_locked(each) || !has_language(each.state, run.language)) {
+      continue;
+    }
+    const std::int64_t free = static_cast<std::int64_t>(each.state.capacity) -
+                              static_cast<std::int64_t>(each.state.running) - each.given;
+    if (free <= room) continue;
+    best = &each;
+    room = free;
+  }
+  return best;
+}
+
+// In the whole fleet, as far as the others have said.
+GatewayState::Caller FleetRunner::of_caller_locked(const std::string& caller) const {
+  GatewayState::Caller sum{.id = caller};
+  if (const auto ours = callers_.find(caller); ours != callers_.end()) sum = ours->second;
+  for (const auto& [id, gateway] : gateways_) {
+    if (sys::now() - gateway.heard > kGatewayGone) continue;
+    for (const GatewayState::Caller& each : gateway.state.callers) {
+      if (each.id != caller) continue;
+      sum.waiting += each.waiting;
+      sum.running += each.running;
+    }
+  }
+  return sum;
+}
+
+Status FleetRunner::check(const engine::Task& task, std::size_t count) const {
+  const std::lock_guard lock(mutex_);
+  return check_locked(task, count);
+}
+
+Status FleetRunner::check_locked(const engine::Task& task, std::size_t count) const {
+  if (task.interactive) {
+    return fail(Code::kUnavailable, "interactive runs are not spread over a fleet");
+  }
+  if (closed_) return fail(Code::kUnavailable, "the service is shutting down");
+  if (!connection_->is_up()) return fail(Code::kUnavailable, "the fleet's NATS does not answer");
+  if (!pool_for_locked(task.language)) {
+    return fail(Code::kUnavailable, "no worker of the fleet has " + task.language + " now");
+  }
+  if (const std::size_t most = std::min(settings_.queue, settings_.queue_per_caller);
+      count > 1 && count > most) {
+    return fail(Code::kInvalid, "runs: at most " + std::to_string(most) +
+                                    " of one caller may wait, these are " + std::to_string(count));
+  }
+  if (waiting_ + count > settings_.queue) return fail(Code::kExhausted, "the queue is full");
+  if (of_caller_locked(task.caller).waiting + count > settings_.queue_per_caller) {
+    return fail(Code::kExhausted, "too many of your runs are waiting: at most " +
+                                      std::to_string(settings_.queue_per_caller) + " may");
+  }
+  return {};
+}
+
+Status FleetRunner::make_order(const engine::Task& task, const Shared& run) const {
+  const auto left = std::chrono::duration_cast<Milliseconds>(task.deadline - sys::now());
+  engine::Input input = run->listener->input();
+  run->order = to_json(Order{.run = run->id,
+                             .gateway = settings_.id,
+                             .caller = run->caller,
+                             .language = run->language,
+                             .policy = task.policy->name,
+                             .submission = *task.submission,
+                             .input = std::move(input.bytes),
+                             .memory = task.memory,
+                             .cpus_milli = task.cpus_milli,
+                             .expires_ms = unix_ms() + left.count(),
+                             .streamed = task.streamed});
+  if (run->order.size() > kMostInline) run->object = "order." + run->id + "." + settings_.id;
+  return {};
+}
+
+// Each of its runs by itself: workers keep what they have compiled. Where NATS is away since the
+// submission was checked it is given to the fleet as soon as that is back.
+Status FleetRunner::submit(engine::Task task) {
+  std::vector<Shared> made;
+  for (const auto& listener : task.runs) {
+    auto run = std::make_shared<Run>();
+    run->id = listener->id();
+    run->caller = task.caller;
+    run->language = task.language;
+    run->listener = listener;
+    run->urgency = task.urgency;
+    run->concurrent = task.concurrent;
+    run->deadline = task.deadline;
+    TRY(make_order(task, run));
+    made.push_back(std::move(run));
+  }
+  {
+    const std::lock_guard lock(mutex_);
+    if (closed_) return fail(Code::kUnavailable, "the service is shutting down");
+    if (task.interactive) {
+      return fail(Code::kUnavailable, "interactive runs are not spread over a fleet");
+    }
+    for (const Shared& run : made) {
+      runs_[run->id] = run;
+      ++waiting_;
+      GatewayState::Caller& caller = callers_[run->caller];
+      caller.id = run->caller;
+      ++caller.waiting;
+    }
+  }
+  for (const Shared& run : made) {
+    run->listener->forward_control(
+        [this, id = run->id](const engine::InputControl& control) { send_control(id, control); });
+    threads_->post(run->id, [this, run] { place(run); });
+  }
+  return {};
+}
+
+Status FleetRunner::unpack(engine::Unpacking /*unpacking*/) {
+  return fail(Code::kUnavailable, "archives are not unpacked by a fleet yet: send the files");
+}
+
+void FleetRunner::send_control(const std::string& run, const engine::InputControl& control) {
+  (void)connection_->publish(control_subject(run), to_json(control)).has_value();
+}
+
+void FleetRunner::cancel_elsewhere(const std::string& run) {
+  send_control(run, {.kind = engine::InputControl::Kind::kCancel});
+}
+
+// ---- Finding a place -------------------------------------------------------------------------
+
+bool FleetRunner::may_go_locked(const Run& run) const {
+  if (run.concurrent == 0) return true;
+  std::uint64_t out = 0;
+  for (const auto& [id, each] : runs_) {
+    if (each->caller == run.caller && each->place != Run::Place::kHere) ++out;
+  }
+  for (const auto& [id, gateway] : gateways_) {
+    if (sys::now() - gateway.heard > kGatewayGone) continue;
+    for (const GatewayState::Caller& each : gateway.state.callers) {
+      if (each.id == run.caller) out += each.running;
+    }
+  }
+  return out < run.concurrent;
+}
+
+// What concerns one run is done by one thread, one after the other: so between its looking and its
+// sending nothing else happens to it.
+void FleetRunner::place(const Shared& run) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (!runs_.contains(run->id) || run->place != Run::Place::kHere) return;
+    run->since = sys::now();
+    if (!may_go_locked(*run)) return;
+  }
+  if (!run->object.empty() && !run->order.empty()) {
+    if (!objects_.put(run->object, run->order)) return;
+    run->order.clear();
+  }
+  if (run->urgency == engine::Urgency::kInteractive && !run->only_queue && send(run)) return;
+  enqueue(run);
+}
+
+std::string FleetRunner::parcel(const Run& run) {
+  return run.object.empty() ? parcel_of(run.deaths, run.order)
+                            : parcel_of_object(run.deaths, run.object);
+}
+
+bool FleetRunner::send(const Shared& run) {
+  std::string worker;
+  {
+    const std::lock_guard lock(mutex_);
+    Worker* const found = worker_with_room_locked(*run);
+    if (found == nullptr) return false;
+    ++found->given;
+    worker = found->state.id;
+    run->worker = worker;
+    run->direct = true;
+    run->place = Run::Place::kSent;
+    run->since = sys::now();
+  }
+  if (connection_->publish(order_subject(worker), parcel(*run))) return true;
+  const std::lock_guard lock(mutex_);
+  run->place = Run::Place::kHere;
+  return true;
+}
+
+void FleetRunner::enqueue(const Shared& run) {
+  std::optional<std::string> pool;
+  unsigned lane = 0;
+  {
+    const std::lock_guard lock(mutex_);
+    pool = pool_for_locked(run->language);
+    const std::uint64_t waiting = of_caller_locked(run->caller).waiting;
+    lane = lane_of(static_cast<unsigned>(run->urgency), waiting > 0 ? waiting - 1 : 0);
+    run->since = sys::now();
+  }
+  if (!pool) return;
+  // The same id again where it is not known whether it was stored.
+  const std::string id = run->id + "." + settings_.id + "." + std::to_string(run->deaths);
+  if (!stream_.publish(work_subject(*pool, lane), parcel(*run), id, kPatience)) return;
+  {
+    const std::lock_guard lock(mutex_);
+    run->place = Run::Place::kQueued;
+    run->since = sys::now();
+    run->direct = false;
+  }
+  (void)connection_->publish(wake_subject(*pool), "").has_value();
+}
+
+// ---- What workers tell -----------------------------------------------------------------------
+
+FleetRunner::Shared FleetRunner::find(const std::string& id) const {
+  const std::lock_guard lock(mutex_);
+  const auto found = runs_.find(id);
+  return found == runs_.end() ? nullptr : found->second;
+}
+
+// "belljar.gateway.<gateway>.<kind>.<run>"
+void FleetRunner::take_told(const Message& message) {
+  const std::size_t last = message.subject.rfind('.');
+  const std::size_t before = message.subject.rfind('.', last - 1);
+  const std::string id = message.subject.substr(last + 1);
+  const std::string kind = message.subject.substr(before + 1, last - before - 1);
+  if (!find(id)) return;
+  threads_->post(id, [this, id, kind, data = message.data] {
+    if (kind == "end") {
+      (void)on_end(id, data);
+      return;
+    }
+    const Shared run = find(id);
+    const auto happening = read_happening(data);
+    if (run && happening) on_happening(run, *happening);
+  });
+}
+
+void FleetRunner::on_happening(const Shared& run, const Happening& happening) {
+  switch (happening.kind) {
+    case Happening::Kind::kBegun: {
+      {
+        const std::lock_guard lock(mutex_);
+        run->direct = run->direct && run->worker == happening.worker;
+        run->place = Run::Place::kRunning;
+        run->since = sys::now();
+        run->worker = happening.worker;
+      }
+      if (start(run)) return;
+      send_control(run->id, {.kind = engine::InputControl::Kind::kCancel});
+      return forget(run);
+    }
+    case Happening::Kind::kBusy: {
+      {
+        const std::lock_guard lock(mutex_);
+        if (run->place != Run::Place::kSent || run->worker != happening.worker) return;
+        run->place = Run::Place::kHere;
+        run->only_queue = true;
+      }
+      return place(run);
+    }
+    case Happening::Kind::kStage:
+    case Happening::Kind::kOut:
+    case Happening::Kind::kErr:
+      return tell(*run->listener, happening);
+  }
+}
+
+// False where its listener does not want it any more.
+bool FleetRunner::start(const Shared& run) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (std::exchange(run->started, true)) return true;
+    --waiting_;
+    GatewayState::Caller& caller = callers_[run->caller];
+    --caller.waiting;
+    ++caller.running;
+  }
+  return run->listener->on_start();
+}
+
+// Answers whether the run is over, as far as this gateway is concerned.
+bool FleetRunner::on_end(const std::string& id, const std::string& text) {
+  const Shared run = find(id);
+  if (!run) return false;
+  std::string whole = text;
+  const auto object = referred_object(text);
+  if (object) {
+    auto got = objects_.get(*object);
+    if (!got) return false;  // it comes again with the late ones
+    whole = *std::move(got);
+  }
+  auto end = read_end(whole);
+  if (!end) {
+    end = End{.run = id, .worker = {}, .outcome = std::unexpected(end.error()), .started = true};
+  }
+  if (!end->started && !run->started) {
+    run->listener->on_give_up(end->outcome.error());
+  } else if (start(run)) {
+    run->listener->on_end(std::move(end->outcome));
+  }
+  forget(run);
+  if (object) (void)objects_.remove(*object).has_value();
+  return true;
+}
+
+void FleetRunner::forget(const Shared& run) {
+  Shared next;
+  {
+    const std::lock_guard lock(mutex_);
+    if (runs_.erase(run->id) == 0) return;
+    const auto caller = callers_.find(run->caller);
+    if (run->started) {
+      --caller->second.running;
+    } else {
+      --waiting_;
+      --caller->second.waiting;
+    }
+    if (caller->second.running + caller->second.waiting == 0) callers_.erase(caller);
+    if (run->direct) {
+      const auto worker = workers_.find(run->worker);
+      if (worker != workers_.end()) --worker->second.given;
+    }
+    over_.insert(run->id);
+    over_order_.push_back(run->id);
+    if (over_order_.size() > kMostOver) {
+      over_.erase(over_order_.front());
+      over_order_.pop_front();
+    }
+    if (run->concurrent > 0) {
+      for (const auto& [id, each] : runs_) {
+        if (each->caller != run->caller || each->place != Run::Place::kHere) continue;
+        next = each;  // one place is free
+        break;
+      }
+    }
+    ended_.notify_all();
+  }
+  if (!run->object.empty()) (void)objects_.remove(run->object).has_value();
+  if (next) threads_->post(next->id, [this, next] { place(next); });
+}
+
+// ---- Looking after them ----------------------------------------------------------------------
+
+void FleetRunner::watch(const std::stop_token& stop) {
+  Nanoseconds said{};
+  std::mutex mutex;
+  std::condition_variable_any woken;
+  std::unique_lock lock(mutex);
+  do {
+    look_after_runs();
+    if (sys::now() - said < kStateEvery) continue;
+    said = sys::now();
+    say_state();
+  } while (!woken.wait_for(lock, stop, kLookEvery, [&stop] { return stop.stop_requested(); }));
+}
+
+void FleetRunner::look_after_runs() {
+  const Nanoseconds now = sys::now();
+  const std::lock_guard lock(mutex_);
+  const auto is_gone = [this, now](const std::string& worker) {
+    const auto found = workers_.find(worker);
+    return found == workers_.end() || now - found->second.heard > kWorkerGone;
+  };
+  for (const auto& [id, each] : runs_) {
+    const Shared run = each;
+    using Place = Run::Place;
+    if (!run->started && now > run->deadline) {
+      threads_->post(id, [this, run] {
+        if (run->started || !find(run->id)) return;
+        send_control(run->id, {.kind = engine::InputControl::Kind::kCancel});
+        run->listener->on_give_up(
+            {.code = Code::kExhausted, .message = "waited too long in the queue"});
+        forget(run);
+      });
+    } else if (run->place == Place::kHere && now - run->since > kTryAgainAfter) {
+      threads_->post(id, [this, run] { place(run); });
+    } else if (run->place == Place::kSent && now - run->since > kAnswerWithin) {
+      ++again_;
+      run->place = Place::kHere;
+      run->only_queue = true;
+      threads_->post(id, [this, run] { place(run); });
+    } else if (run->place == Place::kRunning && run->direct && is_gone(run->worker)) {
+      ++again_;
+      run->place = Place::kHere;
+      run->only_queue = true;
+      run->direct = false;
+      ++run->deaths;
+      threads_->post(id, [this, run] { place(run); });
+    }
+  }
+  std::erase_if(workers_,
+                [now](const auto& each) { return now - each.second.heard > 10 * kWorkerGone; });
+}
+
+void FleetRunner::say_state() {
+  GatewayState state{.id = settings_.id};
+  {
+    const std::lock_guard lock(mutex_);
+    for (const auto& [id, caller] : callers_) state.callers.push_back(caller);
+  }
+  (void)connection_->publish(gateway_subject(settings_.id), to_json(state)).has_value();
+}
+
+// What was told while this gateway was not listening, and what was told and is still stored. An end
+// of a run that is not known here is left for a while: after a start the ledger's come back.
+void FleetRunner::take_late_ends(const std::stop_token& stop) {
+  std::mutex mutex;
+  std::condition_variable_any woken;
+  std::unique_lock lock(mutex);
+  while (!woken.wait_for(lock, stop, kLateEndsEvery, [&stop] { return stop.stop_requested(); })) {
+    while (!stop.stop_requested()) {
+      auto delivery = stream_.next(kEndsStream, ends_consumer(settings_.id));
+      if (!delivery || !*delivery) break;
+      const std::string id = (*delivery)->subject.substr((*delivery)->subject.rfind('.') + 1);
+      threads_->post(id, [this, id, end = **delivery] {
+        bool known = on_end(id, end.data);
+        if (!known) {
+          const std::lock_guard inner(mutex_);
+          known = over_.contains(id);
+        }
+        if (known || (end.delivered > 1 && !find(id))) {
+          (void)stream_.acknowledge(end).has_value();
+        }
+      });
+    }
+  }
+}
+
+// ---- The whole -------------------------------------------------------------------------------
+
+std::unique_ptr<engine::Following> FleetRunner::follow(const std::string& run,
+                                                       engine::Observer& observer) {
+  return std::make_unique<EventsFollowing>(stream_, run, observer);
+}
+
+bool FleetRunner::drain(Nanoseconds patience) {
+  std::vector<Shared> left;
+  {
+    std::unique_lock lock(mutex_);
+    closed_ = true;
+    ended_.wait_for(lock, patience, [this] { return runs_.empty(); });
+    for (const auto& [id, run] : runs_) left.push_back(run);
+  }
+  // They go on where they are; this gateway's next start, or another gateway, records their ends.
+  for (const Shared& run : left) {
+    threads_->post(run->id, [this, run] {
+      if (run->started || !find(run->id)) return;
+      run->listener->on_give_up(
+          {.code = Code::kUnavailable, .message = "the service is shutting down"});
+      forget(run);
+    });
+  }
+  return left.empty();
+}
+
+Status FleetRunner::ready() const {
+  if (!connection_->is_up()) return fail(Code::kUnavailable, "the fleet's NATS does not answer");
+  const std::lock_guard lock(mutex_);
+  const bool any = std::ranges::any_of(
+      workers_, [this](const auto& each) { return is_there_locked(each.second); });
+  if (!any) return fail(Code::kUnavailable, "the fleet has no worker");
+  return {};
+}
+
+bool FleetRunner::has(const runtime::Manifest& language) const {
+  const std::lock_guard lock(mutex_);
+  return pool_for_locked(language.name).has_value();
+}
+
+engine::RunnerState FleetRunner::state() const {
+  const std::lock_guard lock(mutex_);
+  engine::RunnerState state{.waiting = waiting_, .running = runs_.size() - waiting_};
+  for (const auto& [id, each] : workers_) {
+    if (is_there_locked(each)) state.capacity += each.state.capacity;
+  }
+  return state;
+}
+
+std::vector<engine::Gauge> FleetRunner::gauges() const {
+  const std::lock_guard lock(mutex_);
+  std::size_t there = 0;
+  std::uint64_t running = 0;
+  for (const auto& [id, each] : workers_) {
+    if (!is_there_locked(each)) continue;
+    ++there;
+    running += each.state.running;
+  }
+  return {{.name = "belljar_fleet_up", .value = connection_->is_up() ? 1.0 : 0.0},
+          {.name = "belljar_fleet_workers", .value = static_cast<double>(there)},
+          {.name = "belljar_fleet_running", .value = static_cast<double>(running)},
+          {.name = "belljar_fleet_given_again", .value = static_cast<double>(again_)}};
+}
+
+}  // namespace belljar::fleet

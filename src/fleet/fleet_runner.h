@@ -1,0 +1,136 @@
+// FleetRunner: has programs run by the workers of a fleet, found and reached through NATS.
+//
+// What somebody waits for goes to a worker with room, if there is one; everything else, and what
+// no worker has taken, waits in the work queue. What was submitted is kept here until its end, and
+// given to the fleet again where it is not certain that the fleet has it: a run may be begun more
+// than once, and is ended once.
+//
+// Runs in: gateway. Every member may be called from any thread.
+#pragma once
+
+#include <condition_variable>
+#include <deque>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <set>
+#include <string>
+#include <thread>
+
+#include "engine/runner.h"
+#include "fleet/connection.h"
+#include "fleet/jetstream.h"
+#include "fleet/keyed_threads.h"
+#include "fleet/messages.h"
+#include "fleet/object_bucket.h"
+
+namespace belljar::fleet {
+
+struct GatewaySettings {
+  std::string
+      id;  // the same after a restart: ends of its runs wait for it; letters, digits, - and _
+  std::size_t queue = 1000;            // most runs of this gateway that wait
+  std::size_t queue_per_caller = 200;  // in the whole fleet
+  std::uint64_t replicas = 1;          // of the streams, where it is the first to come
+};
+
+class FleetRunner : public engine::Runner {
+ public:
+  static Result<std::unique_ptr<FleetRunner>> open(std::unique_ptr<Connection> connection,
+                                                   GatewaySettings settings);
+  // What it has not ended is told to nobody.
+  ~FleetRunner() override;
+
+  Status submit(engine::Task task) override;
+  [[nodiscard]] Status check(const engine::Task& task, std::size_t count) const override;
+  Status unpack(engine::Unpacking unpacking) override;
+  void cancel_elsewhere(const std::string& run) override;
+  std::unique_ptr<engine::Following> follow(const std::string& run,
+                                            engine::Observer& observer) override;
+  bool drain(Nanoseconds patience) override;
+  [[nodiscard]] Status ready() const override;
+  [[nodiscard]] bool has(const runtime::Manifest& language) const override;
+  [[nodiscard]] engine::RunnerState state() const override;
+  [[nodiscard]] std::vector<engine::Gauge> gauges() const override;
+
+ private:
+  struct Run {
+    std::string id;
+    std::string caller;
+    std::string language;
+    std::string order;   // as JSON; empty where it is in the bucket
+    std::string object;  // its name there; empty: it is small enough for a message
+    std::shared_ptr<engine::RunListener> listener;
+    engine::Urgency urgency{};
+    std::size_t concurrent = 0;
+    Nanoseconds deadline{};
+    // Where it is, as far as is known.
+    enum class Place : std::uint8_t { kHere, kSent, kQueued, kRunning } place = Place::kHere;
+    Nanoseconds since{};      // at that place
+    std::string worker;       // kSent, kRunning
+    bool direct = false;      // the worker has it from here and not from the queue
+    bool only_queue = false;  // no worker took it when it was sent
+    bool started = false;
+    std::uint64_t deaths = 0;
+  };
+  struct Worker {
+    WorkerState state;
+    Nanoseconds heard{};
+    std::int64_t given = 0;  // sent since, less those that ended
+  };
+  struct Gateway {
+    GatewayState state;
+    Nanoseconds heard{};
+  };
+  using Shared = std::shared_ptr<Run>;
+
+  FleetRunner(std::unique_ptr<Connection> connection, GatewaySettings settings);
+  Status begin();
+  Status make_order(const engine::Task& task, const Shared& run) const;
+  void place(const Shared& run);
+  static std::string parcel(const Run& run);
+  bool send(const Shared& run);
+  void enqueue(const Shared& run);
+  [[nodiscard]] bool may_go_locked(const Run& run) const;
+  [[nodiscard]] Worker* worker_with_room_locked(const Run& run);
+  [[nodiscard]] std::optional<std::string> pool_for_locked(const std::string& language) const;
+  [[nodiscard]] bool is_there_locked(const Worker& worker) const;
+  [[nodiscard]] GatewayState::Caller of_caller_locked(const std::string& caller) const;
+  [[nodiscard]] Status check_locked(const engine::Task& task, std::size_t count) const;
+
+  void take_told(const Message& message);
+  void on_happening(const Shared& run, const Happening& happening);
+  bool on_end(const std::string& id, const std::string& text);
+  bool start(const Shared& run);
+  void forget(const Shared& run);
+  [[nodiscard]] Shared find(const std::string& id) const;
+  void send_control(const std::string& run, const engine::InputControl& control);
+
+  void watch(const std::stop_token& stop);
+  void look_after_runs();
+  void say_state();
+  void take_late_ends(const std::stop_token& stop);
+
+  const std::unique_ptr<Connection> connection_;
+  const GatewaySettings settings_;
+  mutable JetStream stream_;
+  mutable ObjectBucket objects_;
+  mutable std::mutex mutex_;
+  std::condition_variable ended_;  // a run is over, or a worker is there
+  std::map<std::string, Shared> runs_;
+  std::map<std::string, GatewayState::Caller> callers_;  // of this gateway
+  std::size_t waiting_ = 0;
+  std::map<std::string, Worker> workers_;
+  std::map<std::string, Gateway> gateways_;
+  std::set<std::string> over_;  // ends that may come again
+  std::deque<std::string> over_order_;
+  std::uint64_t again_ = 0;  // how often a run was given to the fleet again
+  bool closed_ = false;
+  // Last: they use what stands above.
+  std::optional<KeyedThreads> threads_;
+  std::vector<std::unique_ptr<Subscription>> subscriptions_;
+  std::vector<std::jthread> watchers_;
+};
+
+}  // namespace belljar::fleet

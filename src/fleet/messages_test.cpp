@@ -1,0 +1,112 @@
+#include "fleet/messages.h"
+
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <string>
+
+#include "fleet/subjects.h"
+
+namespace belljar::fleet {
+namespace {
+
+TEST(Order, IsReadAsItWasWritten) {
+  Order order{.run = "run_1",
+              .gateway = "home_1",
+              .caller = "key_1",
+              .language = "python",
+              .policy = "default",
+              .input = std::string("\0\xff", 2),
+              .memory = 1,
+              .cpus_milli = 2,
+              .expires_ms = 3,
+              .streamed = true};
+  order.submission.language = "python";
+  order.submission.files = {{.path = "a/\xc3\xa9.py", .content = "\xff", .executable = true}};
+  order.submission.entry = "a/\xc3\xa9.py";
+  order.submission.args = {"\xfe", ""};
+  order.submission.env = {"A=\xfd"};
+  order.submission.limits.wall = std::chrono::nanoseconds(1'500'000'001);
+  order.submission.limits.memory = 1ULL << 40U;
+  order.submission.artifacts = {"*.txt"};
+  const auto read = read_order(to_json(order));
+  ASSERT_TRUE(read.has_value()) << read.error().message;
+  EXPECT_EQ(to_json(*read), to_json(order));
+  EXPECT_EQ(read->input, order.input);
+  EXPECT_EQ(read->submission.files, order.submission.files);
+  EXPECT_EQ(read->submission.args, order.submission.args);
+  EXPECT_EQ(read->submission.limits, order.submission.limits);
+}
+
+TEST(Parcel, HasAnOrderOrTheNameOfOne) {
+  const Order order{.run = "run_1"};
+  auto read = read_parcel(parcel_of(2, to_json(order)));
+  ASSERT_TRUE(read.has_value()) << read.error().message;
+  EXPECT_EQ(read->deaths, 2U);
+  EXPECT_EQ(read->object, "");
+  EXPECT_EQ(read->order.run, "run_1");
+  read = read_parcel(parcel_of_object(3, "order.run_1"));
+  ASSERT_TRUE(read.has_value()) << read.error().message;
+  EXPECT_EQ(read->deaths, 3U);
+  EXPECT_EQ(read->object, "order.run_1");
+}
+
+TEST(Order, WithAPathThatLeavesTheBoxIsRefused) {
+  Order order{.run = "run_1"};
+  order.submission.files = {{.path = "a.py", .content = "", .executable = false}};
+  ASSERT_TRUE(read_order(to_json(order)).has_value());
+  order.submission.files = {{.path = "../a.py", .content = "", .executable = false}};
+  EXPECT_FALSE(read_order(to_json(order)).has_value());
+}
+
+TEST(End, IsReadAsItWasWritten) {
+  End end{.run = "run_1", .worker = "w", .outcome = Outcome(), .started = true};
+  end.outcome->artifacts = {{.path = "\xff", .content = std::string("\0", 1), .executable = true}};
+  const auto read = read_end(to_json(end));
+  ASSERT_TRUE(read.has_value()) << read.error().message;
+  ASSERT_TRUE(read->outcome.has_value());
+  EXPECT_EQ(read->outcome->artifacts, end.outcome->artifacts);
+  EXPECT_TRUE(read->started);
+
+  const End failed{
+      .run = "run_1", .worker = "w", .outcome = fail(Code::kExhausted, "no"), .started = false};
+  const auto read_failed = read_end(to_json(failed));
+  ASSERT_TRUE(read_failed.has_value()) << read_failed.error().message;
+  ASSERT_FALSE(read_failed->outcome.has_value());
+  EXPECT_EQ(read_failed->outcome.error().code, Code::kExhausted);
+  EXPECT_EQ(read_failed->outcome.error().message, "no");
+  EXPECT_FALSE(read_failed->started);
+}
+
+TEST(Messages, ThatAreNotWhatTheyMustBeAreErrors) {
+  for (const char* const text : {"", "{}", "[]", "null", R"({"kind":"told"})", R"({"run":1})"}) {
+    EXPECT_FALSE(read_order(text).has_value()) << text;
+    EXPECT_FALSE(read_parcel(text).has_value()) << text;
+    EXPECT_FALSE(read_end(text).has_value()) << text;
+    EXPECT_FALSE(read_happening(text).has_value()) << text;
+    EXPECT_FALSE(read_control(text).has_value()) << text;
+    EXPECT_FALSE(read_worker_state(text).has_value()) << text;
+    EXPECT_FALSE(read_gateway_state(text).has_value()) << text;
+    EXPECT_FALSE(referred_object(text).has_value()) << text;
+  }
+  EXPECT_EQ(referred_object(reference_to("a.b")), "a.b");
+}
+
+TEST(Lanes, WhoHasLittleGoesBeforeWhoHasMuch) {
+  EXPECT_EQ(lane_of(0, 0), 0U);
+  EXPECT_EQ(lane_of(0, 1), 1U);
+  EXPECT_EQ(lane_of(0, 6), 2U);
+  EXPECT_EQ(lane_of(1, 0), 1U);
+  EXPECT_EQ(lane_of(2, 1'000'000), kLanes - 1);
+}
+
+TEST(Ports, AreThoseOfTheUrls) {
+  EXPECT_EQ(*ports_of("nats://a,tls://b:1,nats://[::1]:2"),
+            (std::vector<std::uint16_t>{4222, 1, 2}));
+  for (const char* const urls : {"", "http://a", "nats://", "nats://a:b", "nats://u:p@a", "a:1"}) {
+    EXPECT_FALSE(ports_of(urls).has_value()) << urls;
+  }
+}
+
+}  // namespace
+}  // namespace belljar::fleet

@@ -1,0 +1,109 @@
+#include "fleet/object_bucket.h"
+
+#include <sodium.h>
+
+#include <algorithm>
+#include <array>
+#include <boost/json.hpp>
+
+#include "base/id.h"
+#include "base/text.h"
+
+namespace belljar::fleet {
+namespace {
+
+namespace json = boost::json;
+
+constexpr std::size_t kChunk = 128 * 1024;
+constexpr Milliseconds kPatience{5000};
+const Header kReplacesOthers{"Nats-Rollup", "sub"};
+
+std::string url_safe(std::string_view bytes) {
+  std::string text = base64_encode(bytes);
+  std::ranges::replace(text, '+', '-');
+  std::ranges::replace(text, '/', '_');
+  return text;
+}
+
+std::string sha256(std::string_view bytes) {
+  std::array<unsigned char, crypto_hash_sha256_BYTES> sum{};
+  crypto_hash_sha256(sum.data(), reinterpret_cast<const unsigned char*>(bytes.data()),
+                     bytes.size());
+  return "SHA-256=" + url_safe({reinterpret_cast<const char*>(sum.data()), sum.size()});
+}
+
+}  // namespace
+
+std::string ObjectBucket::chunks_of(const std::string& nuid) const {
+  return "$O." + bucket_ + ".C." + nuid;
+}
+
+std::string ObjectBucket::description_of(const std::string& name) const {
+  return "$O." + bucket_ + ".M." + url_safe(name);
+}
+
+Status ObjectBucket::make(std::chrono::seconds max_age, std::uint64_t replicas) {
+  return stream_.make_stream({.name = stream_name(),
+                              .subjects = {"$O." + bucket_ + ".C.>", "$O." + bucket_ + ".M.>"},
+                              .rolls_up = true,
+                              .max_age = max_age,
+                              .replicas = replicas});
+}
+
+Status ObjectBucket::put(const std::string& name, std::string_view bytes) {
+  const std::string nuid = make_id("o");
+  std::uint64_t chunks = 0;
+  for (std::size_t at = 0; at < bytes.size(); at += kChunk, ++chunks) {
+    TRY(stream_.publish(chunks_of(nuid), bytes.substr(at, kChunk), "", kPatience));
+  }
+  const json::object description{{"name", name},
+                                 {"bucket", bucket_},
+                                 {"nuid", nuid},
+                                 {"size", bytes.size()},
+                                 {"mtime", format_time(unix_ms())},
+                                 {"chunks", chunks},
+                                 {"digest", sha256(bytes)}};
+  return stream_.publish(description_of(name), json::serialize(description), "", kPatience,
+                         {kReplacesOthers});
+}
+
+Result<std::string> ObjectBucket::get(const std::string& name) {
+  TRY_ASSIGN(const JetStream::Stored stored, stream_.get(stream_name(), description_of(name), 0));
+  const auto damaged = [&name] {
+    return fail(Code::kUnavailable, "JetStream: the object " + quote(name) + " is damaged");
+  };
+  boost::system::error_code error;
+  const json::value description = json::parse(stored.data, error);
+  if (error || !description.is_object()) return damaged();
+  const json::value* const nuid = description.get_object().if_contains("nuid");
+  const json::value* const chunks = description.get_object().if_contains("chunks");
+  const json::value* const sum = description.get_object().if_contains("digest");
+  if (nuid == nullptr || !nuid->is_string() || chunks == nullptr || !chunks->is_int64() ||
+      sum == nullptr || !sum->is_string()) {
+    return damaged();
+  }
+  std::string bytes;
+  std::uint64_t from = 1;
+  for (std::int64_t i = 0; i < chunks->get_int64(); ++i) {
+    TRY_ASSIGN(const JetStream::Stored chunk,
+               stream_.get(stream_name(), chunks_of(std::string(nuid->get_string())), from));
+    bytes += chunk.data;
+    from = chunk.number + 1;
+  }
+  if (sha256(bytes) != sum->get_string()) return damaged();
+  return bytes;
+}
+
+Status ObjectBucket::remove(const std::string& name) {
+  TRY_ASSIGN(const JetStream::Stored stored, stream_.get(stream_name(), description_of(name), 0));
+  boost::system::error_code error;
+  const json::value description = json::parse(stored.data, error);
+  const json::value* const nuid =
+      error || !description.is_object() ? nullptr : description.get_object().if_contains("nuid");
+  if (nuid != nullptr && nuid->is_string()) {
+    TRY(stream_.purge(stream_name(), chunks_of(std::string(nuid->get_string()))));
+  }
+  return stream_.purge(stream_name(), description_of(name));
+}
+
+}  // namespace belljar::fleet

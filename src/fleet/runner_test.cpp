@@ -1,0 +1,279 @@
+// What every Runner does. There is no warden here: each run ends with an error that says so, at
+// whichever end of NATS.
+#include "engine/runner.h"
+
+#include <gtest/gtest.h>
+
+#include <condition_variable>
+#include <mutex>
+#include <thread>
+
+#include "base/sys.h"
+#include "engine/local_runner.h"
+#include "fleet/fleet_runner.h"
+#include "fleet/nats_server.h"
+#include "fleet/object_bucket.h"
+#include "fleet/worker.h"
+#include "model/builtin_policies.h"
+
+namespace belljar::fleet {
+namespace {
+
+constexpr std::chrono::seconds kLong{60};
+
+// Counts what it is told.
+class Listener : public engine::RunListener {
+ public:
+  explicit Listener(std::string id, bool wanted = true) : id_(std::move(id)), wanted_(wanted) {}
+
+  [[nodiscard]] const std::string& id() const override { return id_; }
+  bool on_start() override {
+    const std::lock_guard lock(mutex_);
+    ++starts;
+    changed_.notify_all();
+    return wanted_;
+  }
+  [[nodiscard]] engine::Input input() const override { return {}; }
+  Result<Fd> open_control() override { return Fd(); }
+  void forward_control(std::function<void(const engine::InputControl&)> /*sink*/) override {}
+  [[nodiscard]] bool was_heard() const override { return false; }
+  void on_end(Result<Outcome> outcome) override {
+    const std::lock_guard lock(mutex_);
+    ++ends;
+    if (!outcome) error = outcome.error();
+    changed_.notify_all();
+  }
+  void on_give_up(const Error& why) override {
+    const std::lock_guard lock(mutex_);
+    ++give_ups;
+    error = why;
+    changed_.notify_all();
+  }
+  // Until it has been told the last it will be told.
+  bool wait() {
+    std::unique_lock lock(mutex_);
+    return changed_.wait_for(lock, kLong,
+                             [this] { return ends + give_ups > 0 || (!wanted_ && starts > 0); });
+  }
+
+  int starts = 0;
+  int ends = 0;
+  int give_ups = 0;
+  Error error;
+
+ private:
+  const std::string id_;
+  const bool wanted_;
+  std::mutex mutex_;
+  std::condition_variable changed_;
+};
+
+const runtime::Catalog& catalog() {
+  static const auto opened = runtime::Catalog::open("");
+  return *opened;
+}
+
+// One for each kind of runner; both have threads of this process to run on.
+class Local {
+ public:
+  engine::Runner& runner() { return runner_; }
+
+ private:
+  engine::Dispatcher dispatcher_{
+      {.threads = 2, .queue_per_caller = 100},
+      []() -> Result<warden::Client> { return fail(Code::kUnavailable, "no warden here"); }};
+  engine::LocalRunner runner_{dispatcher_, catalog(), {}};
+};
+
+class Fleet {
+ public:
+  Fleet() {
+    auto worker =
+        Worker::open(server_.connect(), local_.runner(),
+                     {.id = "worker_1", .pool = "pool", .languages = {"python"}, .capacity = 2});
+    EXPECT_TRUE(worker.has_value()) << (worker ? "" : worker.error().message);
+    worker_ = *std::move(worker);
+    auto runner =
+        FleetRunner::open(server_.connect(), {.id = "gateway_1", .queue_per_caller = 100});
+    EXPECT_TRUE(runner.has_value()) << (runner ? "" : runner.error().message);
+    runner_ = *std::move(runner);
+  }
+  ~Fleet() { EXPECT_TRUE(worker_->drain(kLong)); }
+  Fleet(const Fleet&) = delete;
+  Fleet& operator=(const Fleet&) = delete;
+  engine::Runner& runner() { return *runner_; }
+
+ private:
+  NatsServer server_;
+  Local local_;
+  std::unique_ptr<Worker> worker_;
+  std::unique_ptr<FleetRunner> runner_;
+};
+
+template <typename Maker>
+class Runners : public testing::Test {
+ protected:
+  engine::Task task(std::vector<std::shared_ptr<engine::RunListener>> runs) {
+    auto submission = std::make_shared<Submission>();
+    submission->language = "python";
+    submission->files = {{.path = "main.py", .content = "pass\n", .executable = false}};
+    return {.caller = "ada",
+            .language = "python",
+            .policy = &policy_,
+            .submission = std::move(submission),
+            .runs = std::move(runs),
+            .memory = 1,
+            .cpus_milli = 1,
+            .deadline = sys::now() + kLong};
+  }
+  engine::Runner& runner() { return maker_.runner(); }
+
+ private:
+  const Policy policy_ = *builtin_policy("default");
+  Maker maker_;
+};
+
+using Makers = testing::Types<Local, Fleet>;
+TYPED_TEST_SUITE(Runners, Makers);
+
+TYPED_TEST(Runners, EachRunIsStartedOnceAndEndedOnce) {
+  using engine::Urgency;
+  std::vector<std::shared_ptr<Listener>> all;
+  for (const Urgency urgency : {Urgency::kInteractive, Urgency::kAsynchronous, Urgency::kBatch}) {
+    std::vector<std::shared_ptr<engine::RunListener>> runs;
+    for (int i = 0; i < 3; ++i) {
+      all.push_back(std::make_shared<Listener>("run_" + std::to_string(all.size())));
+      runs.push_back(all.back());
+    }
+    engine::Task task = this->task(runs);
+    task.urgency = urgency;
+    ASSERT_TRUE(this->runner().check(task, 1).has_value());
+    ASSERT_TRUE(this->runner().submit(std::move(task)).has_value());
+  }
+  for (const auto& each : all) ASSERT_TRUE(each->wait()) << each->id();
+  EXPECT_TRUE(this->runner().drain(kLong));
+  for (const auto& each : all) {
+    EXPECT_EQ(each->starts, 1) << each->id();
+    EXPECT_EQ(each->ends, 1) << each->id();
+    EXPECT_EQ(each->give_ups, 0) << each->id();
+    EXPECT_EQ(each->error.message, "no warden here");
+  }
+  EXPECT_EQ(this->runner().state().waiting, 0U);
+  EXPECT_EQ(this->runner().state().running, 0U);
+}
+
+TYPED_TEST(Runners, ARunThatIsNotWantedAnyMoreIsToldNothingElse) {
+  const auto unwanted = std::make_shared<Listener>("run_unwanted", false);
+  ASSERT_TRUE(this->runner().submit(this->task({unwanted})).has_value());
+  ASSERT_TRUE(unwanted->wait());
+  EXPECT_TRUE(this->runner().drain(kLong));
+  EXPECT_EQ(unwanted->starts, 1);
+  EXPECT_EQ(unwanted->ends + unwanted->give_ups, 0);
+}
+
+TYPED_TEST(Runners, MoreThanMayWaitAreRefused) {
+  const auto run = std::make_shared<Listener>("run_many");
+  EXPECT_EQ(this->runner().check(this->task({run}), 101).error().code, Code::kInvalid);
+  EXPECT_TRUE(this->runner().check(this->task({run}), 100).has_value());
+}
+
+TYPED_TEST(Runners, NothingIsTakenAfterADrain) {
+  EXPECT_TRUE(this->runner().drain(kLong));
+  const auto run = std::make_shared<Listener>("run_after");
+  EXPECT_EQ(this->runner().check(this->task({run}), 1).error().code, Code::kUnavailable);
+  EXPECT_EQ(this->runner().submit(this->task({run})).error().code, Code::kUnavailable);
+  EXPECT_EQ(run->starts + run->ends + run->give_ups, 0);
+}
+
+// ---- What is a fleet's own -------------------------------------------------------------------
+
+TEST(FleetRunners, ALanguageThatNoWorkerHasIsRefused) {
+  Fleet fleet;
+  const Policy policy = *builtin_policy("default");
+  const engine::Task task{.caller = "ada", .language = "cobol", .policy = &policy};
+  EXPECT_EQ(fleet.runner().check(task, 1).error().code, Code::kUnavailable);
+}
+
+TEST(FleetRunners, ARunWhoseTimeIsOverIsGivenUp) {
+  Fleet fleet;
+  const Policy policy = *builtin_policy("default");
+  const auto late = std::make_shared<Listener>("run_late");
+  const auto submission = std::make_shared<Submission>();
+  submission->files = {{.path = "main.py", .content = "pass\n", .executable = false}};
+  ASSERT_TRUE(fleet.runner()
+                  .submit({.caller = "ada",
+                           .language = "python",
+                           .policy = &policy,
+                           .submission = submission,
+                           .runs = {late},
+                           .deadline = sys::now() - kLong})
+                  .has_value());
+  ASSERT_TRUE(late->wait());
+  EXPECT_EQ(late->starts, 0);
+  EXPECT_EQ(late->give_ups, 1);
+  EXPECT_EQ(late->error.code, Code::kExhausted);
+}
+
+TEST(JetStreams, AMessageOfOneIdIsStoredOnce) {
+  const NatsServer server;
+  const auto connection = server.connect();
+  JetStream stream(*connection);
+  ASSERT_TRUE(
+      stream.make_stream({.name = "S", .subjects = {"s.*"}, .work_queue = true}).has_value());
+  ASSERT_TRUE(
+      stream.make_stream({.name = "S", .subjects = {"s.*"}, .work_queue = true}).has_value());
+  ASSERT_TRUE(stream.make_consumer("S", "c", "s.a", std::chrono::seconds(30)).has_value());
+  constexpr Milliseconds kPatience{5000};
+  for (int i = 0; i < 2; ++i) ASSERT_TRUE(stream.publish("s.a", "x", "id", kPatience).has_value());
+  EXPECT_EQ(stream.stream_state("S")->messages, 1U);
+
+  auto first = stream.next("S", "c");
+  ASSERT_TRUE(first.has_value() && first->has_value());
+  EXPECT_EQ((*first)->data, "x");
+  EXPECT_EQ((*first)->delivered, 1U);
+  EXPECT_FALSE(stream.next("S", "c")->has_value());
+  ASSERT_TRUE(stream.give_back(**first).has_value());
+  auto second = stream.next("S", "c");
+  for (int i = 0; i < 100 && second && !*second; ++i) second = stream.next("S", "c");
+  ASSERT_TRUE(second.has_value() && second->has_value());
+  EXPECT_EQ((*second)->delivered, 2U);
+  ASSERT_TRUE(stream.acknowledge(**second).has_value());
+  ASSERT_TRUE(connection->flush(kPatience).has_value());
+  EXPECT_EQ(stream.stream_state("S")->messages, 0U);
+  EXPECT_FALSE(stream.next("S", "c")->has_value());
+}
+
+TEST(ObjectBuckets, GiveBackWhatWasPutIn) {
+  const NatsServer server;
+  const auto connection = server.connect();
+  JetStream stream(*connection);
+  ObjectBucket objects(stream, "bucket");
+  ASSERT_TRUE(objects.make(std::chrono::hours(1), 1).has_value());
+  std::string large(1'000'001, 'x');
+  large[500'000] = '\0';
+  for (const std::string& bytes : {std::string(), std::string("\xff"), large}) {
+    ASSERT_TRUE(objects.put("a name", bytes).has_value());
+    const auto got = objects.get("a name");
+    ASSERT_TRUE(got.has_value()) << got.error().message;
+    EXPECT_EQ(*got, bytes);
+  }
+  EXPECT_EQ(objects.get("another").error().code, Code::kNotFound);
+  ASSERT_TRUE(objects.remove("a name").has_value());
+  EXPECT_EQ(objects.get("a name").error().code, Code::kNotFound);
+}
+
+TEST(Connections, FailAtOnceWhileTheServerIsAwayAndComeBack) {
+  NatsServer server;
+  const auto connection = server.connect();
+  ASSERT_TRUE(connection->is_up());
+  server.stop();
+  const Nanoseconds until = sys::now() + kLong;
+  while (connection->is_up() && sys::now() < until) std::this_thread::yield();
+  EXPECT_EQ(connection->publish("a", "b").error().code, Code::kUnavailable);
+  server.start();
+  while (!connection->is_up() && sys::now() < until) std::this_thread::yield();
+  EXPECT_TRUE(connection->publish("a", "b").has_value());
+}
+
+}  // namespace
+}  // namespace belljar::fleet

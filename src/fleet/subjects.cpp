@@ -1,0 +1,74 @@
+#include "fleet/subjects.h"
+
+#include <algorithm>
+#include <bit>
+
+#include "base/units.h"
+
+namespace belljar::fleet {
+
+Status make_streams(JetStream& stream, ObjectBucket& objects, std::uint64_t replicas) {
+  constexpr std::chrono::hours kDay{24};
+  constexpr auto kEventBytes = static_cast<std::int64_t>(256 * kMiB);
+  TRY(stream.make_stream({.name = kWorkStream,
+                          .subjects = {"belljar.work.>"},
+                          .work_queue = true,
+                          .duplicates = std::chrono::minutes(10),
+                          .replicas = replicas}));
+  TRY(stream.make_stream({.name = kEndsStream,
+                          .subjects = {told_subject("*", "end", "*")},
+                          .work_queue = true,
+                          .max_age = kDay,
+                          .replicas = replicas}));
+  TRY(stream.make_stream({.name = kEventsStream,
+                          .subjects = {told_subject("*", "event", "*")},
+                          .in_memory = true,
+                          .discards_old = true,
+                          .max_bytes = kEventBytes,
+                          .max_age = std::chrono::minutes(15),
+                          .replicas = replicas}));
+  return objects.make(kDay, replicas);
+}
+
+unsigned lane_of(unsigned urgency, std::uint64_t waiting) {
+  const auto doublings = static_cast<unsigned>(std::bit_width(waiting + 1)) - 1;
+  return std::min(urgency + doublings, kLanes - 1);
+}
+
+std::string work_subject(const std::string& pool, unsigned lane) {
+  return "belljar.work." + pool + "." + std::to_string(lane);
+}
+
+std::string work_consumer(const std::string& pool, unsigned lane) {
+  return pool + "-" + std::to_string(lane);
+}
+
+std::string wake_subject(const std::string& pool) {
+  return "belljar.wake." + pool;
+}
+
+std::string order_subject(const std::string& worker) {
+  return "belljar.order." + worker;
+}
+
+std::string worker_subject(const std::string& worker) {
+  return "belljar.workers." + worker;
+}
+
+std::string gateway_subject(const std::string& gateway) {
+  return "belljar.gateways." + gateway;
+}
+
+std::string control_subject(const std::string& run) {
+  return "belljar.control." + run;
+}
+
+std::string ends_consumer(const std::string& gateway) {
+  return "ends-" + gateway;
+}
+
+std::string told_subject(const std::string& gateway, const char* kind, const std::string& run) {
+  return "belljar.gateway." + gateway + "." + kind + "." + run;
+}
+
+}  // namespace belljar::fleet

@@ -1,0 +1,58 @@
+#include "fleet/survey.h"
+
+#include <map>
+#include <mutex>
+#include <set>
+#include <thread>
+
+#include "fleet/jetstream.h"
+#include "fleet/subjects.h"
+
+namespace belljar::fleet {
+
+Result<Survey> survey(Connection& connection) {
+  constexpr Milliseconds kListen{1200};
+  std::mutex mutex;
+  std::map<std::string, WorkerState> workers;
+  std::map<std::string, GatewayState> gateways;
+  {
+    TRY_ASSIGN(const auto from_workers,
+               connection.subscribe(worker_subject("*"), [&](const Message& message) {
+                 auto state = read_worker_state(message.data);
+                 const std::lock_guard lock(mutex);
+                 if (state) workers.insert_or_assign(state->id, *state);
+               }));
+    TRY_ASSIGN(const auto from_gateways,
+               connection.subscribe(gateway_subject("*"), [&](const Message& message) {
+                 auto state = read_gateway_state(message.data);
+                 const std::lock_guard lock(mutex);
+                 if (state) gateways.insert_or_assign(state->id, *state);
+               }));
+    std::this_thread::sleep_for(kListen);
+  }
+  Survey found;
+  std::set<std::string> pools;
+  for (auto& [id, each] : workers) {
+    pools.insert(each.pool);
+    found.workers.push_back(std::move(each));
+  }
+  for (auto& [id, each] : gateways) found.gateways.push_back(std::move(each));
+  JetStream stream(connection);
+  for (const std::string& pool : pools) {
+    for (unsigned lane = 0; lane < kLanes; ++lane) {
+      TRY_ASSIGN(const ConsumerState state,
+                 stream.consumer_state(kWorkStream, work_consumer(pool, lane)));
+      if (state.waiting + state.out == 0) continue;
+      found.queues.push_back({.pool = pool,
+                              .lane = lane,
+                              .waiting = state.waiting,
+                              .out = state.out,
+                              .redelivered = state.redelivered});
+    }
+  }
+  const auto ends = stream.stream_state(kEndsStream);
+  if (ends) found.unrecorded_ends = ends->messages;
+  return found;
+}
+
+}  // namespace belljar::fleet

@@ -1,0 +1,31 @@
+// Survey: what a fleet says of itself to somebody who listens for a moment.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "fleet/connection.h"
+#include "fleet/messages.h"
+
+namespace belljar::fleet {
+
+struct Queue {
+  std::string pool;
+  unsigned lane = 0;
+  std::uint64_t waiting = 0;
+  std::uint64_t out = 0;          // at a worker
+  std::uint64_t redelivered = 0;  // of those: a worker had them before
+};
+
+struct Survey {
+  std::vector<WorkerState> workers;    // by id
+  std::vector<GatewayState> gateways;  // by id
+  std::vector<Queue> queues;           // those of the workers' pools that are not empty
+  std::uint64_t unrecorded_ends = 0;   // that wait for their gateway
+};
+
+// Takes as long as two of the messages that each of them sends again and again.
+Result<Survey> survey(Connection& connection);
+
+}  // namespace belljar::fleet

@@ -1,0 +1,93 @@
+// Worker: takes runs of a fleet from NATS, has them run on this machine, and tells how they ended.
+// It knows no ledger: it stands beside hostile code.
+//
+// Every member may be called from any thread.
+#pragma once
+
+#include <condition_variable>
+#include <deque>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "engine/runner.h"
+#include "fleet/connection.h"
+#include "fleet/jetstream.h"
+#include "fleet/messages.h"
+#include "fleet/object_bucket.h"
+
+namespace belljar::fleet {
+
+struct WorkerSettings {
+  std::string id;    // unlike any other worker's; letters, digits, - and _
+  std::string pool;  // likewise; workers of one pool can run the same
+  std::string kernel;
+  std::vector<std::string> languages;
+  std::size_t capacity = 1;    // runs at once
+  std::uint64_t replicas = 1;  // of the streams, where it is the first to come
+};
+
+class Worker {
+ public:
+  // Borrowed; both outlive it. Takes runs when it answers.
+  static Result<std::unique_ptr<Worker>> open(std::unique_ptr<Connection> connection,
+                                              engine::Runner& runner,
+                                              WorkerSettings settings);
+  // After a drain() that finished, or when the runner has none of its runs any more.
+  ~Worker();
+  Worker(const Worker&) = delete;
+  Worker& operator=(const Worker&) = delete;
+
+  // Takes nothing more; what it has is finished and told. False where that took too long.
+  bool drain(Nanoseconds patience);
+  [[nodiscard]] WorkerState state() const;
+  [[nodiscard]] bool is_up() const { return connection_->is_up(); }
+
+ private:
+  class Assignment;
+  struct Finished {
+    std::string subject;
+    std::string run;
+    std::string text;
+    std::optional<Delivery> delivery;
+    bool in_bucket = false;
+  };
+  Worker(std::unique_ptr<Connection> connection, engine::Runner& runner, WorkerSettings settings);
+  Status begin();
+  [[nodiscard]] bool has_room_locked() const;
+  void take_directly(const Message& message);
+  void pull(const std::stop_token& stop);
+  std::optional<Delivery> next_delivery(unsigned turn);
+  void take(const std::string& text, std::optional<Delivery> delivery);
+  void refuse(const Order& order, std::optional<Delivery> delivery);
+  Status hand_over(Order order, std::optional<Delivery> delivery);
+  void finish(const Order& order, End end, std::optional<Delivery> delivery);
+  void tell_ends(const std::stop_token& stop);
+  bool tell(Finished& finished);
+  void control(const Message& message);
+  void keep_alive(const std::stop_token& stop);
+  void say_state();
+
+  const std::unique_ptr<Connection> connection_;
+  engine::Runner& runner_;
+  const WorkerSettings settings_;
+  JetStream stream_;
+  ObjectBucket objects_;
+  mutable std::mutex mutex_;
+  std::condition_variable_any changed_;  // room, work, an end to tell, or nothing left
+  std::map<std::string, std::shared_ptr<Assignment>> assignments_;  // by run
+  std::deque<Finished> finished_;
+  std::size_t telling_ = 0;
+  std::size_t reserved_ = 0;  // 1 while a run is fetched, for which there must be room
+  bool woken_ = false;
+  bool draining_ = false;
+  // Last: they use what stands above.
+  std::vector<std::unique_ptr<Subscription>> subscriptions_;
+  std::vector<std::jthread> threads_;
+};
+
+}  // namespace belljar::fleet
