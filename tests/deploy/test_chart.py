@@ -23,7 +23,8 @@ CHOICES = {
     "everything": {
         "image": {"tag": "1.2"},
         "imagePullSecrets": [{"name": "registry"}],
-        "nats": {"tlsSecret": "nats-tls", "clientCertificate": True, "ports": [4222, 4223]},
+        "nats": {"gateway": {"credentialsSecret": "gateway-jwt"}, "worker": {"credentialsSecret": "worker-jwt"},
+                 "ports": [4222, 4223]},
         "ledger": {"tlsSecret": "ledger-tls"},
         "gateway": {"tlsSecret": "tls", "ingressFrom": [PEER], "webhookPeers": [PEER], "settings": {"BELLJAR_RATE": "600"},
                     "nodeSelector": {"a": "b"}, "tolerations": [{"key": "a", "operator": "Exists"}]},
@@ -32,7 +33,8 @@ CHOICES = {
         "keda": {"enabled": True, "consumers": ["one", "two"]},
     },
     "on each node": {"worker": {"kind": "DaemonSet"}},
-    "open": {"nats": {"gatewaySecret": "", "workerSecret": ""}, "ledger": {"passwordSecret": ""}},
+    "authority alone": {"nats": {"clientCertificate": False}},
+    "open": {"nats": {"url": "nats://n", "gateway": {"tlsSecret": ""}, "worker": {"tlsSecret": ""}}, "ledger": {"passwordSecret": ""}},
 }  # fmt: skip
 chosen = pytest.mark.parametrize("choice", CHOICES)
 
@@ -209,7 +211,7 @@ def test_good_values_are_accepted(choice):
         {"worker": {"settings": {"belljar_pool": "4"}}},
         {"worker": {"settings": {"BELLJAR_POOL": 4}}},
         {"nats": {"url": "nats://user:secret@host"}},
-        {"nats": {"clientCertificate": True}},
+        {"nats": {"worker": {"secret": "a"}}},
         {"nats": {"peers": []}},
         {"nats": {"peers": [{}]}},
         {"ledger": {"url": "postgresql://belljar:secret@host/belljar"}},
@@ -275,9 +277,11 @@ def test_a_workers_ids_are_in_its_user_namespace(manifests):
 def test_a_worker_knows_nothing_of_the_ledger(everything):
     text = json.dumps(one(everything, "Deployment", "worker"))
     assert "ledger" not in text.lower() and "postgres" not in text
-    assert DEFAULTS["nats"]["gatewaySecret"] not in text
     gateway = json.dumps(one(everything, "Deployment", "gateway"))
-    assert "BELLJAR_LEDGER" in gateway and DEFAULTS["nats"]["workerSecret"] not in gateway
+    assert "BELLJAR_LEDGER" in gateway
+    for role, its, others in (("gateway", gateway, text), ("worker", text, gateway)):
+        for secret in (DEFAULTS["nats"][role]["tlsSecret"], f"{role}-jwt"):
+            assert secret in its and secret not in others
 
 
 def test_no_secret_is_in_the_environment(manifests):

@@ -19,15 +19,15 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | quote }}
 {{ .Values.image.repository }}:{{ .Values.image.tag | default .Chart.AppVersion }}
 {{- end }}
 
-{{- /* The environment that both roles have; the dictionary has `root` and the role's `secret` of NATS. */ -}}
+{{- /* The environment that both roles have; the dictionary has `root` and, as `nats`, the role's secrets of NATS. */ -}}
 {{- define "belljar.environment" -}}
 - {name: BELLJAR_FLEET, value: {{ .root.Values.nats.url | quote }}}
 - {name: BELLJAR_DRAIN, value: {{ printf "%ds" (int .root.Values.drainSeconds) | quote }}}
 - {name: BELLJAR_STATE_DIR, value: /var/lib/belljar}
-{{- if .secret }}
+{{- if .nats.credentialsSecret }}
 - {name: BELLJAR_FLEET_CREDENTIALS_FILE, value: /etc/belljar/nats/credentials}
 {{- end }}
-{{- if .root.Values.nats.tlsSecret }}
+{{- if .nats.tlsSecret }}
 - {name: BELLJAR_FLEET_CA_FILE, value: /etc/belljar/nats-tls/ca.crt}
 {{- if .root.Values.nats.clientCertificate }}
 - {name: BELLJAR_FLEET_CERTIFICATE_FILE, value: /etc/belljar/nats-tls/tls.crt}
@@ -39,21 +39,21 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | quote }}
 {{- define "belljar.mounts" -}}
 - {name: state, mountPath: /var/lib/belljar}
 - {name: scratch, mountPath: /tmp}
-{{- if .secret }}
+{{- if .nats.credentialsSecret }}
 - {name: nats, mountPath: /etc/belljar/nats, readOnly: true}
 {{- end }}
-{{- if .root.Values.nats.tlsSecret }}
+{{- if .nats.tlsSecret }}
 - {name: nats-tls, mountPath: /etc/belljar/nats-tls, readOnly: true}
 {{- end }}
 {{- end }}
 
 {{- define "belljar.volumes" -}}
 - {name: state, emptyDir: {}}
-{{- if .secret }}
-- {name: nats, secret: {secretName: {{ .secret | quote }}, defaultMode: 0440}}
+{{- if .nats.credentialsSecret }}
+- {name: nats, secret: {secretName: {{ .nats.credentialsSecret | quote }}, defaultMode: 0440}}
 {{- end }}
-{{- if .root.Values.nats.tlsSecret }}
-- {name: nats-tls, secret: {secretName: {{ .root.Values.nats.tlsSecret | quote }}, defaultMode: 0440}}
+{{- if .nats.tlsSecret }}
+- {name: nats-tls, secret: {secretName: {{ .nats.tlsSecret | quote }}, defaultMode: 0440}}
 {{- end }}
 {{- end }}
 
