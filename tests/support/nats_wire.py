@@ -66,10 +66,13 @@ class Wire:
 
     def settle(self):
         """Waits until the server has seen all that was sent."""
-        self._socket.sendall(b"PING\r\n")
-        with contextlib.suppress(ConnectionError):
+        try:
+            self._socket.sendall(b"PING\r\n")
             while (message := self._read()) is not None:
                 self._came.append(message)
+        except ConnectionError:
+            if not self.complaints:  # else that is why it closed
+                raise
 
     def next(self):
         """The next message: subject, reply subject, data (headers before it, if it has some)."""

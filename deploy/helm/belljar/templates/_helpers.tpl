@@ -22,6 +22,7 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | quote }}
 {{- /* The environment that both roles have; the dictionary has `root` and, as `nats`, the role's secrets of NATS. */ -}}
 {{- define "belljar.environment" -}}
 - {name: BELLJAR_FLEET, value: {{ .root.Values.nats.url | quote }}}
+- {name: BELLJAR_FLEET_REPLICAS, value: {{ .root.Values.nats.replicas | quote }}}
 - {name: BELLJAR_DRAIN, value: {{ printf "%ds" (int .root.Values.drainSeconds) | quote }}}
 - {name: BELLJAR_STATE_DIR, value: /var/lib/belljar}
 {{- if .nats.credentialsSecret }}
