@@ -10,9 +10,10 @@ import time
 
 import pytest
 from support.client import PATIENCE
-from support.command import scratch_folder
+from support.command import as_user, binary, environment, give_to_user, scratch_folder, wait_until
 from support.nats_wire import Refused, Wire, nats_server
-from support.service import free_port
+from support.postgres import Postgres
+from support.service import LiveService, free_port, out_of
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 CONF = ROOT / "deploy/nats.conf"
@@ -51,19 +52,19 @@ def folder():
 
 
 @pytest.fixture(scope="module")
-def environment():
+def node_environment():
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("NATS_NAME", "nats-1")
         yield patch
 
 
 @pytest.fixture(scope="module")
-def cluster(folder, environment):
+def cluster(folder, node_environment):
     """The ports of three nodes."""
     ports, routes = ([free_port() for _ in range(NODES)] for _ in range(2))
     with contextlib.ExitStack() as stack:
         for number, port in enumerate(ports):
-            environment.setenv("NATS_NAME", f"nats-{number + 1}")
+            node_environment.setenv("NATS_NAME", f"nats-{number + 1}")
             text = configuration(folder, number, ports, routes)
             stack.enter_context(nats_server(folder, text, port, f"nats-{number + 1}.log"))
         yield ports
@@ -86,7 +87,8 @@ def streams(folder, cluster):
             ("BELLJAR_EVENTS", ["belljar.gateway.*.event.*"], "limits"),
             ("OBJ_belljar", ["$O.belljar.C.>", "$O.belljar.M.>"], "limits"),
         ):
-            settings = {"name": name, "subjects": subjects, "retention": retention, "storage": "file", "num_replicas": 3}
+            settings = {"name": name, "subjects": subjects, "retention": retention, "storage": "file", "num_replicas": 3,
+                        "allow_rollup_hdrs": name.startswith("OBJ_")}  # fmt: skip
             patiently(lambda: wire.ask(f"$JS.API.STREAM.CREATE.{name}", settings))  # noqa: B023 - called at once
 
 
@@ -124,7 +126,7 @@ def check(folder, text):
     return done.returncode, done.stdout + done.stderr
 
 
-def test_nats_understands_the_file(folder, environment):
+def test_nats_understands_the_file(folder, node_environment):
     text = configuration(folder, 0, [4222, 4223, 4224], [6222, 6223, 6224])
     code, said = check(folder, text)
     assert code == 0, said
@@ -250,6 +252,63 @@ def test_a_worker_may_not_listen_to_what_is_for_gateways(gateway, worker, subjec
 def test_neither_asks_about_the_servers(gateway, worker, subject):
     assert not worker.is_allowed(subject)
     assert not gateway.is_allowed(subject)
+
+
+@pytest.fixture
+def worker_process(folder, cluster):
+    """Started with the certificate of its role; must end well."""
+    with open(folder / "worker.log", "wb") as log:
+        process = subprocess.Popen(
+            as_user([binary(), "worker", "--state-dir", folder / "worker", "--headers", "none", *role(folder, cluster, "worker")]),
+            stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment(),
+        )  # fmt: skip
+    try:
+        yield process
+    finally:
+        process.terminate()
+        try:
+            code = process.wait(PATIENCE)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            code = process.wait()
+    assert code == 0, (folder / "worker.log").read_text()
+
+
+def role(folder, cluster, name):
+    """The options of `belljar` by which a role finds the cluster, and shows who it is."""
+    give_to_user(folder)
+    for each in folder.glob("tls/*"):
+        give_to_user(each)
+    return ["--fleet", ",".join(f"tls://127.0.0.1:{port}" for port in cluster), "--fleet-replicas", "3",
+            "--fleet-ca-file", folder / "tls/ca.crt", "--fleet-certificate-file", folder / f"tls/{name}.crt",
+            "--fleet-key-file", folder / f"tls/{name}.key"]  # fmt: skip
+
+
+def test_a_fleet_does_its_work_and_is_refused_nothing(known_settings, folder, cluster, streams, worker_process):
+    before = len(refusals(folder))
+    large = "x" * 700_000  # through the bucket, there and back
+    echo = "import sys; sys.stdout.write(sys.stdin.read() + 'y')"
+    with Postgres(folder / "postgres") as server:
+        ledger = server.url(server.new_database())
+        with LiveService(folder / "gateway", "--ledger", ledger, *role(folder, cluster, "gateway")) as live:
+            hello = live.request("print(6 * 7)", "python", {})
+            wait_until(lambda: live.call("POST", "/v1/runs?wait", hello).status == 200, "the worker to be there", PATIENCE)
+            assert out_of(live.run("print(6 * 7)")) == "42\n"
+            limits = {"output": len(large) + 1}
+            assert out_of(live.run(echo, stdin=large, limits=limits)) == large + "y"
+            queued = live.submit("print(6 * 7)")
+            assert out_of(live.look(queued, wait=True)) == "42\n"
+    assert len(refusals(folder)) == before, refusals(folder)[before:]
+    # What is refused is seen there.
+    with Wire(cluster[0], tls=context(folder, "worker")) as wire:
+        assert not wire.is_allowed("belljar.work.planted.0")
+    assert any("belljar.work.planted.0" in line for line in refusals(folder))
+
+
+def refusals(folder):
+    """What the nodes have written down."""
+    lines = "".join((folder / f"nats-{each + 1}.log").read_text() for each in range(NODES)).splitlines()
+    return [line for line in lines if "Violation" in line]
 
 
 def test_the_subjects_of_the_sources_are_in_the_file():
