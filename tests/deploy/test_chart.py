@@ -28,9 +28,9 @@ CHOICES = {
         "ledger": {"tlsSecret": "ledger-tls"},
         "gateway": {"tlsSecret": "tls", "ingressFrom": [PEER], "webhookPeers": [PEER], "settings": {"BELLJAR_RATE": "600"},
                     "nodeSelector": {"a": "b"}, "tolerations": [{"key": "a", "operator": "Exists"}]},
-        "worker": {"settings": {"BELLJAR_POOL": "4"}, "nodeSelector": {"a": "b"},
+        "worker": {"pool": "small", "settings": {"BELLJAR_POOL": "4"}, "nodeSelector": {"a": "b"},
                    "tolerations": [{"key": "a", "operator": "Exists"}]},
-        "keda": {"enabled": True, "consumers": ["one", "two"]},
+        "keda": {"enabled": True},
     },
     "on each node": {"worker": {"kind": "DaemonSet"}},
     "authority alone": {"nats": {"clientCertificate": False}},
@@ -217,7 +217,8 @@ def test_good_values_are_accepted(choice):
         {"ledger": {"url": "postgresql://belljar:secret@host/belljar"}},
         {"ledger": {"url": "sqlite:///ledger"}},
         {"keda": {"enabled": True}},
-        {"keda": {"enabled": True, "consumers": ["a"]}, "worker": {"kind": "DaemonSet"}},
+        {"keda": {"enabled": True}, "worker": {"kind": "DaemonSet", "pool": "small"}},
+        {"worker": {"pool": "a.b"}},
     ],
 )
 def test_bad_values_are_refused(values):
@@ -368,5 +369,14 @@ def test_keda_scales_the_workers_that_are_there(everything):
     deployment = one(everything, "Deployment", "worker")
     assert scaled["scaleTargetRef"] == {"kind": "Deployment", "name": deployment["metadata"]["name"]}
     assert "replicas" not in deployment["spec"]  # else each upgrade would undo what KEDA chose
-    assert [each["metadata"]["consumer"] for each in scaled["triggers"]] == ["one", "two"]
+    assert [each["metadata"]["consumer"] for each in scaled["triggers"]] == [f"small-{lane}" for lane in range(8)]
     assert all(isinstance(value, str) for each in scaled["triggers"] for value in each["metadata"].values())
+
+
+def test_keda_knows_the_stream_and_its_lanes():
+    subjects = ROOT / "src/fleet/subjects.h"
+    if not subjects.exists():
+        pytest.skip("there are no sources of a fleet yet")
+    assert f'kWorkStream = "{DEFAULTS["keda"]["stream"]}"' in subjects.read_text()
+    assert f"kLanes = {DEFAULTS['keda']['lanes']};" in subjects.read_text()
+    assert f"{DEFAULTS['keda']['account']} {{" in (ROOT / "deploy/nats.conf").read_text()

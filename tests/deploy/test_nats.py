@@ -1,8 +1,10 @@
 """deploy/nats.conf and the certificates beside it, on three live nodes: each role may do its part and no other's."""
 
 import contextlib
+import os
 import pathlib
 import re
+import shutil
 import socket
 import ssl
 import subprocess
@@ -12,7 +14,7 @@ import pytest
 from support.client import PATIENCE
 from support.command import as_user, binary, environment, give_to_user, scratch_folder, wait_until
 from support.nats_wire import Refused, Wire, nats_server
-from support.postgres import Postgres
+from support.postgres import NOBODY, Postgres
 from support.service import LiveService, free_port, out_of
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -274,14 +276,32 @@ def worker_process(folder, cluster):
     assert code == 0, (folder / "worker.log").read_text()
 
 
-def role(folder, cluster, name):
-    """The options of `belljar` by which a role finds the cluster, and shows who it is."""
-    give_to_user(folder)
-    for each in folder.glob("tls/*"):
-        give_to_user(each)
+def role(folder, cluster, name, owner=None):
+    """The options of `belljar` by which a role finds the cluster, and shows who it is with files of its own."""
+    own = folder / f"{name}-tls"
+    own.mkdir()
+    for file in (folder / "tls/ca.crt", folder / f"tls/{name}.crt", folder / f"tls/{name}.key"):
+        shutil.copy(file, own)
+    for each in (own, *own.iterdir()):
+        if owner is None:
+            give_to_user(each)
+        else:
+            os.chown(each, owner, owner)
     return ["--fleet", ",".join(f"tls://127.0.0.1:{port}" for port in cluster), "--fleet-replicas", "3",
-            "--fleet-ca-file", folder / "tls/ca.crt", "--fleet-certificate-file", folder / f"tls/{name}.crt",
-            "--fleet-key-file", folder / f"tls/{name}.key"]  # fmt: skip
+            "--fleet-ca-file", own / "ca.crt", "--fleet-certificate-file", own / f"{name}.crt",
+            "--fleet-key-file", own / f"{name}.key"]  # fmt: skip
+
+
+class Unprivileged(LiveService):
+    """As the unit and the container have it: an ordinary user without any capability to be had."""
+
+    def command(self):
+        if os.geteuid() != 0:
+            return super().command()
+        os.chown(self.folder, NOBODY, NOBODY)
+        drop = ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups", "--no-new-privs",
+                "--inh-caps=-all", "--bounding-set=-all"]  # fmt: skip
+        return [*drop, *super().command()]
 
 
 def test_a_fleet_does_its_work_and_is_refused_nothing(known_settings, folder, cluster, streams, worker_process):
@@ -290,7 +310,8 @@ def test_a_fleet_does_its_work_and_is_refused_nothing(known_settings, folder, cl
     echo = "import sys; sys.stdout.write(sys.stdin.read() + 'y')"
     with Postgres(folder / "postgres") as server:
         ledger = server.url(server.new_database())
-        with LiveService(folder / "gateway", "--ledger", ledger, *role(folder, cluster, "gateway")) as live:
+        options = role(folder, cluster, "gateway", NOBODY if os.geteuid() == 0 else None)
+        with Unprivileged(folder / "gateway", "--ledger", ledger, *options) as live:
             hello = live.request("print(6 * 7)", "python", {})
             wait_until(lambda: live.call("POST", "/v1/runs?wait", hello).status == 200, "the worker to be there", PATIENCE)
             assert out_of(live.run("print(6 * 7)")) == "42\n"
