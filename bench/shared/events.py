@@ -1,9 +1,10 @@
 """A clock that jumps from one event to the next, and what runs wait for on it.
 
-Our own, because Debian's SimPy (2.3.1) is written for Python 2's ways: not even its name can be imported
-as its documents say, and its processes are classes that may not be made of one another. This is less to
-read. A process is a generator that yields what it waits for; each `yield` gives back the seconds for
-which it stood in line there, which is what a model of queues is asked for.
+Our own, because Debian's SimPy is version 2.3.1: its processes are classes, which cannot be put together from
+one another as the steps of a run can, its simulation is one for the whole program, and what is written about
+SimPy today is about another interface. This is less to read. A process is a generator that yields what it
+waits for; each `yield` gives back the seconds for which it stood in line there, which is what a model of
+queues is asked for.
 """
 
 import collections
