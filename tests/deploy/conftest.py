@@ -1,6 +1,7 @@
 """What the deployment's tests share: one live service that has seen a bit of everything."""
 
 import pathlib
+import re
 import sys
 
 import pytest
@@ -8,6 +9,8 @@ import pytest
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
 from support.service import live_service  # noqa: E402
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 # What makes a series of each kind appear: runs of both stages and several ends, a refused system
 # call, a session, a request that is turned away.
@@ -44,3 +47,12 @@ def metrics_page(service):
     assert answer.status == 200
     assert answer.headers["Content-Type"].startswith("text/plain; version=0.0.4")
     return answer.body.decode()
+
+
+@pytest.fixture(scope="session")
+def known_settings():
+    """The names that settings have in the environment."""
+    known = set(re.findall(r'"([A-Z][A-Z0-9_]+)"', (ROOT / "src/api/setting_fields.h").read_text()))
+    if "BELLJAR_FLEET" not in known:
+        pytest.skip("the service has no settings of a fleet yet")
+    return known
