@@ -13,24 +13,38 @@ BINARY = "/usr/sbin/nats-server"
 
 
 class Nats:
-    """`tls`: certificate and key, of clients too; then it takes nothing else, and only that certificate."""
+    """`tls`: certificate and key, of clients too; then it takes nothing else, and only that certificate. `cluster`: the
+    port where it hears the others of its cluster, and their URLs."""
 
-    def __init__(self, folder, tls=None):
+    def __init__(self, folder, tls=None, cluster=None):
         self.folder = pathlib.Path(folder)
-        self._tls = tls
         self.folder.mkdir(exist_ok=True)
+        self._tls = tls
         self.port = free_port()
         self.monitor = free_port()
-        self.start()
+        self._cluster = []
+        if cluster:
+            port, routes = cluster
+            self._cluster = [
+                "--name", self.folder.name, "--cluster_name", "belljar", "--cluster", f"nats://127.0.0.1:{port}",
+                "--routes", ",".join(routes),
+            ]  # fmt: skip
+        self.launch()
+        if not cluster:
+            self.wait_until_ready()
 
     @property
     def url(self):
         return f"{'tls' if self._tls else 'nats'}://127.0.0.1:{self.port}"
 
     def start(self):
+        self.launch()
+        self.wait_until_ready()
+
+    def launch(self):
         words = [
             BINARY, "-a", "127.0.0.1", "-p", str(self.port), "-m", str(self.monitor), "-js",
-            "-sd", str(self.folder / "store"), "-P", str(self.folder / "pid"),
+            "-sd", str(self.folder / "store"), "-P", str(self.folder / "pid"), *self._cluster,
         ]  # fmt: skip
         if self._tls:
             certificate, key = map(str, self._tls)
@@ -38,10 +52,13 @@ class Nats:
         with open(self.folder / "log", "ab") as log:
             self.process = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
 
+    def wait_until_ready(self):
         def answers():
             assert self.process.poll() is None, "nats-server ended"
             try:
-                with urllib.request.urlopen(f"http://127.0.0.1:{self.monitor}/healthz", timeout=PATIENCE) as answer:
+                # Of the server alone: a stream may be behind for as long as its other nodes come and go.
+                place = f"http://127.0.0.1:{self.monitor}/healthz?js-server-only=1"
+                with urllib.request.urlopen(place, timeout=PATIENCE) as answer:
                     return answer.status == 200
             except OSError:
                 return False
@@ -58,3 +75,26 @@ class Nats:
     def __exit__(self, *_):
         if self.process.poll() is None:
             self.stop()
+
+
+class Cluster:
+    """Three servers that keep what is written at two of them."""
+
+    def __init__(self, folder, size=3):
+        ports = [free_port() for _ in range(size)]
+        routes = [f"nats://127.0.0.1:{port}" for port in ports]
+        self.servers = [Nats(folder / f"nats{i}", cluster=(port, routes)) for i, port in enumerate(ports)]
+        for each in self.servers:
+            each.wait_until_ready()
+
+    @property
+    def url(self):
+        return ",".join(each.url for each in self.servers)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        for each in self.servers:
+            each.process.send_signal(signal.SIGCONT)
+            each.__exit__()
