@@ -30,7 +30,7 @@ def run(*arguments, **options):
 @pytest.mark.parametrize("name", MANIFESTS)
 def test_hello(name):
     manifest = MANIFESTS[name]
-    if not any(os.access(path, os.X_OK) for path in manifest["programs"]["tool"]):
+    if not all(any(os.path.exists(path) for path in paths) for paths in manifest["programs"].values()):
         assert name not in CORE, f"{name}: ./dev installs {manifest['package']}"
         pytest.skip(f"no toolchain: {manifest['package']} brings it")
     examples = [path for path in (ROOT / "examples").glob("[hH]ello.*") if path.suffix in manifest["extensions"]]
