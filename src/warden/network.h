@@ -31,7 +31,8 @@ class Network {
   // Brings `lo` up. There is no way back: an address that was once there keeps its routes.
   Status bring_loopback_up();
 
-  // Notes how it is before the first program comes to it. Without that it is never used again.
+  // Notes how it is before the first program comes to it. Without that it is never used again, and
+  // so where routes cannot be thrown away.
   Status record();
   [[nodiscard]] bool is_recorded() const { return !before_.empty(); }
   // Makes it as it was then, or answers that it is not to be used again. Only when every process

@@ -1,0 +1,124 @@
+"""What a fleet adds: a Python hello over loopback through a gateway, NATS and a worker, beside the service of one
+machine and bare processes. Rounds are interleaved. Prints Markdown tables.
+
+Gateway, worker, PostgreSQL and one NATS node are all on this machine: what is told is what they cost, not what a
+network between them would take.
+"""
+
+import argparse
+import os
+import pathlib
+import random
+import sys
+import tempfile
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "tests"))
+
+from shared.figures import markdown_table
+from shared.host import print_host
+from shared.load import HELLO, Bare, Block, Row, Service, tree
+from support.client import PATIENCE
+from support.command import wait_until
+from support.nats import Nats
+from support.postgres import Postgres
+from support.process import Process
+from support.service import LiveService
+from support.worker import LiveWorker
+
+CONCURRENCIES = (1, 2, 8)
+WARM_UP = 1  # rounds that fill caches and are not counted
+POOL = 8
+REST = 0.5  # seconds, until the pool is full again: making its cells is a part of what runs cost
+MOST_ADDED_CPU = 0.5  # milliseconds of a run
+
+
+class Fleet(Service):
+    """Its gateway, and all that its runs cost besides."""
+
+    def __init__(self, live, others):
+        super().__init__(live, REST)
+        self._others = others  # by name, the process at the top of each
+
+    def spent(self):
+        return {**super().spent(), **{name: tree(Process(pid)) for name, pid in self._others.items()}}
+
+
+def latency(rows):
+    for concurrency in CONCURRENCIES:
+        bare = rows["bare", concurrency]
+        for name in ("one machine", "fleet"):
+            row = rows[name, concurrency]
+            yield (concurrency, name, f"{row.p50 / bare.p50:.2f}×", f"{row.p99 / bare.p50:.2f}×",
+                   f"{row.rate / bare.rate:.2f}×")  # fmt: skip
+        alone, fleet = rows["one machine", concurrency], rows["fleet", concurrency]
+        yield (concurrency, "added by the fleet", f"{(fleet.p50 - alone.p50) / bare.p50:.2f}×",
+               f"{(fleet.p99 - alone.p99) / bare.p50:.2f}×", "")  # fmt: skip
+
+
+def total(row):
+    return sum(row.cost.values())
+
+
+def parts(rows, concurrency):
+    for name in ("one machine", "fleet"):
+        cost = rows[name, concurrency].cost
+        yield name, ", ".join(f"{part} {spent:.2f}" for part, spent in cost.items()), f"{sum(cost.values()):.2f}"
+
+
+def main():
+    parser = argparse.ArgumentParser(prog="./dev bench fleet", description=__doc__.split("\n")[0])
+    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--requests", type=int, default=64, help="in each round, of each kind")
+    parser.add_argument("--seed", type=int, default=1)
+    options = parser.parse_args()
+    shuffle = random.Random(options.seed)
+    with tempfile.TemporaryDirectory(prefix="belljar-bench-") as name:
+        folder = pathlib.Path(name)
+        folder.chmod(0o755)
+        (folder / "hello.py").write_text(HELLO + "\n")
+        print_host(os.environ["BELLJAR"], folder / "hello.py")
+        rows = measure(folder, options, shuffle)
+    print()
+    print(markdown_table(("at once", "way", "p50 to bare", "p99 to bare's p50", "runs/s to bare"), latency(rows)))
+    print("\nProcessor time of a run, in milliseconds, two at once:\n")
+    print(markdown_table(("way", "of it", "all"), parts(rows, 2)))
+    added = total(rows["fleet", 2]) - total(rows["one machine", 2])
+    in_all = rows["fleet", 1].p50 / rows["bare", 1].p50
+    aims = [
+        ("p50 through the fleet, one at a time", "≤ 1 × bare", f"{in_all:.2f}×", in_all <= 1),
+        ("processor time added to a run", f"≤ {MOST_ADDED_CPU} ms", f"{added:.2f} ms", added <= MOST_ADDED_CPU),
+    ]
+    print()
+    print(markdown_table(("aim", "is", "found", "met"), [(*aim, "yes" if met else "**no**") for *aim, met in aims]))
+    print(f"\n{options.rounds} rounds of {options.requests} requests, interleaved in shuffled order; medians over rounds.")
+    failed = sum(row.failed for row in rows.values())
+    if failed:
+        print(f"{failed} requests were not answered with Hello")
+    return 1 if failed else 0
+
+
+def measure(folder, options, shuffle):
+    with Postgres(folder / "postgres") as database, Nats(folder / "nats") as nats:
+        url = database.url(database.new_database())
+        with LiveService(folder / "alone", "--pool", POOL, "--rate", 0, "--headers", "none") as alone:
+            with LiveService(folder / "gateway", "--ledger", url, "--fleet", nats.url, "--rate", 0) as gateway:
+                worker = LiveWorker(folder / "worker", nats.url, "--pool", POOL, capacity=4)
+                try:
+                    wait_until(lambda: gateway.call("GET", "/readyz").status == 200, "the fleet", PATIENCE)
+                    others = {"worker": worker.process.pid, "nats": nats.process.pid, "ledger": database.process.pid}
+                    ways = {"bare": Bare(), "one machine": Service(alone, REST), "fleet": Fleet(gateway, others)}
+                    return interleaved(ways, options, shuffle)
+                finally:
+                    worker.stop()
+
+
+def interleaved(ways, options, shuffle):
+    blocks = {(name, count): [] for name in ways for count in CONCURRENCIES}
+    for _ in range(options.rounds + WARM_UP):
+        for name, count in shuffle.sample(sorted(blocks), len(blocks)):
+            blocks[name, count].append(Block(ways[name], count, options.requests))
+    return {key: Row(each[WARM_UP:]) for key, each in blocks.items()}
+
+
+if __name__ == "__main__":
+    sys.exit(main())
