@@ -168,6 +168,9 @@ class Rested(OverHttp):
 
     def measure(self, gap):
         self.seen += 1
+        # The service closes a connection that says nothing for longer than these rests together.
+        self.connection.close()
+        self.connection = Connection(self.live.port)
         self.request = request_of({**self.body, "source": f"{self.body['source']}// {self.seen}\n"})
         super().measure(COME_UP[self.body["language"]])
 
