@@ -102,7 +102,7 @@ def measure(folder, options, shuffle):
         url = database.url(database.new_database())
         with LiveService(folder / "alone", "--pool", POOL, "--rate", 0, "--headers", "none") as alone:
             with LiveService(folder / "gateway", "--ledger", url, "--fleet", nats.url, "--rate", 0) as gateway:
-                worker = LiveWorker(folder / "worker", nats.url, "--pool", POOL, capacity=4)
+                worker = LiveWorker(folder / "worker", nats.url, capacity=4, pool=POOL)
                 try:
                     wait_until(lambda: gateway.call("GET", "/readyz").status == 200, "the fleet", PATIENCE)
                     others = {"worker": worker.process.pid, "nats": nats.process.pid, "ledger": database.process.pid}

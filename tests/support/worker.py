@@ -13,14 +13,14 @@ from support.process import Process
 class LiveWorker:
     """Started when it is made, and there when it says so."""
 
-    def __init__(self, folder, fleet, *options, capacity=2, ready=True):
+    def __init__(self, folder, fleet, *options, capacity=2, pool=2, ready=True):
         self.folder = pathlib.Path(folder)
         self.folder.mkdir(exist_ok=True)
         give_to_user(self.folder)
         self.log_file = self.folder / "worker.log"
         words = [
             "worker", "--fleet", fleet, "--state-dir", str(self.folder / "state"), "--concurrent", str(capacity),
-            "--pool", "2", "--headers", "none", *map(str, options),
+            "--pool", str(pool), "--headers", "none", *map(str, options),
         ]  # fmt: skip
         with open(self.log_file, "ab") as log:
             self.process = subprocess.Popen(
