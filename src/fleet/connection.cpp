@@ -68,6 +68,9 @@ Status apply(natsOptions* to, const Options& from) {
     if (s == NATS_OK) s = natsOptions_SetMaxPingsOut(to, 2);
     if (s == NATS_OK) s = natsOptions_SetSendAsap(to, true);
     if (s == NATS_OK) s = natsOptions_SetFailRequestsOnDisconnect(to, true);
+    // An inbox for each request. What a pull is answered with keeps its own subject, by which the
+    // library cannot tell whose it is where several requests share one, and drops it.
+    if (s == NATS_OK) s = natsOptions_UseOldRequestStyle(to, true);
     if (s == NATS_OK && !from.credentials.empty()) {
       s = natsOptions_SetUserCredentialsFromFiles(to, from.credentials.c_str(), nullptr);
     }
