@@ -100,8 +100,8 @@ Status Network::record() {
     if (!file && file.error().code != Code::kNotFound) return std::unexpected(file.error());
     if (file) records_[i] = *std::move(file);
   }
-  // Of the namespace of who opens it. Where /proc/sys is read-only, as a hardened unit has it, there
-  // is no record, and it serves one cell alone.
+  // Of the namespace of who opens it. Where /proc/sys is read-only, as a hardened unit has it,
+  // there is no record, and it serves one cell alone.
   Result<Fd> flush = sys::open_file("/proc/sys/net/ipv4/route/flush", O_WRONLY);
   if (!flush) return {};
   flush_ = *std::move(flush);
