@@ -99,6 +99,10 @@ class CellRun {
   // Once for each pause that has come to rest: the bill since the cell was resumed.
   std::optional<Result<CellReport>> take_pause();
   [[nodiscard]] bool is_paused() const { return phase_ == Phase::kPaused; }
+  // Paused, and nothing is due in it any more before it is asked for something.
+  [[nodiscard]] bool is_at_rest() const {
+    return phase_ == Phase::kPaused && rests_ && !may_reclaim_ && !asked_ && !has_news_;
+  }
   [[nodiscard]] bool is_session() const { return session_; }
 
   // Sends a signal to the program, not to its children. One that cannot be sent is left out.

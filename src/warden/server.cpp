@@ -53,6 +53,9 @@ Server::Server(Fd client, cell::Host host, cell::CgroupHost cgroups, std::string
 }
 
 Status Server::serve() {
+  TRY(clients_.open());
+  TRY(resting_.open());
+  TRY(clients_.add(connections_.at(kFirst).get(), kFirst));
   hello(kFirst);
   prepare_ahead();
   maker_.sweep();
@@ -60,12 +63,9 @@ Status Server::serve() {
     // Before anything is waited for: also the first word may not have gone out.
     for (const std::uint64_t connection : std::exchange(gone_, {})) disconnect(connection);
     if (connections_.empty() && cells_.empty() && leaving_.empty()) return {};
-    std::vector<pollfd> waits;
-    std::vector<std::uint64_t> connections;
-    for (const auto& [number, socket] : connections_) {
-      connections.push_back(number);
-      waits.push_back({.fd = socket.get(), .events = POLLIN, .revents = 0});
-    }
+    std::vector<pollfd> waits{{.fd = clients_.fd(), .events = POLLIN, .revents = 0},
+                              {.fd = resting_.fd(), .events = POLLIN, .revents = 0}};
+    const std::size_t first_cell = waits.size();
     // Parallel to the rest of `waits`: whose descriptor it is.
     std::vector<CellRun*> owners;
     Nanoseconds deadline = sys::now() + std::chrono::hours(1);
@@ -92,8 +92,8 @@ Status Server::serve() {
     if (wants_quiet) deadline = std::min(deadline, sys::now() + kQuiet);
     if (pool_.size() > 0) deadline = std::min(deadline, sort_pool_at_);
     for (const Preparation& wish : preparations_) deadline = std::min(deadline, wish.deadline);
-    for (const auto& [name, kept] : kept_) {
-      if (name.connection == kNobody) deadline = std::min(deadline, kept.deadline);
+    for (auto at = orphans(); at != kept_.end(); ++at) {
+      deadline = std::min(deadline, at->second.deadline);
     }
     const Nanoseconds left = std::max(deadline - sys::now(), Nanoseconds{});
     const timespec timeout{.tv_sec = left.count() / 1'000'000'000,
@@ -103,23 +103,56 @@ Status Server::serve() {
     for (std::size_t i = 0; ready > 0 && i < zygotes.size(); ++i) {
       if (waits[first_zygote + i].revents != 0) hear(*zygotes[i]);
     }
-    for (std::size_t i = connections.size(); ready > 0 && i < first_zygote; ++i) {
+    for (std::size_t i = first_cell; ready > 0 && i < first_zygote; ++i) {
       if (waits[i].revents == 0) continue;
-      CellRun& cell = *owners[i - connections.size()];
+      CellRun& cell = *owners[i - first_cell];
       // Only descriptors that are still the cell's: handling one may have closed another.
       const std::vector<int> current = cell.waits();
       if (std::ranges::find(current, waits[i].fd) != current.end()) cell.ready(waits[i].fd);
     }
+    if (ready > 0 && waits[1].revents != 0) hear_resting();
     // Requests last: they open descriptors, which may get the number of one that was just closed.
-    for (std::size_t i = 0; ready > 0 && i < connections.size(); ++i) {
-      if (waits[i].revents != 0 && connections_.contains(connections[i]))
-        handle_request(connections[i]);
+    if (ready > 0 && waits[0].revents != 0) {
+      for (const std::uint64_t connection : clients_.hear()) {
+        if (connections_.contains(connection)) handle_request(connection);
+      }
     }
     settle();
     pool_.promote();
     pool_.fill(ready == 0 && wants_quiet);
     announce(sys::now());
   }
+}
+
+CellRun* Server::find(CellName name) {
+  wake(name);
+  const auto cell = cells_.find(name);
+  return cell == cells_.end() ? nullptr : cell->second.get();
+}
+
+void Server::wake(CellName name) {
+  if (std::unique_ptr<CellRun> cell = resting_.take(name)) cells_.emplace(name, std::move(cell));
+}
+
+void Server::wake(const std::vector<CellName>& names) {
+  for (const CellName& name : names) wake(name);
+}
+
+// One thing of each, which may change what else it has to say; the rest is for the next round.
+void Server::hear_resting() {
+  for (const CellName& name : resting_.heard()) {
+    CellRun& cell = *find(name);
+    for (const int fd : cell.waits()) {
+      pollfd waiting{.fd = fd, .events = POLLIN, .revents = 0};
+      if (::poll(&waiting, 1, 0) != 1) continue;
+      cell.ready(fd);
+      break;
+    }
+  }
+}
+
+std::map<CellName, Server::Kept>::iterator Server::orphans() {
+  return kept_.lower_bound({.connection = kNobody, .id = 0});
 }
 
 bool Server::is_quiet() const {
@@ -171,6 +204,7 @@ void Server::hello(std::uint64_t connection) {
 // the first one's end is everybody's.
 void Server::disconnect(std::uint64_t connection) {
   const bool all = connection == kFirst;
+  wake(all ? resting_.all() : resting_.of(connection));
   std::vector<CellName> kept;
   for (const auto& [name, cell] : cells_) {
     if (!all && name.connection != connection) continue;
@@ -182,10 +216,12 @@ void Server::disconnect(std::uint64_t connection) {
   }
   for (const CellName& name : kept) orphan(name, *cells_.at(name));
   if (all) {
+    for (const auto& [number, socket] : connections_) clients_.remove(socket.get());
     connections_.clear();
     std::ranges::move(pool_.drain(), std::back_inserter(leaving_));
-  } else {
-    connections_.erase(connection);
+  } else if (const auto socket = connections_.find(connection); socket != connections_.end()) {
+    clients_.remove(socket->second.get());
+    connections_.erase(socket);
   }
 }
 
@@ -206,7 +242,7 @@ void Server::handle_request(std::uint64_t connection) {
   const Request& request = *checked;
   name.id = request.id;
   // A cell that is over already is no error: the two messages crossed.
-  const auto cell = cells_.find(name);
+  CellRun* const cell = find(name);
   switch (request.kind) {
     case RequestKind::kRun: {
       const Status started = start(name, request, std::move(message->fds));
@@ -214,31 +250,28 @@ void Server::handle_request(std::uint64_t connection) {
       return;
     }
     case RequestKind::kEnd:
-      if (cell != cells_.end()) cell->second->end(request.reason);
+      if (cell != nullptr) cell->end(request.reason);
       return;
     case RequestKind::kSignal:
-      if (cell != cells_.end()) cell->second->signal_program(request.signal);
+      if (cell != nullptr) cell->signal_program(request.signal);
       return;
     case RequestKind::kPause:
     case RequestKind::kResume: {
-      if (cell == cells_.end()) return;
-      CellRun& session = *cell->second;
+      if (cell == nullptr) return;
       const Status done =
-          request.kind == RequestKind::kPause ? session.pause() : resume(session, request);
+          request.kind == RequestKind::kPause ? cell->pause() : resume(*cell, request);
       // One that cannot be stopped, or started again, is of no use to anybody.
-      if (!done) session.end(EndReason::kCancelled);
+      if (!done) cell->end(EndReason::kCancelled);
       return;
     }
     case RequestKind::kHello:
       hello(connection);
       return;
     case RequestKind::kKeep:
-      if (cell != cells_.end() && !keep(name, std::move(message->fds)))
-        cell->second->end(EndReason::kCancelled);
+      if (cell != nullptr && !keep(name, std::move(message->fds))) cell->end(EndReason::kCancelled);
       return;
     case RequestKind::kFiles:
-      if (cell != cells_.end() && !ask_files(*cell->second, message->fds))
-        cell->second->end(EndReason::kCancelled);
+      if (cell != nullptr && !ask_files(*cell, message->fds)) cell->end(EndReason::kCancelled);
       return;
     case RequestKind::kAdopt:
       adopt(connection);
@@ -293,7 +326,7 @@ void Server::orphan(CellName name, CellRun& cell) {
   auto kept = kept_.extract(name);
   kept.mapped().was_running = !cell.is_paused();
   kept.mapped().deadline = sys::now() + kOrphanPatience;
-  if (cells_.contains(orphaned) || !cell.pause()) return cell.end(EndReason::kCancelled);
+  if (find(orphaned) != nullptr || !cell.pause()) return cell.end(EndReason::kCancelled);
   auto moved = cells_.extract(name);
   moved.key() = kept.key() = orphaned;
   cells_.insert(std::move(moved));
@@ -301,10 +334,11 @@ void Server::orphan(CellName name, CellRun& cell) {
 }
 
 void Server::adopt(std::uint64_t connection) {
-  const auto orphan = kept_.lower_bound({.connection = kNobody, .id = 0});
+  const auto orphan = orphans();
   if (orphan == kept_.end()) return send(connection, {.kind = ReplyKind::kAdopted});
   const CellName name{.connection = connection, .id = orphan->first.id};
-  if (cells_.contains(name)) {
+  wake(orphan->first);
+  if (find(name) != nullptr) {
     cells_.at(orphan->first)->end(EndReason::kCancelled);
     return send(connection, {.kind = ReplyKind::kAdopted});
   }
@@ -335,6 +369,7 @@ Status Server::connect(std::vector<Fd> fds) {
   }
   // A client that does not read must not hold up the others' cells.
   TRY(sys::set_nonblocking(fds[0].get()));
+  TRY(clients_.add(fds[0].get(), last_connection_ + 1));
   connections_.emplace(++last_connection_, std::move(fds[0]));
   return {};
 }
@@ -343,8 +378,9 @@ Status Server::start(CellName name, const Request& request, std::vector<Fd> fds)
   const Nanoseconds since = sys::now();
   if (fds.size() != run_descriptors(request))
     return fail(Code::kInvalid, "request: wrong number of descriptors");
-  if (cells_.contains(name)) return fail(Code::kInvalid, "request: this id is in use");
-  if (cells_.size() >= kMaxCells) return fail(Code::kExhausted, "too many cells at once");
+  if (find(name) != nullptr) return fail(Code::kInvalid, "request: this id is in use");
+  if (cells_.size() + resting_.size() >= kMaxCells)
+    return fail(Code::kExhausted, "too many cells at once");
 
   TRY_ASSIGN(const MappedSpec mapped, MappedSpec::open(fds[0]));
   TRY_ASSIGN(const cell::DecodedSpec decoded, cell::decode(mapped.bytes()));
@@ -428,10 +464,8 @@ void Server::send(std::uint64_t connection, const Reply& reply, std::span<const 
 // Does what is due in each cell, tells the client what happened, and lets go of what is over.
 void Server::settle() {
   const Nanoseconds now = sys::now();
-  for (const auto& [name, kept] : kept_) {
-    if (name.connection == kNobody && kept.deadline <= now) {
-      cells_.at(name)->end(EndReason::kCancelled);
-    }
+  for (auto at = orphans(); at != kept_.end(); ++at) {
+    if (at->second.deadline <= now) find(at->first)->end(EndReason::kCancelled);
   }
   // With a pool the answer does not wait until the cell is taken down.
   const bool early = pool_.size() > 0;
@@ -447,7 +481,8 @@ void Server::settle() {
       }
     }
     if (!cell.is_over() && !(early && cell.is_empty())) {
-      ++at;
+      const bool rests = cell.is_at_rest() && resting_.put(at->first, at->second);
+      at = rests ? cells_.erase(at) : std::next(at);
       continue;
     }
     const CellName name = at->first;

@@ -18,6 +18,8 @@
 #include "warden/pool.h"
 #include "warden/protocol.h"
 #include "warden/resources.h"
+#include "warden/resting_cells.h"
+#include "warden/watch.h"
 
 namespace belljar::warden {
 
@@ -31,11 +33,11 @@ class Server {
   Status serve();
 
  private:
-  // A cell is named by its connection and by the client's id for it.
-  struct CellName {
-    std::uint64_t connection = 0;
-    std::uint64_t id = 0;
-    auto operator<=>(const CellName&) const = default;
+  // Of a session, what its next client will need.
+  struct Kept {
+    std::vector<Fd> fds;
+    bool was_running = false;
+    Nanoseconds deadline{};  // once its client is gone
   };
 
   void hello(std::uint64_t connection);
@@ -46,6 +48,13 @@ class Server {
   Status start_again(CellName name, GivenRun run);
   Status connect(std::vector<Fd> fds);
   void disconnect(std::uint64_t connection);
+  // The client's cell, awake; null when there is none.
+  CellRun* find(CellName name);
+  void wake(CellName name);
+  void wake(const std::vector<CellName>& names);
+  void hear_resting();
+  // Those that wait for a client, to the end of kept_.
+  std::map<CellName, Kept>::iterator orphans();
   void refuse(CellName name, const Error& error);
   void send(std::uint64_t connection, const Reply& reply, std::span<const int> fds = {});
   template <typename Visit>
@@ -65,6 +74,7 @@ class Server {
   void prepare_ahead();
 
   std::map<std::uint64_t, Fd> connections_;  // the first is kFirst
+  Watch clients_;                            // all of them, by number
   std::uint64_t last_connection_;
   std::vector<std::uint64_t> gone_;  // connections that could not be written to
   cell::Host host_;
@@ -79,14 +89,10 @@ class Server {
     Nanoseconds deadline{};
   };
   std::vector<Preparation> preparations_;
+  // The cells of clients: those in which something may be due, and the others.
   std::map<CellName, std::unique_ptr<CellRun>> cells_;
-  // Of a session, what its next client will need.
-  struct Kept {
-    std::vector<Fd> fds;
-    bool was_running = false;
-    Nanoseconds deadline{};  // once its client is gone
-  };
-  std::map<CellName, Kept> kept_;                  // of cells in cells_
+  RestingCells resting_;
+  std::map<CellName, Kept> kept_;                  // of cells in cells_ and resting_
   std::vector<std::unique_ptr<CellRun>> leaving_;  // answered, or never run
 };
 

@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+import signal
 import time
 
 import pytest
@@ -473,6 +474,44 @@ def test_a_gateway_that_is_killed_loses_no_session(serve):
     for each in sessions:
         each.quit()
     wait_until(lambda: inside(service) == [], "their processes to go", PATIENCE)
+
+
+def at_rest(service):
+    """How many cells its wardens do no more than listen to: the descriptors in the second epoll of each, two for a cell."""
+    told = 0
+    for warden in service.wardens:
+        process = pathlib.Path(f"/proc/{warden.pid}")
+        numbers = sorted((each.name for each in (process / "fd").iterdir()), key=int)
+        epolls = [each for each in numbers if "eventpoll" in os.readlink(process / "fd" / each)]
+        told += (process / "fdinfo" / epolls[1]).read_text().count("tfd:") // 2
+    return told
+
+
+def test_what_has_rested_is_as_it_was(serve):
+    service = serve("--pool", "0", "--session-spares", "0")
+    sessions = [service.session() for _ in range(4)]
+    for number, each in enumerate(sessions):
+        each.execute(f"x = {number}; open('kept', 'w').write(str(x))")
+    wait_until(lambda: at_rest(service) == 4, "all to rest", PATIENCE)
+    assert sessions[0].value("x") == "0"
+    assert service.get(sessions[1].path + "/files/kept").body == b"1"
+    assert service.post(sessions[2].path + "/pause").json["state"] == "paused"
+    wait_until(lambda: at_rest(service) == 4, "all to rest again", PATIENCE)
+    # What dies meanwhile is heard of without asking.
+    os.kill(service.wardens[0].children()[0].pid, signal.SIGKILL)
+    wait_until(lambda: any(each.look()["state"] == "ended" for each in sessions), "its end to be told", PATIENCE)
+    left = [each for each in sessions if each.look()["state"] != "ended"]
+    assert len(left) == 3 and at_rest(service) == 3
+    service.kill("gateway")
+    wait_until(lambda: len(service.logged("ready")) == 2, "the next gateway", PATIENCE)
+    wait_until(lambda: at_rest(service) == 3, "all to rest at the next gateway", PATIENCE)
+    service.post(sessions[2].path + "/resume")
+    for number, each in enumerate(sessions):
+        if each in left:
+            assert each.value("x") == str(number)
+            each.quit()
+    wait_until(lambda: inside(service) == [], "their processes to go", PATIENCE)
+    assert at_rest(service) == 0
 
 
 def test_without_its_warden_a_session_has_ended(serve):
