@@ -15,8 +15,8 @@ from support.command import ROOT
 # Those against the service as it is; the others need something in between, or another service.
 PLAIN = (
     "success timeout bad_limit files unicode_and_bytes submit_cancel list inputs artifacts stream left "
-    "wrong_arguments everything session_state session_error session_results session_files session_timeout "
-    "session_interrupt session_stream session_contexts sessions_apart"
+    "wrong_arguments everything session_state session_repeated session_error session_results session_files "
+    "session_timeout session_interrupt session_stream session_contexts sessions_apart"
 ).split()
 PARTICULAR = "cut always_cut session_cut session_gone key too_many tried_again gone silent not_there no_service".split()
 

@@ -5,7 +5,7 @@ import { Problem } from "./errors.js";
 import { inputOf, requestOf, sessionRequestOf } from "./program.js";
 import { Session } from "./session.js";
 import { RunStream } from "./stream.js";
-import { type Call, type ClientOptions, headerValue, quoted, Transport } from "./transport.js";
+import { type Call, type ClientOptions, keyed, quoted, Transport } from "./transport.js";
 import type {
   AcceptedBatch,
   Artifact,
@@ -30,7 +30,7 @@ export interface CallOptions {
 }
 
 export interface SubmitOptions extends CallOptions {
-  // For a day, the same request with the same key is the same run, or batch.
+  // For a day, the same request with the same key is the same run, batch, session or execution.
   idempotencyKey?: string;
 }
 
@@ -151,7 +151,7 @@ export class Client {
 
   // Begins a session, which keeps what one execution sets for the next, until `quit`. After `ttl`, or `idle` without an
   // execution, it ends by itself.
-  async session(fields: SessionFields = {}, options: CallOptions = {}): Promise<Session> {
+  async session(fields: SessionFields = {}, options: SubmitOptions = {}): Promise<Session> {
     const call = postCall("/v1/sessions", sessionRequestOf(fields), options);
     return new Session(this.transport, await this.transport.json<SessionInfo>(call));
   }
@@ -235,9 +235,7 @@ function getCall(parts: string[], options: CallOptions = {}): Call {
 
 function postCall(path: string, body: unknown, options: SubmitOptions): Call {
   const { idempotencyKey, signal } = options;
-  if (idempotencyKey === undefined) return { method: "POST", path, body, signal };
-  const headers = { "Idempotency-Key": headerValue("idempotencyKey", idempotencyKey) };
-  return { method: "POST", path, body, signal, headers, repeatable: true };
+  return keyed({ method: "POST", path, body, signal }, idempotencyKey);
 }
 
 function runCall(program: Program, options: SubmitOptions): Call {

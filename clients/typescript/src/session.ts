@@ -1,8 +1,8 @@
 // Sessions: interpreters that keep what one execution sets for the next.
-import type { CallOptions } from "./client.js";
+import type { CallOptions, SubmitOptions } from "./client.js";
 import { Execution } from "./execution.js";
 import { ExecutionStream } from "./stream.js";
-import { type Call, quoted, type Transport } from "./transport.js";
+import { type Call, keyed, quoted, type Transport } from "./transport.js";
 import type {
   ExecutionBody,
   ExecutionPage,
@@ -14,7 +14,7 @@ import type {
   WantedLimits,
 } from "./types.js";
 
-export interface ExecuteOptions extends CallOptions {
+export interface ExecuteOptions extends SubmitOptions {
   // The interpreter's name; `default`.
   context?: string;
   // `wall`, `cpu` and `output`, of this execution alone.
@@ -47,7 +47,7 @@ export class Session {
   }
 
   // Executes code and gives its events as they come. It is submitted first, and its events are asked for then: a
-  // connection that is lost is taken up where it broke, and code is never sent twice.
+  // connection that is lost is taken up where it broke, and without an idempotency key code is never sent twice.
   stream(code: string, options: ExecuteOptions = {}): ExecutionStream {
     const call = this.codeCall(code, options);
     return new ExecutionStream(this.id, this.transport, call, undefined, 0, options.signal);
@@ -158,8 +158,8 @@ export class Session {
   }
 
   private codeCall(code: string, options: ExecuteOptions): Call {
-    const { context, limits } = options;
+    const { context, limits, idempotencyKey } = options;
     const body = { code, context, limits };
-    return { ...this.call("POST", ["executions"], options), body };
+    return keyed({ ...this.call("POST", ["executions"], options), body }, idempotencyKey);
   }
 }

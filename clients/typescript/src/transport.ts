@@ -8,8 +8,8 @@ export interface ClientOptions {
   // Milliseconds that the service may be silent where an answer is due at once; 30,000.
   timeout?: number;
   // How often a request that failed for a passing reason (429, 502 to 504, a lost connection) is sent again, after the
-  // pause that `Retry-After` asks for; 0. A program is sent again only with an idempotency key, or where it was refused
-  // with 429.
+  // pause that `Retry-After` asks for; 0. Programs and code are sent again only with an idempotency key, or where they
+  // were refused with 429.
   retries?: number;
   // How often in a row a stream is taken up again without an event in between; 5.
   reconnects?: number;
@@ -42,6 +42,13 @@ export function quoted(name: string): string {
 export function headerValue(name: string, value: string): string {
   if (!/^[\x20-\x7e]+$/.test(value)) throw new TypeError(`${name} must be printable ASCII`);
   return value;
+}
+
+// The call under an idempotency key, where there is one: a second time then does no harm.
+export function keyed(call: Call, idempotencyKey: string | undefined): Call {
+  if (idempotencyKey === undefined) return call;
+  const headers = { "Idempotency-Key": headerValue("idempotencyKey", idempotencyKey) };
+  return { ...call, headers, repeatable: true };
 }
 
 // A connection that broke is a TypeError of fetch and of what reads its answer, without saying more.

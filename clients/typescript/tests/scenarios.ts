@@ -245,6 +245,25 @@ const scenarios: Record<string, (url: string, ...more: string[]) => Promise<void
       assert.equal((await session.look()).executions, 2);
     }),
 
+  session_repeated: (url) =>
+    inSession(url, async (session, client) => {
+      const again = { idempotencyKey: `count-${session.id}` };
+      await session.execute("n = 0");
+      const first = await session.execute("n += 1; n", again);
+      const second = await session.execute("n += 1; n", again);
+      assert.deepEqual([first.value, second.value, second.id], ["1", "1", first.id]);
+      assert.equal(await session.submit("n += 1; n", again), first.id);
+      const streamed = session.stream("n += 1; n", again);
+      await collect(streamed);
+      assert.equal(streamed.id, first.id);
+      assert.equal((await problem(session.execute("n = 5", again))).status, 409);
+      assert.equal((await session.execute("n")).value, "1");
+      const key = { idempotencyKey: `made-${session.id}` };
+      const made = await client.session({}, key);
+      assert.equal((await client.session({}, key)).id, made.id);
+      await made.quit();
+    }),
+
   session_error: (url) =>
     inSession(url, async (session) => {
       const made = await session.execute("def f():\n    return {}['k']\n\nf()");
