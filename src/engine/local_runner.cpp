@@ -37,13 +37,7 @@ Result<Outcome> with_warden(WardenAccess& access, const RunListener& run, const 
 Status LocalRunner::submit(Task task) {
   const auto shared = std::make_shared<const Task>(std::move(task));
   Job job = job_of(*shared);
-  job.run = [this, shared](WardenAccess& access) {
-    if (shared->runs.size() == 1) {
-      run_one(*shared, access);
-    } else {
-      run_all(*shared, access);
-    }
-  };
+  job.run = [this, shared](WardenAccess& access) { run_all(*shared, access); };
   job.give_up = [shared](const Error& error) {
     for (const auto& run : shared->runs) run->on_give_up(error);
   };
@@ -91,19 +85,6 @@ Reuse LocalRunner::reuse_for(const Task& task) const {
   Reuse reuse = reuse_;
   reuse.tenant = task.caller;
   return reuse;
-}
-
-void LocalRunner::run_one(const Task& task, WardenAccess& access) const {
-  RunListener& run = *task.runs.front();
-  if (!run.on_start()) return;
-  run.on_end(with_warden(access, run, [&]() -> Result<Outcome> {
-    TRY_ASSIGN(warden::Client* const client, access.client());
-    TRY_ASSIGN(const Fd control, run.open_control());
-    Engine engine(*client, catalog_, *task.policy, reuse_for(task));
-    Input input = run.input();
-    input.control_fd = control.get();
-    return engine.execute(*task.submission, input, run);
-  }));
 }
 
 // Compiled once, for the first that has not been cancelled.

@@ -28,7 +28,6 @@ class LocalRunner : public Runner {
   [[nodiscard]] std::vector<Gauge> gauges() const override;
 
  private:
-  void run_one(const Task& task, WardenAccess& access) const;
   void run_all(const Task& task, WardenAccess& access) const;
   [[nodiscard]] Reuse reuse_for(const Task& task) const;
 
