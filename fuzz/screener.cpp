@@ -13,15 +13,15 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   using namespace belljar::screen;
   constexpr std::string_view kLanguages[] = {"python", "javascript", "c", "cpp", "java"};
   if (size == 0) return 0;
-  static const RuleSet rules = [] {
+  static const Screener screener = [] {
     RuleSet set = *builtin_rules("default");
     const RuleSet python = *builtin_rules("pysandbox");
     set.rules.insert(set.rules.end(), python.rules.begin(), python.rules.end());
-    return set;
+    return Screener(std::move(set));
   }();
   const std::string_view source(reinterpret_cast<const char*>(data) + 1, size - 1);
   const std::vector<File> files{{.path = "main", .content = std::string(source)}};
-  const Result<Verdict> verdict = screen::screen(rules, kLanguages[data[0] % 5U], files);
+  const Result<Verdict> verdict = screener.screen(kLanguages[data[0] % 5U], files);
   CHECK(verdict.has_value());
   const auto lines = std::ranges::count(source, '\n') + std::ranges::count(source, '\r') + 1;
   for (const auto* list : {&verdict->findings, &verdict->syntax_errors, &verdict->not_analysed}) {

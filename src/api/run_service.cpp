@@ -55,15 +55,16 @@ const std::map<std::string, Policy, std::less<>>& builtin_policies() {
   return policies;
 }
 
-const std::map<std::string, screen::RuleSet, std::less<>>& rule_sets() {
-  static const auto sets = [] {
-    std::map<std::string, screen::RuleSet, std::less<>> made;
+const std::map<std::string, screen::Screener, std::less<>>& screeners() {
+  static const auto screeners = [] {
+    std::map<std::string, screen::Screener, std::less<>> made;
     for (const std::string_view name : screen::builtin_rules_names()) {
-      if (auto rules = screen::builtin_rules(name)) made.emplace(name, *std::move(rules));
+      if (auto rules = screen::builtin_rules(name))
+        made.try_emplace(std::string(name), *std::move(rules));
     }
     return made;
   }();
-  return sets;
+  return screeners;
 }
 
 json::array to_value(const std::vector<screen::Finding>& findings) {
@@ -477,13 +478,13 @@ Result<screen::Verdict> RunService::screen(const std::string& rules,
                                            std::string_view entry) const {
   const std::string& name = rules.empty() ? settings_.screening : rules;
   if (name == "none") return screen::Verdict();
-  const auto found = rule_sets().find(name);
-  if (found == rule_sets().end()) {
+  const auto found = screeners().find(name);
+  if (found == screeners().end()) {
     std::string names = "none";
-    for (const auto& [each, set] : rule_sets()) names += ", " + each;
+    for (const auto& [each, screener] : screeners()) names += ", " + each;
     return fail(Code::kInvalid, "screening: there is no " + quote(name) + "; there are " + names);
   }
-  return screen::screen(found->second, language, files, entry);
+  return found->second.screen(language, files, entry);
 }
 
 // Refused before any cell was made: an outcome like another, with what was found.

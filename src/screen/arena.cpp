@@ -41,6 +41,17 @@ SizeClass size_class_of(std::size_t size) {
 // a walk, comes from the heap.
 thread_local Arena* current = nullptr;
 
+// Of the last parse on this thread, if it has touched little of it: most sources are small, and to
+// unmap stops every other thread for a moment.
+constexpr std::size_t kMostKept = kMiB;
+struct KeptMapping {
+  ~KeptMapping() {
+    if (mapping.base != nullptr) ::munmap(mapping.base, mapping.size);
+  }
+  Arena::Mapping mapping;
+};
+thread_local KeptMapping kept_mapping;
+
 Header* header_of(void* pointer) {
   return static_cast<Header*>(pointer) - 1;
 }
@@ -83,17 +94,25 @@ void set_hooks() {
 
 Result<Arena> Arena::make(std::size_t limit) {
   set_hooks();
+  if (Mapping kept = std::exchange(kept_mapping.mapping, {}); kept.base != nullptr) {
+    if (kept.size == limit) return Arena(kept);
+    ::munmap(kept.base, kept.size);
+  }
   void* const base = mmap(nullptr, limit, PROT_READ | PROT_WRITE,
                           MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (base == MAP_FAILED) return fail_errno("mmap for a parse");
-  return Arena(static_cast<std::byte*>(base), limit);
+  return Arena({.base = static_cast<std::byte*>(base), .size = limit});
 }
 
-Arena::Arena(Arena&& other) noexcept
-    : base_(std::exchange(other.base_, nullptr)), limit_(other.limit_) {}
+Arena::Arena(Arena&& other) noexcept : mapping_(std::exchange(other.mapping_, {})) {}
 
 Arena::~Arena() {
-  if (base_ != nullptr) munmap(base_, limit_);
+  if (mapping_.base == nullptr) return;
+  if (used_ <= kMostKept && kept_mapping.mapping.base == nullptr) {
+    kept_mapping.mapping = mapping_;
+  } else {
+    ::munmap(mapping_.base, mapping_.size);
+  }
 }
 
 Arena::End Arena::run(void (*body)(void*), void* context, Clock::time_point deadline) {
@@ -118,7 +137,7 @@ void Arena::leave(End why) {
 void* Arena::allocate(std::size_t size) {
   constexpr std::uint32_t kAllocationsPerClock = 256;
   constexpr std::size_t kLarge = 64 * kKiB;  // copying that much is worth a look at the clock
-  if (size > limit_) leave(End::kOutOfMemory);
+  if (size > mapping_.size) leave(End::kOutOfMemory);
   if ((++allocations_ % kAllocationsPerClock == 0 || size > kLarge) && Clock::now() > deadline_) {
     leave(End::kOutOfTime);
   }
@@ -126,8 +145,8 @@ void* Arena::allocate(std::size_t size) {
   FreeBlock*& given_back = free_[wanted.index];
   if (given_back != nullptr) return std::exchange(given_back, given_back->next);
   const std::size_t whole = sizeof(Header) + wanted.capacity;
-  if (whole > limit_ - used_) leave(End::kOutOfMemory);
-  auto* const header = reinterpret_cast<Header*>(base_ + used_);
+  if (whole > mapping_.size - used_) leave(End::kOutOfMemory);
+  auto* const header = reinterpret_cast<Header*>(mapping_.base + used_);
   used_ += whole;
   *header = {.capacity = wanted.capacity, .size_class = wanted.index};
   return header + 1;

@@ -2,8 +2,8 @@
 //
 // tree-sitter cannot fail an allocation and looks at its own clock rarely: 40 KB of Java that
 // consists of "a<" takes it 40 s and 7 GB. Here every allocation of a parse comes from one mapping,
-// and the one that goes over the limit or the deadline ends the parse where it stands; unmapping
-// is then all the cleaning up there is.
+// and the one that goes over the limit or the deadline ends the parse where it stands; letting go
+// of the mapping is then all the cleaning up there is.
 #pragma once
 
 #include <chrono>
@@ -17,6 +17,11 @@ namespace belljar::screen {
 class Arena {
  public:
   using Clock = std::chrono::steady_clock;
+
+  struct Mapping {
+    std::byte* base = nullptr;
+    std::size_t size = 0;
+  };
 
   static Result<Arena> make(std::size_t limit);
   Arena(Arena&& other) noexcept;
@@ -35,7 +40,7 @@ class Arena {
   void release(void* pointer);
 
  private:
-  explicit Arena(std::byte* base, std::size_t limit) : base_(base), limit_(limit) {}
+  explicit Arena(Mapping mapping) : mapping_(mapping) {}
   [[noreturn]] void leave(End why);
 
   // A block that was given back, in a list of its size.
@@ -44,8 +49,7 @@ class Arena {
   };
   static constexpr std::size_t kClasses = 160;
 
-  std::byte* base_;
-  std::size_t limit_;
+  Mapping mapping_;
   std::size_t used_ = 0;
   std::uint32_t allocations_ = 0;
   FreeBlock* free_[kClasses] = {};

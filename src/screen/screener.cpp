@@ -167,8 +167,11 @@ bool is_source(const Language& language, const File& file, std::string_view entr
 // The screening of one submission.
 class Screening {
  public:
-  Screening(const RuleSet& rules, const Language& language, Clock::time_point deadline)
-      : rules_(rules), language_(language), matcher_(rules, language), deadline_(deadline) {}
+  Screening(const RuleSet& rules,
+            const Language& language,
+            const Matcher& matcher,
+            Clock::time_point deadline)
+      : rules_(rules), language_(language), matcher_(matcher), deadline_(deadline) {}
 
   Status run(std::span<const File> files, std::string_view entry) {
     for (const File& file : files) {
@@ -342,7 +345,7 @@ class Screening {
 
   const RuleSet& rules_;
   const Language& language_;
-  Matcher matcher_;
+  const Matcher& matcher_;
   Clock::time_point deadline_;
   Verdict verdict_;
   // Of the file that is being read.
@@ -377,14 +380,27 @@ std::string Verdict::refusal() const {
   return {};
 }
 
-Result<Verdict> screen(const RuleSet& rules,
-                       std::string_view language,
-                       std::span<const File> files,
-                       std::string_view entry) {
+struct Screener::Prepared {
+  explicit Prepared(RuleSet given) : rules(std::move(given)) {
+    for (const Language& language : languages()) matchers.try_emplace(&language, rules, language);
+  }
+  RuleSet rules;  // which matchers point into
+  std::map<const Language*, Matcher> matchers;
+};
+
+Screener::Screener(RuleSet rules) : prepared_(std::make_unique<const Prepared>(std::move(rules))) {}
+Screener::Screener(Screener&&) noexcept = default;
+Screener& Screener::operator=(Screener&&) noexcept = default;
+Screener::~Screener() = default;
+
+Result<Verdict> Screener::screen(std::string_view language,
+                                 std::span<const File> files,
+                                 std::string_view entry) const {
+  const RuleSet& rules = prepared_->rules;
   const Language* const known = find_language(language);
   if (known == nullptr) return without_grammar(rules, language);
   const auto time = std::chrono::duration_cast<Clock::duration>(rules.limits.time);
-  Screening screening(rules, *known, Clock::now() + time);
+  Screening screening(rules, *known, prepared_->matchers.at(known), Clock::now() + time);
   Status done;
   TRY(run_with_parser_stack([&] { done = screening.run(files, entry); }));
   TRY(done);

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstddef>
+#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
@@ -43,12 +44,24 @@ struct Verdict {
 
 inline constexpr std::size_t kMaxFindings = 100;  // of each list; what is above is not looked for
 
-// The files that are screened are the entry, those with an extension of the language, those without
-// any, and a file that is alone. Rules of kind file look at every path. Exactly `files` have to
-// run: the verdict is about these bytes. An Error means that this host could not do it.
-Result<Verdict> screen(const RuleSet& rules,
-                       std::string_view language,
-                       std::span<const File> files,
-                       std::string_view entry = {});
+// A set of rules, made ready once for all that is held against it. Any thread may use it.
+class Screener {
+ public:
+  explicit Screener(RuleSet rules);
+  Screener(Screener&&) noexcept;
+  Screener& operator=(Screener&&) noexcept;
+  ~Screener();
+
+  // The files that are screened are the entry, those with an extension of the language, those
+  // without any, and a file that is alone. Rules of kind file look at every path. Exactly `files`
+  // have to run: the verdict is about these bytes. An Error means that this host could not do it.
+  [[nodiscard]] Result<Verdict> screen(std::string_view language,
+                                       std::span<const File> files,
+                                       std::string_view entry = {}) const;
+
+ private:
+  struct Prepared;
+  std::unique_ptr<const Prepared> prepared_;
+};
 
 }  // namespace belljar::screen

@@ -14,7 +14,7 @@ using testing::IsEmpty;
 
 Verdict screened(const RuleSet& rules, std::string_view language, std::string_view source) {
   const std::vector<File> files{{.path = "main", .content = std::string(source)}};
-  Result<Verdict> verdict = screen(rules, language, files);
+  Result<Verdict> verdict = Screener(rules).screen(language, files);
   EXPECT_TRUE(verdict.has_value()) << verdict.error().message;
   return verdict.value_or(Verdict{});
 }
@@ -473,9 +473,9 @@ reason = "r"
     for (const Finding& finding : verdict->findings) out.push_back(finding.rule + finding.path);
     return out;
   };
-  EXPECT_THAT(paths(screen(rules, "python", files)),
+  EXPECT_THAT(paths(Screener(rules).screen("python", files)),
               ElementsAre("ia.py", "ilib/b.py", "frun.me", "iscript"));
-  EXPECT_THAT(paths(screen(rules, "python", files, "run.me")),
+  EXPECT_THAT(paths(Screener(rules).screen("python", files, "run.me")),
               ElementsAre("ia.py", "ilib/b.py", "frun.me", "irun.me", "iscript"));
 }
 
