@@ -20,6 +20,7 @@ namespace {
 struct Preparation {
   std::string folder;
   bool background = false;
+  char** argv = nullptr;                 // as this program was called
   std::optional<warden::Client> warden;  // started for the first that needs it
 };
 
@@ -27,7 +28,7 @@ Status precompile(Preparation& preparation,
                   const runtime::Manifest& manifest,
                   const runtime::Toolchain& toolchain) {
   if (!preparation.warden) {
-    TRY_ASSIGN(preparation.warden, warden::Client::spawn());
+    TRY_ASSIGN(preparation.warden, warden::Client::spawn(preparation.argv));
   }
   TRY_ASSIGN(const engine::MadeHeaders made,
              engine::precompile(*preparation.warden, manifest, toolchain));
@@ -52,6 +53,7 @@ Result<int> prepare_command(Invocation& invocation) {
   const Arguments& arguments = invocation.arguments;
   Preparation preparation{.folder = std::string(arguments.value("headers").value_or("")),
                           .background = arguments.has("background"),
+                          .argv = invocation.argv,
                           .warden = std::nullopt};
   if (preparation.folder.empty()) preparation.folder = usual_header_folder();
   if (preparation.folder == kNoHeaders || !preparation.folder.starts_with('/')) {

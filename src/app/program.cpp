@@ -94,7 +94,7 @@ int fail_with(const Error& error, bool json) {
 
 int call(const Entry& entry, const std::vector<std::string_view>& words, Program program) {
   std::optional<Result<warden::Client>> warden;
-  if (entry.makes_cells) warden.emplace(warden::Client::spawn());
+  if (entry.makes_cells) warden.emplace(warden::Client::spawn(program.argv));
   const CommandSpec& spec = *find_command(entry.name);
   auto arguments = Arguments::parse(spec, words);
   if (!arguments) return fail_with(arguments.error(), false);

@@ -1,7 +1,6 @@
 #include "warden/client.h"
 
 #include <fcntl.h>
-#include <spawn.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -10,6 +9,7 @@
 
 #include "base/bundle.h"
 #include "base/sys.h"
+#include "warden/warden_main.h"
 
 namespace belljar::warden {
 namespace {
@@ -20,24 +20,33 @@ Error without_warden(Error error) {
   return {.code = Code::kUnavailable, .sys = error.sys, .message = "the warden has ended"};
 }
 
+// What ps(1) shows of this process: as much of it as there is room for in place of what it was
+// called with.
+void show_as(std::string_view words, char** argv) {
+  const char* end = argv[0];
+  for (char** word = argv; *word != nullptr && *word == end; ++word) end += std::strlen(*word) + 1;
+  const auto room = static_cast<std::size_t>(end - argv[0]);
+  std::memset(argv[0], 0, room);
+  words.copy(argv[0], room - 1);
+}
+
+// The child of spawn(): nothing of its parent is left to it but stdout, stderr and the socket.
+[[noreturn]] void become_warden(int socket, char** argv) {
+  const int nothing = ::open("/dev/null", O_RDONLY | O_CLOEXEC);
+  const bool ready = ::dup2(nothing, STDIN_FILENO) == STDIN_FILENO &&
+                     (socket == kClientFd || ::dup2(socket, kClientFd) == kClientFd) &&
+                     ::close_range(kClientFd + 1, ~0U, 0) == 0;
+  show_as(std::string_view("belljar\0warden", 14), argv);
+  ::_exit(ready ? warden_main() : 1);
+}
+
 }  // namespace
 
-Result<Client> Client::spawn() {
+Result<Client> Client::spawn(char** argv) {
   TRY_ASSIGN(auto sockets, sys::make_seqpacket());
-  // Away from the number it is about to be put on.
-  const Fd theirs = Fd::adopt(::fcntl(sockets[1].get(), F_DUPFD_CLOEXEC, kClientFd + 1));
-  if (!theirs.valid()) return fail_errno("F_DUPFD_CLOEXEC");
-  posix_spawn_file_actions_t actions;
-  ::posix_spawn_file_actions_init(&actions);
-  ::posix_spawn_file_actions_adddup2(&actions, theirs.get(), kClientFd);
-  ::posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
-  ::posix_spawn_file_actions_addclosefrom_np(&actions, kClientFd + 1);
-  std::array<char*, 3> argv{const_cast<char*>("belljar"), const_cast<char*>("warden"), nullptr};
-  pid_t child = -1;
-  const int error =
-      ::posix_spawn(&child, "/proc/self/exe", &actions, nullptr, argv.data(), environ);
-  ::posix_spawn_file_actions_destroy(&actions);
-  if (error != 0) return fail_errno("start the warden", error);
+  const pid_t child = ::fork();
+  if (child == 0) become_warden(sockets[1].get(), argv);
+  if (child < 0) return fail_errno("start the warden");
   return Client(std::move(sockets[0]), child);
 }
 

@@ -29,9 +29,11 @@ struct CellFds {
 
 class Client {
  public:
-  // Starts a warden of our own by executing this file again in that role. Answers at once; the
-  // warden sets itself up meanwhile, and what goes wrong there is told by the first call.
-  static Result<Client> spawn();
+  // Starts a warden of our own as a fork of this process, which has no other thread yet: an
+  // execution would start the whole program a second time, while the run waits. Answers at once;
+  // the warden sets itself up meanwhile, and what goes wrong there is told by the first call.
+  // `argv` is what this process was called with: the warden's says what it is.
+  static Result<Client> spawn(char** argv);
 
   // A warden that somebody else started and watches, and may have spoken with; `socket` is one end
   // of its SOCK_SEQPACKET.

@@ -58,11 +58,14 @@ Status Server::serve() {
   TRY(clients_.add(connections_.at(kFirst).get(), kFirst));
   hello(kFirst);
   prepare_ahead();
-  maker_.sweep();
+  bool swept = false;
   while (true) {
     // Before anything is waited for: also the first word may not have gone out.
     for (const std::uint64_t connection : std::exchange(gone_, {})) disconnect(connection);
-    if (connections_.empty() && cells_.empty() && leaving_.empty()) return {};
+    if (connections_.empty() && cells_.empty() && leaving_.empty()) {
+      if (!swept) maker_.sweep();
+      return {};
+    }
     std::vector<pollfd> waits{{.fd = clients_.fd(), .events = POLLIN, .revents = 0},
                               {.fd = resting_.fd(), .events = POLLIN, .revents = 0}};
     const std::size_t first_cell = waits.size();
@@ -89,7 +92,7 @@ Status Server::serve() {
       zygotes.push_back(&zygote);
     });
     const bool wants_quiet = is_quiet() && pool_.wants_more();
-    if (wants_quiet) deadline = std::min(deadline, sys::now() + kQuiet);
+    if (wants_quiet || !swept) deadline = std::min(deadline, sys::now() + kQuiet);
     if (pool_.size() > 0) deadline = std::min(deadline, sort_pool_at_);
     for (const Preparation& wish : preparations_) deadline = std::min(deadline, wish.deadline);
     for (auto at = orphans(); at != kept_.end(); ++at) {
@@ -100,6 +103,8 @@ Status Server::serve() {
                            .tv_nsec = left.count() % 1'000'000'000};
     const int ready = ::ppoll(waits.data(), waits.size(), &timeout, nullptr);
     if (ready < 0 && errno != EINTR) return fail_errno("ppoll");
+    // What others have left is in nobody's way: no run waits for its removal.
+    if (ready == 0 && !std::exchange(swept, true)) maker_.sweep();
     for (std::size_t i = 0; ready > 0 && i < zygotes.size(); ++i) {
       if (waits[first_zygote + i].revents != 0) hear(*zygotes[i]);
     }

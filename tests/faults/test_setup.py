@@ -16,7 +16,7 @@ import pytest
 from conftest import FULL, leftovers
 from trace import calls_by_role, injected_roles
 
-SETUP_ROLES = ("client-fork", "warden", "init-setup", "program-setup", "init")
+SETUP_ROLES = ("warden", "init-setup", "program-setup", "init")
 ERRORS = ["EPERM", "ENOMEM", "EINTR", "ENOSYS", "EINVAL", "EMFILE", "ENOSPC", "EAGAIN"]
 # Answers that no kernel gives and that only end or confuse the tracer: the parent of a clone that
 # "succeeds" without a child, an execution that did not happen, and waiting that never blocks.

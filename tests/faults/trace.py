@@ -7,11 +7,11 @@ LINE = re.compile(r"^(?P<pid>\d+)\s+(?:<\.\.\. )?(?P<call>\w+)")
 
 
 class Roles:
-    """Follows a log and says what each process is at each line: client, warden, init-setup (pid 1
+    """Follows a log and says what each process is at each line: client, warden (a fork of it), init-setup (pid 1
     before it executes init), program-setup (pid 2 before it executes the program), init, program."""
 
     NEXT = {"client": "warden", "warden": "init-setup", "init-setup": "program-setup"}
-    AFTER_EXEC = {"client-fork": "warden", "init-setup": "init", "program-setup": "program"}
+    AFTER_EXEC = {"init-setup": "init", "program-setup": "program"}
 
     def __init__(self):
         self.role = {}
@@ -25,7 +25,7 @@ class Roles:
             if len(self.order) == 2 and not self.cloned:
                 self.role[pid] = "helper"
                 return self.role[pid]
-            names = ["client", "client-fork", "init-setup", "program-setup"]
+            names = ["client", "warden", "init-setup", "program-setup"]
             self.role[pid] = names[len(self.order)] if len(self.order) < len(names) else "program"
             self.order.append(pid)
         return self.role[pid]
