@@ -31,7 +31,11 @@ cell::CellSpec class_of(const cell::CellSpec& spec) {
   return kind;
 }
 
-bool memory_is_scarce() {
+// How long an answer of /proc/meminfo holds: to have it takes longer than all else that is done to
+// see whether a cell is wanted, and that is seen several times in each run.
+constexpr Nanoseconds kMemoryLook = std::chrono::milliseconds(50);
+
+bool is_memory_scarce_now() {
   const Result<std::string> text = sys::read_file("/proc/meminfo", 16 * kKiB);
   if (!text) return false;
   const auto kilobytes = [&text](std::string_view name) -> std::uint64_t {
@@ -165,6 +169,15 @@ bool Pool::is_building() const {
     const auto& cells = entry.second.cells;
     return !cells.empty() && !cells.back()->is_parked() && !cells.back()->is_empty();
   });
+}
+
+bool Pool::memory_is_scarce() {
+  const Nanoseconds now = sys::now();
+  if (now - memory_looked_ >= kMemoryLook) {
+    memory_looked_ = now;
+    scarce_ = is_memory_scarce_now();
+  }
+  return scarce_;
 }
 
 bool Pool::wants_more() {

@@ -98,10 +98,13 @@ class Pool {
   [[nodiscard]] unsigned share() const;
   Class* next_to_fill(bool quiet);
   [[nodiscard]] bool is_building() const;
+  [[nodiscard]] bool memory_is_scarce();
 
   const cell::Host& host_;
   ResourceMaker& maker_;
   unsigned size_ = 0;
+  Nanoseconds memory_looked_{};  // when memory was looked at last
+  bool scarce_ = false;          // and what was found
   std::map<std::string, Class> classes_;
   std::map<std::string, Nest> nests_;
 };
