@@ -84,7 +84,11 @@ Status Server::serve() {
       watch(*cell);
       if (cell->is_over()) deadline = std::min(deadline, sys::now() + kQuiet);
     }
-    pool_.each(watch);
+    // All that one which waits can tell is its death: whoever wants to use it finds that out, and
+    // settle() looks now and then.
+    pool_.each([&watch](CellRun& cell) {
+      if (!cell.is_parked()) watch(cell);
+    });
     const std::size_t first_zygote = waits.size();
     std::vector<Zygote*> zygotes;
     pool_.each_zygote([&](Zygote& zygote) {
@@ -115,7 +119,9 @@ Status Server::serve() {
       const std::vector<int> current = cell.waits();
       if (std::ranges::find(current, waits[i].fd) != current.end()) cell.ready(waits[i].fd);
     }
-    if (ready > 0 && waits[1].revents != 0) hear_resting();
+    if (ready > 0 && waits[1].revents != 0) {
+      for (const CellName& name : resting_.heard()) hear(*find(name));
+    }
     // Requests last: they open descriptors, which may get the number of one that was just closed.
     if (ready > 0 && waits[0].revents != 0) {
       for (const std::uint64_t connection : clients_.hear()) {
@@ -143,16 +149,11 @@ void Server::wake(const std::vector<CellName>& names) {
   for (const CellName& name : names) wake(name);
 }
 
-// One thing of each, which may change what else it has to say; the rest is for the next round.
-void Server::hear_resting() {
-  for (const CellName& name : resting_.heard()) {
-    CellRun& cell = *find(name);
-    for (const int fd : cell.waits()) {
-      pollfd waiting{.fd = fd, .events = POLLIN, .revents = 0};
-      if (::poll(&waiting, 1, 0) != 1) continue;
-      cell.ready(fd);
-      break;
-    }
+// One thing that it has to say, which may change what else it has; the rest is for the next time.
+void Server::hear(CellRun& cell) {
+  for (const int fd : cell.waits()) {
+    pollfd waiting{.fd = fd, .events = POLLIN, .revents = 0};
+    if (::poll(&waiting, 1, 0) == 1) return cell.ready(fd);
   }
 }
 
@@ -513,6 +514,9 @@ void Server::settle() {
   });
   if (sort_pool_at_ <= now) {
     sort_pool_at_ = now + kSortPool;
+    pool_.each([](CellRun& cell) {
+      if (cell.is_parked()) hear(cell);
+    });
     std::ranges::move(pool_.sort_out(now), std::back_inserter(leaving_));
   }
 }

@@ -52,7 +52,6 @@ class Server {
   CellRun* find(CellName name);
   void wake(CellName name);
   void wake(const std::vector<CellName>& names);
-  void hear_resting();
   // Those that wait for a client, to the end of kept_.
   std::map<CellName, Kept>::iterator orphans();
   void refuse(CellName name, const Error& error);
@@ -60,6 +59,7 @@ class Server {
   template <typename Visit>
   void each_cell(Visit visit);
   void hear(Zygote& zygote);
+  static void hear(CellRun& cell);
   void settle();
   Status resume(CellRun& cell, const Request& request);
   Status keep(CellName name, std::vector<Fd> fds);
