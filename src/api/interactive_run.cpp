@@ -88,6 +88,7 @@ Status InteractiveRun::start(JsonReader& reader) {
   TRY(sys::set_nonblocking(pipe.write.get()));
   ::fcntl(pipe.write.get(), F_SETPIPE_SZ, static_cast<int>(kInputBytes));
   const std::string first = std::exchange(request.input, "");
+  request.interactive = true;
   SubmitOptions options;
   options.input.kind = tty.value_or(false) ? RunInput::Kind::kTerminal : RunInput::Kind::kPipe;
   options.input.pipe = std::make_shared<Fd>(std::move(pipe.read));

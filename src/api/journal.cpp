@@ -140,21 +140,25 @@ Status Journal::record_now(Entry& entry) {
   if (entry.recording->done) return {};
   TRY_ASSIGN(const ledger::Accepted accepted, store_.accept(entry.record));
   entry.recording->done = true;
-  if (entry.record.started_ms != 0) TRY(store_.started(accepted.id, entry.record.started_ms));
+  if (entry.record.started_ms != 0) {
+    TRY(store_.started(accepted.id, entry.record.started_ms, entry.record.attempts));
+  }
   return {};
 }
 
-bool Journal::start(Entry& entry) {
+bool Journal::start(Entry& entry, std::uint64_t attempt) {
   std::unique_lock<std::mutex> lock;
   if (entry.recording) lock = std::unique_lock(entry.recording->mutex);
   entry.record.started_ms = unix_ms();
+  const int known = entry.record.attempts;
+  const int now = attempt == 0 ? known + 1 : std::max(known, static_cast<int>(attempt));
   if (entry.recording && !entry.recording->done) {
-    ++entry.record.attempts;
+    entry.record.attempts = now;
     return true;
   }
-  const auto started = store_.started(entry.record.id, entry.record.started_ms);
+  const auto started = store_.started(entry.record.id, entry.record.started_ms, now);
   if (started && *started == ledger::Change::kHadEnded) return false;
-  ++entry.record.attempts;
+  entry.record.attempts = now;
   return true;
 }
 

@@ -60,8 +60,9 @@ class Journal {
   // It is recorded when it is over, or after a moment if it is not over by then.
   void accept_later(const std::shared_ptr<Entry>& entry);
 
-  // It is begun. False where it has ended already: whoever ended it has told so.
-  bool start(Entry& entry);
+  // It is begun, for the `attempt`th time; 0: once more than before. False where it has ended
+  // already: whoever ended it has told so.
+  bool start(Entry& entry, std::uint64_t attempt = 0);
   // How it ended: from here on its record says so. The webhook, where there is one, is told. Only
   // for what was to be recorded with its end a failure is an Error; nobody was promised anything.
   // What the ledger cannot take now of the others it takes as soon as it can.

@@ -7,7 +7,7 @@ namespace belljar::api {
 namespace {
 
 std::string_view help_of(std::string_view name) {
-  static constexpr std::array<std::pair<std::string_view, std::string_view>, 23> kHelp{{
+  static constexpr std::array<std::pair<std::string_view, std::string_view>, 26> kHelp{{
       {"belljar_http_requests_total", "Requests by route, method and status."},
       {"belljar_http_request_seconds", "Time from a request's last byte to its answer."},
       {"belljar_runs_total", "Runs that ended, by language and status."},
@@ -27,6 +27,9 @@ std::string_view help_of(std::string_view name) {
       {"belljar_fleet_workers", "Workers of the fleet that take runs."},
       {"belljar_fleet_running", "Runs at all workers of the fleet."},
       {"belljar_fleet_given_again", "How often a run was given to another worker."},
+      {"belljar_fleet_redelivered", "How often a worker was given a run that another one had."},
+      {"belljar_fleet_oldest_waiting_seconds", "How long the first of the waiting runs waits."},
+      {"belljar_fleet_waiting", "Runs of this gateway in the work queue, by lane."},
       {"belljar_sessions", "Sessions that have not ended."},
       {"belljar_sessions_total", "Sessions that began, did not come up, or ended."},
       {"belljar_session_executions_total", "Executions in sessions, by status."},
@@ -137,9 +140,15 @@ std::string Metrics::text(const std::vector<Gauge>& gauges) const {
       page.append(std::to_string(histogram.count)).append("\n");
     }
   }
+  std::string_view last;
   for (const Gauge& gauge : gauges) {
-    head(page, gauge.name, "gauge");
-    page.append(gauge.name).append(" ").append(number(gauge.value)).append("\n");
+    if (gauge.name != last) head(page, gauge.name, "gauge");
+    last = gauge.name;
+    page.append(gauge.name)
+        .append(braces(gauge.labels))
+        .append(" ")
+        .append(number(gauge.value))
+        .append("\n");
   }
   return page;
 }

@@ -26,8 +26,9 @@ class Metrics {
   void outcome(const Outcome& outcome);
 
   struct Gauge {
-    std::string_view name;
+    std::string_view name;  // those of one name stand together
     double value;
+    std::string labels{};
   };
   // The whole page: what was counted, and `gauges` as they are now.
   [[nodiscard]] std::string text(const std::vector<Gauge>& gauges) const;

@@ -98,7 +98,9 @@ void Service::walls(const Context& /*context*/, const Reply& reply) {
 void Service::run_request(const Context& context, const Reply& reply) {
   const auto run = runs_.find(context.caller, context.path.at("id"));
   if (!run) return reply(problem(run.error()));
-  reply({.body = run->submission});
+  const auto request = as_sent(run->submission);
+  if (!request) return reply(problem(request.error()));
+  reply({.body = *request});
 }
 
 }  // namespace belljar::api

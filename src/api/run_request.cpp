@@ -195,8 +195,51 @@ Result<RunRequest> read_run_request(const json::value& value, const std::string&
     return reader.wrong("output", "\"plain\" or \"base64\"");
   }
   TRY_ASSIGN(request.webhook, reader.text_or("webhook", ""));
+  if (const json::value* const labels = reader.find("labels")) {
+    TRY_ASSIGN(request.labels, read_labels(*labels, reader.where("labels")));
+  }
   TRY(reader.finish());
   return request;
+}
+
+Result<Labels> read_labels(const json::value& value, const std::string& path) {
+  const json::object* const object = value.if_object();
+  if (object == nullptr) return fail(Code::kInvalid, path + ": must be an object of strings");
+  Labels labels;
+  for (const auto& member : *object) {
+    if (!member.value().is_string()) {
+      return fail(Code::kInvalid, path + ": each of them must be a string");
+    }
+    labels.emplace(member.key(), member.value().get_string());
+  }
+  if (const Status good = check_labels(labels); !good) {
+    return std::unexpected(good.error().context(path));
+  }
+  return labels;
+}
+
+namespace {
+
+constexpr std::string_view kInteractive = "interactive";
+
+// Takes out what no request has.
+bool take_interactive(json::value& stored) {
+  return stored.is_object() && stored.get_object().erase(kInteractive) > 0;
+}
+
+}  // namespace
+
+Result<RunRequest> read_stored_request(const json::value& value) {
+  json::value plain = value;
+  const bool interactive = take_interactive(plain);
+  TRY_ASSIGN(RunRequest request, read_run_request(plain, ""));
+  request.interactive = interactive;
+  return request;
+}
+
+Result<std::string> as_sent(const std::string& stored) {
+  TRY_ASSIGN(json::value value, parse_json(stored));
+  return take_interactive(value) ? json_text(value) : stored;
 }
 
 json::object to_value(const LimitOverrides& limits) {
@@ -246,6 +289,8 @@ std::string to_json(const RunRequest& request) {
     object["expected"] = {{"content", base64_encode(*request.expected)}, {"encoding", "base64"}};
     object["compare"] = request.compare == engine::Compare::kExact ? "exact" : "lenient";
   }
+  if (!request.labels.empty()) object["labels"] = json::value_from(request.labels);
+  if (request.interactive) object[kInteractive] = true;
   object["args"] = json::array(submission.args.begin(), submission.args.end());
   object["artifacts"] = json::array(submission.artifacts.begin(), submission.artifacts.end());
   return json_text(object);

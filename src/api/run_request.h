@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "engine/output_difference.h"
+#include "model/labels.h"
 #include "model/submission.h"
 
 namespace belljar::api {
@@ -24,13 +25,22 @@ struct RunRequest {
   // "base64": also exactly, whatever they hold.
   std::string output;
   std::string webhook;  // where the outcome is posted; empty: nowhere
+  Labels labels;        // of where it is to be run
+  // Its stdin came, and comes, from a client that is connected; no field of a request.
+  bool interactive = false;
 };
 
 // One run's object; `path` stands before the field names in messages. Unknown fields are refused.
 Result<RunRequest> read_run_request(const boost::json::value& value, const std::string& path);
 
-// The same as text, to be kept and read again by read_run_request.
+// The same as text, to be kept and read again by read_stored_request.
 std::string to_json(const RunRequest& request);
+Result<RunRequest> read_stored_request(const boost::json::value& value);
+// What is kept, as a client may send it again.
+Result<std::string> as_sent(const std::string& stored);
+
+// {"region": "eu"}
+Result<Labels> read_labels(const boost::json::value& value, const std::string& path);
 
 // What read_limits() reads, of those that are wanted.
 boost::json::object to_value(const LimitOverrides& limits);

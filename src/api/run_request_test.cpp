@@ -96,12 +96,35 @@ TEST(RunRequest, EachErrorNamesItsField) {
       {R"({"language":"c","source":"","output":"raw"})", "output: must be"},
       {R"({"language":"c","source":"","compare":"fuzzy"})", "compare: must be"},
       {R"({"language":"c","source":"","sauce":1})", "sauce: unknown field"},
+      {R"({"language":"c","source":"","interactive":true})", "interactive: unknown field"},
+      {R"({"language":"c","source":"","labels":[]})", "labels: must be an object"},
+      {R"({"language":"c","source":"","labels":{"region":1}})", "labels: each of them"},
+      {R"({"language":"c","source":"","labels":{"Region":"eu"}})", "labels: a label's name"},
+      {R"({"language":"c","source":"","labels":{"region":"e u"}})", "labels: region must be"},
   };
   for (const Wrong& each : cases) {
     const auto request = read(each.text);
     ASSERT_FALSE(request) << each.text;
     EXPECT_EQ(request.error().code, Code::kInvalid) << each.text;
     EXPECT_THAT(request.error().message, HasSubstr(std::string(each.message))) << each.text;
+  }
+}
+
+TEST(RunRequest, WhatIsKeptIsReadAgainAndSentAgain) {
+  auto request = read(R"({"language":"c","source":"","labels":{"region":"eu","tier":"1"}})");
+  ASSERT_TRUE(request) << request.error().message;
+  EXPECT_EQ(to_string(request->labels), "region=eu,tier=1");
+  request->submission.files.front().path = "main.c";
+  for (const bool interactive : {false, true}) {
+    request->interactive = interactive;
+    const std::string kept = to_json(*request);
+    const auto again = read_stored_request(*parse_json(kept));
+    ASSERT_TRUE(again) << again.error().message;
+    EXPECT_EQ(again->labels, request->labels);
+    EXPECT_EQ(again->interactive, interactive);
+    const auto sent = as_sent(kept);
+    ASSERT_TRUE(sent) << sent.error().message;
+    EXPECT_TRUE(read(*sent)) << *sent;
   }
 }
 

@@ -133,7 +133,7 @@ struct RunService::Work : Journal::Entry, engine::RunListener {
   explicit Work(RunService& its_service) : service(its_service) {}
 
   [[nodiscard]] const std::string& id() const override { return record.id; }
-  bool on_start() override { return service.start(*this); }
+  bool on_start(std::uint64_t attempt) override { return service.start(*this, attempt); }
   [[nodiscard]] engine::Input input() const override {
     return engine_input(stdin_source, request.input);
   }
@@ -431,9 +431,11 @@ Result<RunService::Batch> RunService::submit_inputs(const Caller& caller,
 
 Status RunService::unpack(const Caller& caller,
                           std::string archive,
+                          const Labels& labels,
                           const std::function<void(Result<std::vector<File>>)>& done) {
   return runner_.unpack({.caller = caller.id,
                          .archive = std::move(archive),
+                         .labels = labels,
                          .deadline = sys::now() + settings_.queue_wait,
                          .done = done});
 }
@@ -466,8 +468,10 @@ engine::Task RunService::task_for(const Caller& caller,
                     .deadline = sys::now() + patience,
                     .urgency = engine::Urgency::kAsynchronous,
                     .streamed = !options.answered_at_end,
-                    .interactive = options.input.kind != RunInput::Kind::kBytes};
-  if (options.answered_at_end) task.urgency = engine::Urgency::kInteractive;
+                    .interactive = options.input.kind != RunInput::Kind::kBytes,
+                    .labels = first->request.labels,
+                    .attempts = static_cast<std::uint64_t>(first->record.attempts)};
+  if (options.answered_at_end || task.interactive) task.urgency = engine::Urgency::kInteractive;
   if (!options.batch.empty()) task.urgency = engine::Urgency::kBatch;
   return task;
 }
@@ -499,9 +503,9 @@ void RunService::reject(Work& work, const screen::Verdict& verdict) {
 }
 
 // False where it has been cancelled in the queue.
-bool RunService::start(Work& work) {
-  work.queued = sys::now() - work.since;
-  if (journal_.start(work)) return true;
+bool RunService::start(Work& work, std::uint64_t attempt) {
+  if (work.queued == Nanoseconds{}) work.queued = sys::now() - work.since;
+  if (journal_.start(work, attempt)) return true;
   // Whoever cancelled it here has told so; another gateway could not.
   const auto now = store_.find(work.record.id);
   if (!work.live->is_cancelled() && now) {
@@ -744,14 +748,20 @@ void RunService::run_again(const ledger::Run& run) {
     if (settings_.on_restart == "lost") {
       return fail(Code::kUnavailable, "the service stopped while this run was not finished");
     }
-    // A submission that takes the service down with it must not do so for ever.
+    // A submission that takes the service down with it must not do so for ever. In a fleet it may
+    // be alive at a worker all the while; who died of it is counted there.
     constexpr int kMostAttempts = 3;
-    if (run.attempts >= kMostAttempts) {
+    if (settings_.fleet.empty() && run.attempts >= kMostAttempts) {
       return fail(Code::kUnavailable, "the service stopped " + std::to_string(run.attempts) +
                                           " times while this run was not finished");
     }
     TRY_ASSIGN(const json::value value, parse_json(run.submission));
-    TRY_ASSIGN(work->request, read_run_request(value, ""));
+    TRY_ASSIGN(work->request, read_stored_request(value));
+    if (work->request.interactive) {
+      // Where a worker has it, it ends it.
+      runner_.cancel_elsewhere(run.id);
+      return fail(Code::kUnavailable, "what its client had typed is gone with the service");
+    }
     TRY_ASSIGN(work->policy, policy(run.policy));
     TRY_ASSIGN(const engine::Plan plan,
                engine::plan_submission(catalog_, *work->policy, work->request.submission));

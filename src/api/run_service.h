@@ -93,6 +93,7 @@ class RunService {
   // Unpacks an archive in a cell, in turn like a run; `done` is called from another thread.
   Status unpack(const Caller& caller,
                 std::string archive,
+                const Labels& labels,
                 const std::function<void(Result<std::vector<File>>)>& done);
 
   // A run of the caller's, from the ledger. kNotFound also for somebody else's.
@@ -146,7 +147,7 @@ class RunService {
                         const SubmitOptions& options,
                         std::vector<std::shared_ptr<Work>> works) const;
   void reject(Work& work, const screen::Verdict& verdict);
-  bool start(Work& work);
+  bool start(Work& work, std::uint64_t attempt);
   void finish(Work& work, Outcome outcome);
   void give_up(Work& work, const Error& error);
   void fail_run(Work& work, const Error& error);

@@ -90,8 +90,9 @@ void Service::create_run(const Context& context, const Reply& reply) {
     return submit_and_answer(context.caller, *run, options, wish, reply);
   }
   // Unpacked in a cell first; only then is it known what it is.
+  const Labels labels = (*upload)->request.labels;
   const Status queued =
-      runs_.unpack(context.caller, std::move((*upload)->archive),
+      runs_.unpack(context.caller, std::move((*upload)->archive), labels,
                    [this, caller = context.caller, run = std::move((*upload)->request), options,
                     wish, reply](Result<std::vector<File>> files) mutable {
                      if (!files) return reply(refusal(files.error()));

@@ -66,6 +66,7 @@ class Service {
   [[nodiscard]] bool knows_host(const Request& request) const;
   Result<Caller> identify(const Request& request);
   [[nodiscard]] std::size_t rate_of(const Caller& caller) const;
+  Nanoseconds take_rate(const Caller& caller, std::size_t limit, std::size_t count);
   bool admit(const Caller& caller, const Reply& reply);
   // For a batch of `count` runs, whose request was admitted as one. `field` has them.
   bool admit_batch(const Caller& caller,

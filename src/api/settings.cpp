@@ -9,6 +9,7 @@
 #include "base/text.h"
 #include "base/toml.h"
 #include "model/builtin_policies.h"
+#include "model/labels.h"
 #include "runtime/catalog.h"
 
 namespace belljar::api {
@@ -175,6 +176,13 @@ Status check_fleet(const Settings& settings) {
   });
   if (!named || settings.fleet_pool.size() > 32) {
     return fail(Code::kInvalid, "fleet-pool: must be at most 32 of a-z, 0-9, - and _");
+  }
+  if (const auto labels = parse_labels(settings.fleet_labels); !labels) {
+    return std::unexpected(labels.error().context("fleet-labels"));
+  }
+  constexpr std::uint64_t kMostStreams = 8;
+  if (settings.fleet_streams == 0 || settings.fleet_streams > kMostStreams) {
+    return fail(Code::kInvalid, "fleet-streams: must be 1 to 8");
   }
   if (settings.fleet_replicas == 0 || settings.fleet_replicas > 5) {
     return fail(Code::kInvalid, "fleet-replicas: must be 1 to 5");

@@ -89,7 +89,9 @@ void Service::metrics_page(const Context& /*context*/, const Reply& reply) {
                                      {"belljar_runs_running", static_cast<double>(state.running)},
                                      {"belljar_sessions", static_cast<double>(sessions_.count())},
                                      {"belljar_ready", closing_ ? 0.0 : 1.0}};
-  for (const engine::Gauge& each : runner_.gauges()) gauges.push_back({each.name, each.value});
+  for (const engine::Gauge& each : runner_.gauges()) {
+    gauges.push_back({each.name, each.value, each.labels});
+  }
   response.body = metrics_.text(gauges);
   reply(std::move(response));
 }

@@ -71,6 +71,7 @@ Result<RunRequest> read_query(const Request& request) {
   RunRequest run;
   Submission& submission = run.submission;
   std::string limits;
+  std::string labels;
   for (const auto& [name, value] : request.query) {
     if (name == "language") {
       submission.language = value;
@@ -92,6 +93,8 @@ Result<RunRequest> read_query(const Request& request) {
       submission.artifacts.push_back(value);
     } else if (name == "limit") {
       limits += (limits.empty() ? "" : ",") + value;
+    } else if (name == "label") {
+      labels += (labels.empty() ? "" : ",") + value;
     } else if (name != "wait" && name != "stream" && name != "last_event_id") {
       return fail(Code::kInvalid, escape_for_terminal(cut_utf8(name, 100)) + ": unknown parameter");
     }
@@ -101,6 +104,9 @@ Result<RunRequest> read_query(const Request& request) {
     if (!parsed) return std::unexpected(parsed.error().context("limit"));
     submission.limits = *parsed;
   }
+  auto parsed = parse_labels(labels);
+  if (!parsed) return std::unexpected(parsed.error().context("label"));
+  run.labels = *std::move(parsed);
   return run;
 }
 

@@ -15,8 +15,8 @@ struct Upload {
 
 // Nothing where the request's body is neither an archive nor a form. With application/zip, x-tar,
 // gzip and x-gzip the query has what JSON has else: language, entry, policy, stdin, and any number
-// of arg, env, limit, artifact. A multipart/form-data body (RFC 7578) has the part "archive", and
-// may have "run" with the JSON of a run without files.
+// of arg, env, limit, artifact, label. A multipart/form-data body (RFC 7578) has the part
+// "archive", and may have "run" with the JSON of a run without files.
 Result<std::optional<Upload>> read_upload(const Request& request);
 
 }  // namespace belljar::api

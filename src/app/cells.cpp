@@ -80,12 +80,14 @@ Result<std::unique_ptr<Cells>> Cells::open(const api::Settings& settings,
   TRY_ASSIGN(warden::Client first, cells->connect());
   TRY_ASSIGN(cells->host_, first.host());
   cells->dispatcher_.emplace(cells->limits_, [self = cells.get()] { return self->connect(); });
+  TRY_ASSIGN(Labels labels, parse_labels(settings.fleet_labels));
   cells->runner_.emplace(
       *cells->dispatcher_, catalog,
       engine::Reuse{.versions = &cells->versions_,
                     .cache = settings.compile_cache > 0 ? &cells->compiled_ : nullptr,
                     .tenant = {},
-                    .headers = &cells->headers_});
+                    .headers = &cells->headers_},
+      labels_here(std::move(labels)));
   return cells;
 }
 

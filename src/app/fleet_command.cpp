@@ -24,6 +24,7 @@ std::string json_page(const fleet::Survey& survey) {
                        {"pool", each.pool},
                        {"kernel", each.kernel},
                        {"languages", json::value_from(each.languages)},
+                       {"labels", json::value_from(each.labels)},
                        {"capacity", each.capacity},
                        {"running", each.running},
                        {"draining", each.draining}});
@@ -39,7 +40,9 @@ std::string json_page(const fleet::Survey& survey) {
     gateways.push_back({{"id", each.id},
                         {"callers", each.callers.size()},
                         {"waiting", waiting},
-                        {"running", running}});
+                        {"running", running},
+                        {"oldest_ms", each.oldest_ms},
+                        {"redelivered", each.redelivered}});
   }
   json::array queues;
   for (const fleet::Queue& each : survey.queues) {
@@ -64,13 +67,15 @@ std::string plain(const std::string& text) {
 }
 
 std::string table(const fleet::Survey& survey) {
-  std::string text = fmt::format("{:<44}  {:<32}  {:>9}  {}\n", "worker", "pool", "running", "");
+  std::string text =
+      fmt::format("{:<44}  {:<32}  {:>9}  {:<8}  {}\n", "worker", "pool", "running", "", "labels");
   for (const fleet::WorkerState& each : survey.workers) {
-    text += fmt::format("{:<44}  {:<32}  {:>9}  {}\n", plain(each.id), plain(each.pool),
+    text += fmt::format("{:<44}  {:<32}  {:>9}  {:<8}  {}\n", plain(each.id), plain(each.pool),
                         fmt::format("{}/{}", each.running, each.capacity),
-                        each.draining ? "draining" : "");
+                        each.draining ? "draining" : "", plain(to_string(each.labels)));
   }
-  text += fmt::format("\n{:<44}  {:>9}  {:>9}\n", "gateway", "waiting", "running");
+  text += fmt::format("\n{:<44}  {:>9}  {:>9}  {:>11}  {:>11}\n", "gateway", "waiting", "running",
+                      "oldest", "redelivered");
   for (const fleet::GatewayState& each : survey.gateways) {
     std::uint64_t waiting = 0;
     std::uint64_t running = 0;
@@ -78,7 +83,8 @@ std::string table(const fleet::Survey& survey) {
       waiting += caller.waiting;
       running += caller.running;
     }
-    text += fmt::format("{:<44}  {:>9}  {:>9}\n", plain(each.id), waiting, running);
+    text += fmt::format("{:<44}  {:>9}  {:>9}  {:>9.1f} s  {:>11}\n", plain(each.id), waiting,
+                        running, static_cast<double>(each.oldest_ms) / 1e3, each.redelivered);
   }
   text += fmt::format("\n{:<32}  {:>4}  {:>9}  {:>9}  {:>11}\n", "queue", "lane", "waiting", "out",
                       "redelivered");

@@ -13,6 +13,7 @@
 #include "fleet/survey.h"
 #include "ledger/migrations.h"
 #include "ledger/store.h"
+#include "model/labels.h"
 
 namespace belljar::app {
 
@@ -33,6 +34,7 @@ class FleetMember {
 struct WorkerFacts {
   std::vector<std::string> languages;  // names of runtimes whose toolchains are there
   std::string kernel;
+  Labels labels;             // with the architecture
   std::size_t capacity = 1;  // runs at once
 };
 

@@ -43,8 +43,11 @@ Status work(const api::Settings& settings, const FleetParts* fleet) {
   SupervisorLink supervisor(kGatewayControlFd);
   TRY_ASSIGN(const std::unique_ptr<Cells> cells,
              Cells::open(settings, catalog, supervisor, metrics));
-  WorkerFacts facts{
-      .languages = {}, .kernel = cells->host().kernel, .capacity = cells->limits().threads};
+  TRY_ASSIGN(Labels labels, parse_labels(settings.fleet_labels));
+  WorkerFacts facts{.languages = {},
+                    .kernel = cells->host().kernel,
+                    .labels = labels_here(std::move(labels)),
+                    .capacity = cells->limits().threads};
   for (const std::string& name : catalog.names()) {
     const auto manifest = catalog.by_name(name);
     if (manifest && catalog.toolchain(*manifest)) facts.languages.push_back(name);

@@ -34,7 +34,14 @@ Result<Outcome> with_warden(WardenAccess& access, const RunListener& run, const 
 
 }  // namespace
 
+Status LocalRunner::check_labels(const Labels& wanted, Code code) const {
+  if (has_labels(labels_, wanted)) return {};
+  return fail(code, "labels: this machine has not all of " + to_string(wanted));
+}
+
 Status LocalRunner::submit(Task task) {
+  // Checked when it was taken: what comes back from before a restart finds another machine.
+  TRY(check_labels(task.labels, Code::kInvalid));
   const auto shared = std::make_shared<const Task>(std::move(task));
   Job job = job_of(*shared);
   job.run = [this, shared](WardenAccess& access) { run_all(*shared, access); };
@@ -45,10 +52,12 @@ Status LocalRunner::submit(Task task) {
 }
 
 Status LocalRunner::check(const Task& task, std::size_t count) const {
+  TRY(check_labels(task.labels, Code::kUnavailable));
   return dispatcher_.check(job_of(task), count);
 }
 
 Status LocalRunner::unpack(Unpacking unpacking) {
+  TRY(check_labels(unpacking.labels, Code::kUnavailable));
   const auto shared = std::make_shared<const Unpacking>(std::move(unpacking));
   Job job{.caller = shared->caller,
           .memory = Limits().memory,
@@ -92,7 +101,7 @@ void LocalRunner::run_all(const Task& task, WardenAccess& access) const {
   std::optional<Prepared> prepared;
   for (const auto& each : task.runs) {
     RunListener& run = *each;
-    if (!run.on_start()) continue;
+    if (!run.on_start(0)) continue;
     run.on_end(with_warden(access, run, [&]() -> Result<Outcome> {
       TRY_ASSIGN(warden::Client* const client, access.client());
       TRY_ASSIGN(const Fd control, run.open_control());

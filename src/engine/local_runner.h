@@ -11,8 +11,15 @@ namespace belljar::engine {
 class LocalRunner : public Runner {
  public:
   // All borrowed; they outlive it. `reuse` is without a tenant: that is the task's caller.
-  LocalRunner(Dispatcher& dispatcher, const runtime::Catalog& catalog, Reuse reuse)
-      : dispatcher_(dispatcher), catalog_(catalog), reuse_(std::move(reuse)) {}
+  // `labels`: of this machine.
+  LocalRunner(Dispatcher& dispatcher,
+              const runtime::Catalog& catalog,
+              Reuse reuse,
+              Labels labels = {})
+      : dispatcher_(dispatcher),
+        catalog_(catalog),
+        reuse_(std::move(reuse)),
+        labels_(std::move(labels)) {}
 
   Status submit(Task task) override;
   [[nodiscard]] Status check(const Task& task, std::size_t count) const override;
@@ -25,15 +32,21 @@ class LocalRunner : public Runner {
   [[nodiscard]] Status ready() const override { return {}; }
   [[nodiscard]] bool has(const runtime::Manifest& language) const override;
   [[nodiscard]] RunnerState state() const override;
+  void let_in(const std::string& /*caller*/, std::size_t /*count*/) override {}
+  [[nodiscard]] std::size_t let_in_elsewhere(const std::string& /*caller*/) const override {
+    return 0;
+  }
   [[nodiscard]] std::vector<Gauge> gauges() const override;
 
  private:
+  [[nodiscard]] Status check_labels(const Labels& wanted, Code code) const;
   void run_all(const Task& task, WardenAccess& access) const;
   [[nodiscard]] Reuse reuse_for(const Task& task) const;
 
   Dispatcher& dispatcher_;
   const runtime::Catalog& catalog_;
   const Reuse reuse_;
+  const Labels labels_;
 };
 
 }  // namespace belljar::engine

@@ -19,11 +19,13 @@ class RateWindow {
   // Counts `count` if `caller` then has at most `limit` within the period before `now`, and answers
   // zero; otherwise counts nothing and answers how long until that is allowed. A limit of zero
   // allows everything and counts nothing. More than the limit at once is never allowed: the answer
-  // is then a period.
+  // is then a period. `elsewhere` were taken at other places within the period, at times that are
+  // not known here: where those alone are too many the answer is a second.
   Nanoseconds take(const std::string& caller,
                    std::size_t limit,
                    Nanoseconds now,
-                   std::size_t count = 1);
+                   std::size_t count = 1,
+                   std::size_t elsewhere = 0);
 
   // How many callers are remembered; those whose last take is older than the period are forgotten.
   [[nodiscard]] std::size_t size() const { return taken_.size(); }

@@ -48,6 +48,16 @@ TEST(RateWindow, ALimitThatWasLoweredHoldsAtOnce) {
   EXPECT_EQ(window.take("a", 2, seconds(10)), seconds(53));
 }
 
+TEST(RateWindow, WhatWasTakenElsewhereCountsToo) {
+  RateWindow window(seconds(60));
+  EXPECT_EQ(window.take("a", 5, seconds(0), 1, 4), Nanoseconds{});
+  EXPECT_EQ(window.take("a", 5, seconds(10), 1, 4), seconds(50));  // when the one here is over
+  EXPECT_EQ(window.take("a", 5, seconds(10), 1, 3), Nanoseconds{});
+  EXPECT_EQ(window.take("b", 5, seconds(10), 1, 5), seconds(1));  // only the others know when
+  EXPECT_EQ(window.take("b", 5, seconds(10), 1, 500), seconds(1));
+  EXPECT_EQ(window.take("b", 5, seconds(10), 1, 0), Nanoseconds{});
+}
+
 TEST(RateWindow, ForgetsCallersThatAreGone) {
   RateWindow window(seconds(1));
   for (int i = 0; i < 1000; ++i) (void)window.take(std::to_string(i), 1, Nanoseconds{});

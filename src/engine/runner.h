@@ -13,6 +13,7 @@
 
 #include "base/fd.h"
 #include "engine/engine.h"
+#include "model/labels.h"
 
 namespace belljar::engine {
 
@@ -21,8 +22,10 @@ class RunListener : public Observer {
  public:
   // The run's name in a fleet.
   [[nodiscard]] virtual const std::string& id() const = 0;
-  // Its turn has come. False: it is not to be run any more, and nothing else is told.
-  virtual bool on_start() = 0;
+  // Its turn has come, for the `attempt`th time from 1 on that it is given to who runs it; 0: once
+  // more than before. False: it is not to be run any more, and nothing else is told. Where it is
+  // begun again somebody who counts tells so by a higher number; none is told twice.
+  virtual bool on_start(std::uint64_t attempt) = 0;
   // What its program reads; asked once for each time that it is begun.
   [[nodiscard]] virtual Input input() const = 0;
   // Where it runs here: where InputControl messages come in, anew for each time that it is begun.
@@ -54,14 +57,17 @@ struct Task {
   std::size_t concurrent = 0;  // at most so many of this caller's at once; 0: no limit of its own
   Nanoseconds deadline{};      // CLOCK_MONOTONIC: not started later than this
   Urgency urgency = Urgency::kInteractive;
-  bool streamed = false;     // what its runs write may be wanted while they run
-  bool interactive = false;  // what its runs read comes while they run
+  bool streamed = false;       // what its runs write may be wanted while they run
+  bool interactive = false;    // what its runs read comes while they run
+  Labels labels{};             // of where its runs are to be run
+  std::uint64_t attempts = 0;  // how often they were given to somebody to run before
 };
 
 // An archive to unpack in a cell, in turn like a run.
 struct Unpacking {
   std::string caller;
   std::string archive;
+  Labels labels{};                                      // of where it is to be unpacked
   Nanoseconds deadline{};                               // CLOCK_MONOTONIC
   std::function<void(Result<std::vector<File>>)> done;  // called once, from another thread
 };
@@ -74,8 +80,9 @@ struct RunnerState {
 
 // A number that goes up and down, by the name that it has among the service's metrics.
 struct Gauge {
-  std::string_view name;  // a literal
+  std::string_view name;  // a literal; those of one name stand together
   double value = 0;
+  std::string labels{};  // as they stand between the braces
 };
 
 // What a run that another process submitted says while it runs, from its beginning on.
@@ -117,6 +124,10 @@ class Runner {
   // Whether programs of this language can be run now.
   [[nodiscard]] virtual bool has(const runtime::Manifest& language) const = 0;
   [[nodiscard]] virtual RunnerState state() const = 0;
+  // Where several processes are one service: `count` requests of this caller were let in here now,
+  // and so many in the last minute at the others, as far as they have said.
+  virtual void let_in(const std::string& caller, std::size_t count) = 0;
+  [[nodiscard]] virtual std::size_t let_in_elsewhere(const std::string& caller) const = 0;
   // Of its own, besides its state.
   [[nodiscard]] virtual std::vector<Gauge> gauges() const = 0;
 };

@@ -1,12 +1,14 @@
 #include "fleet/fleet_runner.h"
 
 #include <algorithm>
+#include <array>
 #include <utility>
 
 #include "base/id.h"
 #include "base/sys.h"
 #include "base/text.h"
 #include "fleet/subjects.h"
+#include "fleet/unpacking_run.h"
 
 namespace belljar::fleet {
 namespace {
@@ -15,7 +17,6 @@ constexpr Milliseconds kPatience{5000};
 constexpr Milliseconds kLookEvery{100};
 constexpr Milliseconds kStateEvery{500};
 constexpr std::chrono::seconds kLateEndsEvery{1};
-constexpr std::chrono::seconds kGatewayGone{5};
 // A worker that has been sent a run says within this that it has begun it, or that it is full.
 constexpr std::chrono::seconds kAnswerWithin{1};
 // Another attempt at what NATS did not take.
@@ -25,8 +26,17 @@ constexpr std::chrono::seconds kFirstWorkerWithin{2};
 constexpr std::size_t kThreads = 8;
 constexpr std::size_t kMostOver = 20'000;
 
-bool has_language(const WorkerState& worker, const std::string& language) {
-  return std::ranges::find(worker.languages, language) != worker.languages.end();
+Order::Reads reads_of(engine::Input::Kind kind) {
+  switch (kind) {
+    case engine::Input::Kind::kEmpty:
+    case engine::Input::Kind::kBytes:
+      return Order::Reads::kBytes;
+    case engine::Input::Kind::kDescriptor:
+      return Order::Reads::kPipe;
+    case engine::Input::Kind::kTerminal:
+      return Order::Reads::kTerminal;
+  }
+  return Order::Reads::kBytes;
 }
 
 void tell(engine::Observer& observer, const Happening& happening) {
@@ -34,6 +44,7 @@ void tell(engine::Observer& observer, const Happening& happening) {
   switch (happening.kind) {
     case Happening::Kind::kBegun:
     case Happening::Kind::kBusy:
+    case Happening::Kind::kTaken:
       return;
     case Happening::Kind::kStage:
       return observer.on_stage(happening.stage);
@@ -91,7 +102,7 @@ Result<std::unique_ptr<FleetRunner>> FleetRunner::open(std::unique_ptr<Connectio
 }
 
 Status FleetRunner::begin() {
-  TRY(make_streams(stream_, objects_, settings_.replicas));
+  TRY(make_streams(stream_, objects_, settings_.replicas, settings_.work_streams));
   TRY(stream_.make_consumer(kEndsStream, ends_consumer(settings_.id),
                             told_subject(settings_.id, "end", "*"), std::chrono::seconds(30)));
   threads_.emplace(kThreads);
@@ -115,6 +126,7 @@ Status FleetRunner::begin() {
   TRY(subscribe(gateway_subject("*"), [this](const Message& message) {
     auto state = read_gateway_state(message.data);
     if (!state || state->id == settings_.id) return;
+    let_in_.hear(state->id, std::exchange(state->let_in, {}), sys::now());
     const std::lock_guard lock(mutex_);
     const std::string id = state->id;
     gateways_[id] = {.state = *std::move(state), .heard = sys::now()};
@@ -133,10 +145,19 @@ bool FleetRunner::is_there_locked(const Worker& worker) const {
   return !worker.state.draining && sys::now() - worker.heard < kWorkerGone;
 }
 
-std::optional<std::string> FleetRunner::pool_for_locked(const std::string& language) const {
+bool FleetRunner::fits(const WorkerState& worker,
+                       const std::string& language,
+                       const Labels& labels) {
+  const bool knows =
+      language.empty() || std::ranges::find(worker.languages, language) != worker.languages.end();
+  return knows && has_labels(worker.labels, labels);
+}
+
+std::optional<std::string> FleetRunner::pool_for_locked(const std::string& language,
+                                                        const Labels& labels) const {
   const Worker* best = nullptr;
   for (const auto& [id, each] : workers_) {
-    if (!is_there_locked(each) || !has_language(each.state, language)) continue;
+    if (!is_there_locked(each) || !fits(each.state, language, labels)) continue;
     const auto free = [](const Worker& worker) {
       return static_cast<std::int64_t>(worker.state.capacity) -
              static_cast<std::int64_t>(worker.state.running);
@@ -151,9 +172,7 @@ FleetRunner::Worker* FleetRunner::worker_with_room_locked(const Run& run) {
   Worker* best = nullptr;
   std::int64_t room = 0;
   for (auto& [id, each] : workers_) {
-    if (!is_there_locked(each) || !has_language(each.state, run.language)) {
-      continue;
-    }
+    if (!is_there_locked(each) || !fits(each.state, run.language, run.labels)) continue;
     const std::int64_t free = static_cast<std::int64_t>(each.state.capacity) -
                               static_cast<std::int64_t>(each.state.running) - each.given;
     if (free <= room) continue;
@@ -184,13 +203,16 @@ Status FleetRunner::check(const engine::Task& task, std::size_t count) const {
 }
 
 Status FleetRunner::check_locked(const engine::Task& task, std::size_t count) const {
-  if (task.interactive) {
-    return fail(Code::kUnavailable, "interactive runs are not spread over a fleet");
-  }
   if (closed_) return fail(Code::kUnavailable, "the service is shutting down");
   if (!connection_->is_up()) return fail(Code::kUnavailable, "the fleet's NATS does not answer");
-  if (!pool_for_locked(task.language)) {
-    return fail(Code::kUnavailable, "no worker of the fleet has " + task.language + " now");
+  if (!pool_for_locked(task.language, {})) {
+    return fail(Code::kUnavailable, task.language.empty()
+                                        ? std::string("the fleet has no worker now")
+                                        : "no worker of the fleet has " + task.language + " now");
+  }
+  if (!pool_for_locked(task.language, task.labels)) {
+    return fail(Code::kUnavailable,
+                "labels: no worker of the fleet has all of " + to_string(task.labels) + " now");
   }
   if (const std::size_t most = std::min(settings_.queue, settings_.queue_per_caller);
       count > 1 && count > most) {
@@ -205,16 +227,43 @@ Status FleetRunner::check_locked(const engine::Task& task, std::size_t count) co
   return {};
 }
 
-Status FleetRunner::make_order(const engine::Task& task, const Shared& run) const {
+FleetRunner::Shared FleetRunner::make_run(const engine::Task& task,
+                                          std::shared_ptr<engine::RunListener> listener) const {
+  auto run = std::make_shared<Run>();
+  run->id = listener->id();
+  run->caller = task.caller;
+  run->language = task.language;
+  run->labels = task.labels;
+  run->listener = std::move(listener);
+  run->urgency = task.urgency;
+  run->concurrent = task.concurrent;
+  run->deadline = task.deadline;
+  run->attempt = task.attempts;
+  run->submitted = sys::now();
+  return run;
+}
+
+Status FleetRunner::make_order(const engine::Task& task, bool unpack, const Shared& run) {
   const auto left = std::chrono::duration_cast<Milliseconds>(task.deadline - sys::now());
   engine::Input input = run->listener->input();
+  const Order::Reads reads = reads_of(input.kind);
+  if (reads != Order::Reads::kBytes) {
+    // One that may have been begun already must not be: so by the queue, which knows that.
+    run->only_queue = true;
+    TRY_ASSIGN(run->input,
+               InputSender::make(input.fd, [this, id = run->id](const InputFrame& each) {
+                 (void)connection_->publish(control_subject(id), to_json(each)).has_value();
+               }));
+  }
   run->order = to_json(Order{.run = run->id,
                              .gateway = settings_.id,
                              .caller = run->caller,
                              .language = run->language,
-                             .policy = task.policy->name,
-                             .submission = *task.submission,
+                             .policy = unpack ? "" : task.policy->name,
+                             .submission = unpack ? Submission() : *task.submission,
                              .input = std::move(input.bytes),
+                             .reads = reads,
+                             .unpack = unpack,
                              .memory = task.memory,
                              .cpus_milli = task.cpus_milli,
                              .expires_ms = unix_ms() + left.count(),
@@ -228,23 +277,30 @@ Status FleetRunner::make_order(const engine::Task& task, const Shared& run) cons
 Status FleetRunner::submit(engine::Task task) {
   std::vector<Shared> made;
   for (const auto& listener : task.runs) {
-    auto run = std::make_shared<Run>();
-    run->id = listener->id();
-    run->caller = task.caller;
-    run->language = task.language;
-    run->listener = listener;
-    run->urgency = task.urgency;
-    run->concurrent = task.concurrent;
-    run->deadline = task.deadline;
-    TRY(make_order(task, run));
-    made.push_back(std::move(run));
+    made.push_back(make_run(task, listener));
+    TRY(make_order(task, false, made.back()));
   }
+  return take_in(made);
+}
+
+// Told of as of a run, and recorded nowhere: who waits for it asks again.
+Status FleetRunner::unpack(engine::Unpacking unpacking) {
+  engine::Task task{.caller = unpacking.caller,
+                    .memory = Limits().memory,
+                    .cpus_milli = Limits().cpus_milli,
+                    .deadline = unpacking.deadline,
+                    .labels = unpacking.labels};
+  TRY(check(task, 1));
+  const Shared run =
+      make_run(task, std::make_shared<UnpackingRun>(make_id("unpack"), std::move(unpacking)));
+  TRY(make_order(task, true, run));
+  return take_in({run});
+}
+
+Status FleetRunner::take_in(const std::vector<Shared>& made) {
   {
     const std::lock_guard lock(mutex_);
     if (closed_) return fail(Code::kUnavailable, "the service is shutting down");
-    if (task.interactive) {
-      return fail(Code::kUnavailable, "interactive runs are not spread over a fleet");
-    }
     for (const Shared& run : made) {
       runs_[run->id] = run;
       ++waiting_;
@@ -254,15 +310,15 @@ Status FleetRunner::submit(engine::Task task) {
     }
   }
   for (const Shared& run : made) {
-    run->listener->forward_control(
-        [this, id = run->id](const engine::InputControl& control) { send_control(id, control); });
+    run->listener->forward_control([this, id = run->id, input = std::weak_ptr(run->input)](
+                                       const engine::InputControl& control) {
+      // What its client types and means otherwise has one order.
+      if (const auto sender = input.lock()) return sender->control(control);
+      send_control(id, control);
+    });
     threads_->post(run->id, [this, run] { place(run); });
   }
   return {};
-}
-
-Status FleetRunner::unpack(engine::Unpacking /*unpacking*/) {
-  return fail(Code::kUnavailable, "archives are not unpacked by a fleet yet: send the files");
 }
 
 void FleetRunner::send_control(const std::string& run, const engine::InputControl& control) {
@@ -308,8 +364,8 @@ void FleetRunner::place(const Shared& run) {
 }
 
 std::string FleetRunner::parcel(const Run& run) {
-  return run.object.empty() ? parcel_of(run.deaths, run.order)
-                            : parcel_of_object(run.deaths, run.object);
+  const Parcel::Past past{.deaths = run.deaths, .attempts = run.attempt};
+  return run.object.empty() ? parcel_of(past, run.order) : parcel_of_object(past, run.object);
 }
 
 bool FleetRunner::send(const Shared& run) {
@@ -336,15 +392,17 @@ void FleetRunner::enqueue(const Shared& run) {
   unsigned lane = 0;
   {
     const std::lock_guard lock(mutex_);
-    pool = pool_for_locked(run->language);
+    pool = pool_for_locked(run->language, run->labels);
     const std::uint64_t waiting = of_caller_locked(run->caller).waiting;
     lane = lane_of(static_cast<unsigned>(run->urgency), waiting > 0 ? waiting - 1 : 0);
+    run->lane = lane;
     run->since = sys::now();
   }
   if (!pool) return;
+  const unsigned stream = work_stream_of(run->id, static_cast<unsigned>(settings_.work_streams));
   // The same id again where it is not known whether it was stored.
   const std::string id = run->id + "." + settings_.id + "." + std::to_string(run->deaths);
-  if (!stream_.publish(work_subject(*pool, lane), parcel(*run), id, kPatience)) return;
+  if (!stream_.publish(work_subject(stream, *pool, lane), parcel(*run), id, kPatience)) return;
   {
     const std::lock_guard lock(mutex_);
     run->place = Run::Place::kQueued;
@@ -390,7 +448,10 @@ void FleetRunner::on_happening(const Shared& run, const Happening& happening) {
         run->since = sys::now();
         run->worker = happening.worker;
       }
-      if (start(run)) return;
+      if (start(run, happening.attempt)) {
+        if (run->input) run->input->begin();
+        return;
+      }
       send_control(run->id, {.kind = engine::InputControl::Kind::kCancel});
       return forget(run);
     }
@@ -403,6 +464,11 @@ void FleetRunner::on_happening(const Shared& run, const Happening& happening) {
       }
       return place(run);
     }
+    case Happening::Kind::kTaken:
+      if (!run->input) return;
+      run->input->begin();  // where the word that it is begun was lost
+      run->input->taken(happening.frames, happening.written);
+      return;
     case Happening::Kind::kStage:
     case Happening::Kind::kOut:
     case Happening::Kind::kErr:
@@ -411,16 +477,32 @@ void FleetRunner::on_happening(const Shared& run, const Happening& happening) {
 }
 
 // False where its listener does not want it any more.
-bool FleetRunner::start(const Shared& run) {
+bool FleetRunner::start(const Shared& run, std::uint64_t attempt) {
   {
     const std::lock_guard lock(mutex_);
-    if (std::exchange(run->started, true)) return true;
-    --waiting_;
-    GatewayState::Caller& caller = callers_[run->caller];
-    --caller.waiting;
-    ++caller.running;
+    const bool is_first = !std::exchange(run->started, true);
+    if (!is_first && attempt <= run->attempt) return true;
+    // Of one that this gateway had before it was started again the first may be told a second time.
+    if (attempt > std::max<std::uint64_t>(run->attempt, 1)) ++redelivered_;
+    run->attempt = std::max(run->attempt, attempt);
+    attempt = run->attempt;
+    if (is_first) {
+      --waiting_;
+      GatewayState::Caller& caller = callers_[run->caller];
+      --caller.waiting;
+      ++caller.running;
+    }
   }
-  return run->listener->on_start();
+  return run->listener->on_start(attempt);
+}
+
+// Its worker has died, and what its client had typed is gone with it.
+void FleetRunner::end_without_input(const Shared& run) {
+  if (!find(run->id)) return;
+  // A worker that was only cut off has it still.
+  send_control(run->id, {.kind = engine::InputControl::Kind::kCancel});
+  run->listener->on_end(fail(Code::kUnavailable, std::string(kInputIsGone)));
+  forget(run);
 }
 
 // Answers whether the run is over, as far as this gateway is concerned.
@@ -440,7 +522,7 @@ bool FleetRunner::on_end(const std::string& id, const std::string& text) {
   }
   if (!end->started && !run->started) {
     run->listener->on_give_up(end->outcome.error());
-  } else if (start(run)) {
+  } else if (start(run, end->attempt)) {
     run->listener->on_end(std::move(end->outcome));
   }
   forget(run);
@@ -450,9 +532,11 @@ bool FleetRunner::on_end(const std::string& id, const std::string& text) {
 
 void FleetRunner::forget(const Shared& run) {
   Shared next;
+  std::shared_ptr<InputSender> input;  // it waits for its thread
   {
     const std::lock_guard lock(mutex_);
     if (runs_.erase(run->id) == 0) return;
+    input.swap(run->input);
     const auto caller = callers_.find(run->caller);
     if (run->started) {
       --caller->second.running;
@@ -524,6 +608,8 @@ void FleetRunner::look_after_runs() {
       run->place = Place::kHere;
       run->only_queue = true;
       threads_->post(id, [this, run] { place(run); });
+    } else if (run->place == Place::kRunning && run->input && is_gone(run->worker)) {
+      threads_->post(id, [this, run] { end_without_input(run); });
     } else if (run->place == Place::kRunning && run->direct && is_gone(run->worker)) {
       ++again_;
       run->place = Place::kHere;
@@ -538,10 +624,13 @@ void FleetRunner::look_after_runs() {
 }
 
 void FleetRunner::say_state() {
-  GatewayState state{.id = settings_.id};
+  GatewayState state{.id = settings_.id, .let_in = let_in_.here(sys::now())};
   {
     const std::lock_guard lock(mutex_);
     for (const auto& [id, caller] : callers_) state.callers.push_back(caller);
+    state.oldest_ms = static_cast<std::uint64_t>(
+        std::chrono::duration_cast<Milliseconds>(oldest_wait_locked()).count());
+    state.redelivered = redelivered_;
   }
   (void)connection_->publish(gateway_subject(settings_.id), to_json(state)).has_value();
 }
@@ -609,7 +698,7 @@ Status FleetRunner::ready() const {
 
 bool FleetRunner::has(const runtime::Manifest& language) const {
   const std::lock_guard lock(mutex_);
-  return pool_for_locked(language.name).has_value();
+  return pool_for_locked(language.name, {}).has_value();
 }
 
 engine::RunnerState FleetRunner::state() const {
@@ -621,6 +710,22 @@ engine::RunnerState FleetRunner::state() const {
   return state;
 }
 
+void FleetRunner::let_in(const std::string& caller, std::size_t count) {
+  let_in_.add(caller, count, sys::now());
+}
+
+std::size_t FleetRunner::let_in_elsewhere(const std::string& caller) const {
+  return let_in_.elsewhere(caller, sys::now());
+}
+
+Nanoseconds FleetRunner::oldest_wait_locked() const {
+  Nanoseconds oldest{};
+  for (const auto& [id, each] : runs_) {
+    if (!each->started) oldest = std::max(oldest, sys::now() - each->submitted);
+  }
+  return oldest;
+}
+
 std::vector<engine::Gauge> FleetRunner::gauges() const {
   const std::lock_guard lock(mutex_);
   std::size_t there = 0;
@@ -630,10 +735,24 @@ std::vector<engine::Gauge> FleetRunner::gauges() const {
     ++there;
     running += each.state.running;
   }
-  return {{.name = "belljar_fleet_up", .value = connection_->is_up() ? 1.0 : 0.0},
-          {.name = "belljar_fleet_workers", .value = static_cast<double>(there)},
-          {.name = "belljar_fleet_running", .value = static_cast<double>(running)},
-          {.name = "belljar_fleet_given_again", .value = static_cast<double>(again_)}};
+  std::array<double, kLanes> lanes{};
+  for (const auto& [id, each] : runs_) {
+    if (each->place == Run::Place::kQueued && !each->started) ++lanes.at(each->lane);
+  }
+  std::vector<engine::Gauge> all{
+      {.name = "belljar_fleet_up", .value = connection_->is_up() ? 1.0 : 0.0},
+      {.name = "belljar_fleet_workers", .value = static_cast<double>(there)},
+      {.name = "belljar_fleet_running", .value = static_cast<double>(running)},
+      {.name = "belljar_fleet_given_again", .value = static_cast<double>(again_)},
+      {.name = "belljar_fleet_redelivered", .value = static_cast<double>(redelivered_)},
+      {.name = "belljar_fleet_oldest_waiting_seconds",
+       .value = std::chrono::duration<double>(oldest_wait_locked()).count()}};
+  for (unsigned lane = 0; lane < kLanes; ++lane) {
+    all.push_back({.name = "belljar_fleet_waiting",
+                   .value = lanes.at(lane),
+                   .labels = "lane=\"" + std::to_string(lane) + "\""});
+  }
+  return all;
 }
 
 }  // namespace belljar::fleet

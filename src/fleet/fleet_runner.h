@@ -20,8 +20,10 @@
 
 #include "engine/runner.h"
 #include "fleet/connection.h"
+#include "fleet/input_sender.h"
 #include "fleet/jetstream.h"
 #include "fleet/keyed_threads.h"
+#include "fleet/let_in.h"
 #include "fleet/messages.h"
 #include "fleet/object_bucket.h"
 
@@ -33,6 +35,7 @@ struct GatewaySettings {
   std::size_t queue = 1000;            // most runs of this gateway that wait
   std::size_t queue_per_caller = 200;  // in the whole fleet
   std::uint64_t replicas = 1;          // of the streams, where it is the first to come
+  std::uint64_t work_streams = 1;      // that what waits is spread over, 1 to kMostWorkStreams
 };
 
 class FleetRunner : public engine::Runner {
@@ -52,13 +55,16 @@ class FleetRunner : public engine::Runner {
   [[nodiscard]] Status ready() const override;
   [[nodiscard]] bool has(const runtime::Manifest& language) const override;
   [[nodiscard]] engine::RunnerState state() const override;
+  void let_in(const std::string& caller, std::size_t count) override;
+  [[nodiscard]] std::size_t let_in_elsewhere(const std::string& caller) const override;
   [[nodiscard]] std::vector<engine::Gauge> gauges() const override;
 
  private:
   struct Run {
     std::string id;
     std::string caller;
-    std::string language;
+    std::string language;  // empty: any
+    Labels labels;
     std::string order;   // as JSON; empty where it is in the bucket
     std::string object;  // its name there; empty: it is small enough for a message
     std::shared_ptr<engine::RunListener> listener;
@@ -73,6 +79,10 @@ class FleetRunner : public engine::Runner {
     bool only_queue = false;  // no worker took it when it was sent
     bool started = false;
     std::uint64_t deaths = 0;
+    std::uint64_t attempt = 0;  // how often a worker was given it, as far as is known
+    Nanoseconds submitted{};
+    unsigned lane = 0;                   // kQueued
+    std::shared_ptr<InputSender> input;  // where it reads while it runs
   };
   struct Worker {
     WorkerState state;
@@ -87,14 +97,20 @@ class FleetRunner : public engine::Runner {
 
   FleetRunner(std::unique_ptr<Connection> connection, GatewaySettings settings);
   Status begin();
-  Status make_order(const engine::Task& task, const Shared& run) const;
+  Shared make_run(const engine::Task& task, std::shared_ptr<engine::RunListener> listener) const;
+  Status make_order(const engine::Task& task, bool unpack, const Shared& run);
+  Status take_in(const std::vector<Shared>& runs);
   void place(const Shared& run);
   static std::string parcel(const Run& run);
   bool send(const Shared& run);
   void enqueue(const Shared& run);
   [[nodiscard]] bool may_go_locked(const Run& run) const;
   [[nodiscard]] Worker* worker_with_room_locked(const Run& run);
-  [[nodiscard]] std::optional<std::string> pool_for_locked(const std::string& language) const;
+  [[nodiscard]] static bool fits(const WorkerState& worker,
+                                 const std::string& language,
+                                 const Labels& labels);
+  [[nodiscard]] std::optional<std::string> pool_for_locked(const std::string& language,
+                                                           const Labels& labels) const;
   [[nodiscard]] bool is_there_locked(const Worker& worker) const;
   [[nodiscard]] GatewayState::Caller of_caller_locked(const std::string& caller) const;
   [[nodiscard]] Status check_locked(const engine::Task& task, std::size_t count) const;
@@ -102,13 +118,15 @@ class FleetRunner : public engine::Runner {
   void take_told(const Message& message);
   void on_happening(const Shared& run, const Happening& happening);
   bool on_end(const std::string& id, const std::string& text);
-  bool start(const Shared& run);
+  bool start(const Shared& run, std::uint64_t attempt);
+  void end_without_input(const Shared& run);
   void forget(const Shared& run);
   [[nodiscard]] Shared find(const std::string& id) const;
   void send_control(const std::string& run, const engine::InputControl& control);
 
   void watch(const std::stop_token& stop);
   void look_after_runs();
+  [[nodiscard]] Nanoseconds oldest_wait_locked() const;
   void say_state();
   void take_late_ends(const std::stop_token& stop);
 
@@ -125,7 +143,9 @@ class FleetRunner : public engine::Runner {
   std::map<std::string, Gateway> gateways_;
   std::set<std::string> over_;  // ends that may come again
   std::deque<std::string> over_order_;
-  std::uint64_t again_ = 0;  // how often a run was given to the fleet again
+  std::uint64_t again_ = 0;        // how often a run was given to the fleet again
+  std::uint64_t redelivered_ = 0;  // how often a worker was given one that another had been given
+  LetIn let_in_;
   bool closed_ = false;
   // Last: they use what stands above.
   std::optional<KeyedThreads> threads_;

@@ -80,6 +80,15 @@ Status read_texts(const json::object& from, std::string_view name, std::vector<s
   return {};
 }
 
+Status read_labels(const json::object& from, std::string_view name, Labels& to) {
+  const json::value* const value = from.if_contains(name);
+  if (value == nullptr || !value->is_object()) return wrong(name);
+  for (const auto& each : value->get_object()) {
+    TRY(read(value->get_object(), each.key(), to[std::string(each.key())]));
+  }
+  return check_labels(to);
+}
+
 json::array coded(const std::vector<std::string>& texts) {
   json::array list;
   for (const std::string& each : texts) list.emplace_back(base64_encode(each));
@@ -171,7 +180,9 @@ Status read(const json::object& from, std::string_view name, Submission& to) {
   return check_submission(to);
 }
 
-constexpr std::array<std::string_view, 5> kKinds{"begun", "busy", "stage", "out", "err"};
+constexpr std::array<std::string_view, 6> kKinds{"begun", "busy", "stage", "out", "err", "taken"};
+constexpr std::array<std::string_view, 3> kReads{"bytes", "pipe", "terminal"};
+constexpr std::array<std::string_view, 3> kFrames{"bytes", "end", "control"};
 constexpr std::array<std::string_view, 7> kCodes{
     "invalid", "denied", "not_found", "conflict", "exhausted", "unavailable", "internal"};
 
@@ -192,6 +203,8 @@ std::string to_json(const Order& order) {
                                       {"policy", order.policy},
                                       {"submission", to_value(order.submission)},
                                       {"input", base64_encode(order.input)},
+                                      {"reads", kReads.at(static_cast<std::size_t>(order.reads))},
+                                      {"unpack", order.unpack},
                                       {"memory", order.memory},
                                       {"cpus_milli", order.cpus_milli},
                                       {"expires_ms", order.expires_ms},
@@ -209,6 +222,11 @@ Result<Order> order_in(const json::object& from) {
   TRY(read(from, "policy", to.policy));
   TRY(read(from, "submission", to.submission));
   TRY(read_bytes(from, "input", to.input));
+  std::string reads;
+  TRY(read(from, "reads", reads));
+  TRY_ASSIGN(const std::size_t index, index_in(kReads, reads));
+  to.reads = static_cast<Order::Reads>(index);
+  TRY(read(from, "unpack", to.unpack));
   TRY(read(from, "memory", to.memory));
   TRY(read(from, "cpus_milli", to.cpus_milli));
   TRY(read(from, "expires_ms", to.expires_ms));
@@ -223,18 +241,22 @@ Result<Order> read_order(std::string_view text) {
   return order_in(from);
 }
 
-std::string parcel_of(std::uint64_t deaths, std::string_view order) {
-  return "{\"deaths\":" + std::to_string(deaths) + ",\"order\":" + std::string(order) + "}";
+std::string parcel_of(const Parcel::Past& past, std::string_view order) {
+  return "{\"deaths\":" + std::to_string(past.deaths) +
+         ",\"attempts\":" + std::to_string(past.attempts) + ",\"order\":" + std::string(order) +
+         "}";
 }
 
-std::string parcel_of_object(std::uint64_t deaths, std::string_view object) {
-  return json::serialize(json::object{{"deaths", deaths}, {"object", object}});
+std::string parcel_of_object(const Parcel::Past& past, std::string_view object) {
+  return json::serialize(
+      json::object{{"deaths", past.deaths}, {"attempts", past.attempts}, {"object", object}});
 }
 
 Result<Parcel> read_parcel(std::string_view text) {
   TRY_ASSIGN(const json::object from, parse(text));
   Parcel to;
-  TRY(read(from, "deaths", to.deaths));
+  TRY(read(from, "deaths", to.past.deaths));
+  TRY(read(from, "attempts", to.past.attempts));
   if (from.contains("object")) {
     TRY(read(from, "object", to.object));
     return to;
@@ -246,7 +268,8 @@ Result<Parcel> read_parcel(std::string_view text) {
 }
 
 std::string to_json(const End& end) {
-  const json::object head{{"run", end.run}, {"worker", end.worker}, {"started", end.started}};
+  const json::object head{
+      {"run", end.run}, {"worker", end.worker}, {"started", end.started}, {"attempt", end.attempt}};
   std::string text = json::serialize(head);
   text.pop_back();
   if (!end.outcome) {
@@ -265,6 +288,7 @@ Result<End> read_end(std::string_view text) {
   TRY(read(from, "run", to.run));
   TRY(read(from, "worker", to.worker));
   TRY(read(from, "started", to.started));
+  TRY(read(from, "attempt", to.attempt));
   if (const json::value* const error = from.if_contains("error")) {
     if (!error->is_object()) return wrong("error");
     std::string code;
@@ -286,8 +310,14 @@ std::string to_json(const Happening& happening) {
   json::object object{{"kind", kKinds.at(static_cast<std::size_t>(happening.kind))}};
   switch (happening.kind) {
     case Happening::Kind::kBegun:
+      object["attempt"] = happening.attempt;
+      [[fallthrough]];
     case Happening::Kind::kBusy:
       object["worker"] = happening.worker;
+      break;
+    case Happening::Kind::kTaken:
+      object["frames"] = happening.frames;
+      object["written"] = happening.written;
       break;
     case Happening::Kind::kStage:
       object["stage"] = to_string(happening.stage);
@@ -308,8 +338,14 @@ Result<Happening> read_happening(std::string_view text) {
   Happening to{.kind = static_cast<Happening::Kind>(index)};
   switch (to.kind) {
     case Happening::Kind::kBegun:
+      TRY(read(from, "attempt", to.attempt));
+      [[fallthrough]];
     case Happening::Kind::kBusy:
       TRY(read(from, "worker", to.worker));
+      break;
+    case Happening::Kind::kTaken:
+      TRY(read(from, "frames", to.frames));
+      TRY(read(from, "written", to.written));
       break;
     case Happening::Kind::kStage: {
       std::string stage;
@@ -325,15 +361,16 @@ Result<Happening> read_happening(std::string_view text) {
   return to;
 }
 
-std::string to_json(const engine::InputControl& control) {
-  return json::serialize(json::object{{"kind", static_cast<std::uint32_t>(control.kind)},
-                                      {"signal", control.signal},
-                                      {"rows", control.rows},
-                                      {"columns", control.columns}});
+namespace {
+
+json::object to_value(const engine::InputControl& control) {
+  return {{"kind", static_cast<std::uint32_t>(control.kind)},
+          {"signal", control.signal},
+          {"rows", control.rows},
+          {"columns", control.columns}};
 }
 
-Result<engine::InputControl> read_control(std::string_view text) {
-  TRY_ASSIGN(const json::object from, parse(text));
+Result<engine::InputControl> control_in(const json::object& from) {
   engine::InputControl to;
   std::uint32_t kind = 0;
   TRY(read(from, "kind", kind));
@@ -345,11 +382,47 @@ Result<engine::InputControl> read_control(std::string_view text) {
   return to;
 }
 
+}  // namespace
+
+std::string to_json(const engine::InputControl& control) {
+  return json::serialize(to_value(control));
+}
+
+Result<engine::InputControl> read_control(std::string_view text) {
+  TRY_ASSIGN(const json::object from, parse(text));
+  return control_in(from);
+}
+
+std::string to_json(const InputFrame& frame) {
+  json::object object{{"number", frame.number},
+                      {"frame", kFrames.at(static_cast<std::size_t>(frame.kind))}};
+  if (frame.kind == InputFrame::Kind::kBytes) object["bytes"] = base64_encode(frame.bytes);
+  if (frame.kind == InputFrame::Kind::kControl) object["control"] = to_value(frame.control);
+  return json::serialize(object);
+}
+
+Result<InputFrame> read_input_frame(std::string_view text) {
+  TRY_ASSIGN(const json::object from, parse(text));
+  InputFrame to;
+  TRY(read(from, "number", to.number));
+  std::string kind;
+  TRY(read(from, "frame", kind));
+  TRY_ASSIGN(const std::size_t index, index_in(kFrames, kind));
+  to.kind = static_cast<InputFrame::Kind>(index);
+  if (to.kind == InputFrame::Kind::kBytes) TRY(read_bytes(from, "bytes", to.bytes));
+  if (to.kind != InputFrame::Kind::kControl) return to;
+  const json::value* const control = from.if_contains("control");
+  if (control == nullptr || !control->is_object()) return wrong("control");
+  TRY_ASSIGN(to.control, control_in(control->get_object()));
+  return to;
+}
+
 std::string to_json(const WorkerState& state) {
   return json::serialize(json::object{{"id", state.id},
                                       {"pool", state.pool},
                                       {"kernel", repair_utf8(state.kernel)},
                                       {"languages", json::value_from(state.languages)},
+                                      {"labels", json::value_from(state.labels)},
                                       {"capacity", state.capacity},
                                       {"running", state.running},
                                       {"draining", state.draining}});
@@ -362,6 +435,7 @@ Result<WorkerState> read_worker_state(std::string_view text) {
   TRY(read(from, "pool", to.pool));
   TRY(read(from, "kernel", to.kernel));
   TRY(read_texts(from, "languages", to.languages));
+  TRY(read_labels(from, "labels", to.labels));
   TRY(read(from, "capacity", to.capacity));
   TRY(read(from, "running", to.running));
   TRY(read(from, "draining", to.draining));
@@ -373,7 +447,11 @@ std::string to_json(const GatewayState& state) {
   for (const GatewayState::Caller& each : state.callers) {
     callers.push_back({{"id", each.id}, {"waiting", each.waiting}, {"running", each.running}});
   }
-  return json::serialize(json::object{{"id", state.id}, {"callers", std::move(callers)}});
+  return json::serialize(json::object{{"id", state.id},
+                                      {"callers", std::move(callers)},
+                                      {"let_in", json::value_from(state.let_in)},
+                                      {"oldest_ms", state.oldest_ms},
+                                      {"redelivered", state.redelivered}});
 }
 
 Result<GatewayState> read_gateway_state(std::string_view text) {
@@ -388,6 +466,13 @@ Result<GatewayState> read_gateway_state(std::string_view text) {
     TRY(read(each.get_object(), "waiting", caller.waiting));
     TRY(read(each.get_object(), "running", caller.running));
   }
+  const json::value* const let_in = from.if_contains("let_in");
+  if (let_in == nullptr || !let_in->is_object()) return wrong("let_in");
+  for (const auto& each : let_in->get_object()) {
+    TRY(read(let_in->get_object(), each.key(), to.let_in[std::string(each.key())]));
+  }
+  TRY(read(from, "oldest_ms", to.oldest_ms));
+  TRY(read(from, "redelivered", to.redelivered));
   return to;
 }
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -11,6 +12,7 @@
 #include "base/result.h"
 #include "engine/engine.h"
 #include "engine/runner.h"
+#include "model/labels.h"
 #include "model/outcome.h"
 #include "model/submission.h"
 
@@ -24,7 +26,10 @@ struct Order {
   std::string language;
   std::string policy;  // by name
   Submission submission;
-  std::string input;  // the program's stdin
+  std::string input;  // the program's stdin, or the archive
+  // Whether that is all, or the rest comes as InputFrame while it runs, from a terminal or not.
+  enum class Reads : std::uint8_t { kBytes, kPipe, kTerminal } reads = Reads::kBytes;
+  bool unpack = false;  // no program: what is in the archive comes back as the outcome's artifacts
   std::uint64_t memory = 0;
   std::uint64_t cpus_milli = 0;
   std::int64_t expires_ms = 0;  // Unix time: not started later than this
@@ -35,13 +40,16 @@ Result<Order> read_order(std::string_view text);
 
 // An order on its way, or the name of the object that has it.
 struct Parcel {
-  std::uint64_t deaths = 0;  // workers that died of it, as far as its gateway knows
-  std::string object;        // empty: `order`
+  struct Past {
+    std::uint64_t deaths = 0;    // workers that died of it, as far as its gateway knows
+    std::uint64_t attempts = 0;  // how often a worker was given it, likewise
+  } past;
+  std::string object;  // empty: `order`
   Order order;
 };
 // `order`: as JSON.
-std::string parcel_of(std::uint64_t deaths, std::string_view order);
-std::string parcel_of_object(std::uint64_t deaths, std::string_view object);
+std::string parcel_of(const Parcel::Past& past, std::string_view order);
+std::string parcel_of_object(const Parcel::Past& past, std::string_view object);
 Result<Parcel> read_parcel(std::string_view text);
 
 // How a run ended at a worker.
@@ -50,20 +58,35 @@ struct End {
   std::string worker;
   Result<Outcome> outcome = Outcome();  // with its artifacts; or what Belljar could not do
   bool started = true;                  // false: it was given up before
+  std::uint64_t attempt = 0;            // how often a worker had been given it; 0: not known
 };
 std::string to_json(const End& end);
 Result<End> read_end(std::string_view text);
 
 // What a run does meanwhile.
 struct Happening {
-  enum class Kind : std::uint8_t { kBegun, kBusy, kStage, kOut, kErr };
+  enum class Kind : std::uint8_t { kBegun, kBusy, kStage, kOut, kErr, kTaken };
   Kind kind = Kind::kBegun;
   std::string worker;                 // kBegun, kBusy
+  std::uint64_t attempt = 0;          // kBegun, as of End
+  std::uint64_t frames = 0;           // kTaken: input frames that came, without a gap
+  std::uint64_t written = 0;          // kTaken: bytes of stdin that the program has, or its pipe
   StageKind stage = StageKind::kRun;  // kStage
   std::string bytes;                  // kOut, kErr
 };
 std::string to_json(const Happening& happening);
 Result<Happening> read_happening(std::string_view text);
+
+// What an interactive run is sent, in order: each frame's number is one more than the one before.
+struct InputFrame {
+  enum class Kind : std::uint8_t { kBytes, kEnd, kControl };
+  std::uint64_t number = 0;  // from 1
+  Kind kind = Kind::kBytes;
+  std::string bytes;             // kBytes, of stdin; kEnd: it has no more
+  engine::InputControl control;  // kControl
+};
+std::string to_json(const InputFrame& frame);
+Result<InputFrame> read_input_frame(std::string_view text);
 
 std::string to_json(const engine::InputControl& control);
 Result<engine::InputControl> read_control(std::string_view text);
@@ -74,7 +97,8 @@ struct WorkerState {
   std::string pool;  // those that can run the same
   std::string kernel;
   std::vector<std::string> languages;  // names of runtimes whose toolchains are there
-  std::uint64_t capacity = 0;          // runs at once
+  Labels labels;
+  std::uint64_t capacity = 0;  // runs at once
   std::uint64_t running = 0;
   bool draining = false;  // takes nothing more
 };
@@ -89,7 +113,10 @@ struct GatewayState {
     std::uint64_t running = 0;
   };
   std::string id;
-  std::vector<Caller> callers;  // those that have runs
+  std::vector<Caller> callers;                  // those that have runs
+  std::map<std::string, std::uint64_t> let_in;  // requests of each caller in the last minute
+  std::uint64_t oldest_ms = 0;    // how long the first of its runs that wait has waited
+  std::uint64_t redelivered = 0;  // how often one was given to a worker once more
 };
 std::string to_json(const GatewayState& state);
 Result<GatewayState> read_gateway_state(std::string_view text);

@@ -17,6 +17,8 @@ TEST(Order, IsReadAsItWasWritten) {
               .language = "python",
               .policy = "default",
               .input = std::string("\0\xff", 2),
+              .reads = Order::Reads::kTerminal,
+              .unpack = true,
               .memory = 1,
               .cpus_milli = 2,
               .expires_ms = 3,
@@ -40,14 +42,16 @@ TEST(Order, IsReadAsItWasWritten) {
 
 TEST(Parcel, HasAnOrderOrTheNameOfOne) {
   const Order order{.run = "run_1"};
-  auto read = read_parcel(parcel_of(2, to_json(order)));
+  auto read = read_parcel(parcel_of({.deaths = 2, .attempts = 4}, to_json(order)));
   ASSERT_TRUE(read.has_value()) << read.error().message;
-  EXPECT_EQ(read->deaths, 2U);
+  EXPECT_EQ(read->past.deaths, 2U);
+  EXPECT_EQ(read->past.attempts, 4U);
   EXPECT_EQ(read->object, "");
   EXPECT_EQ(read->order.run, "run_1");
-  read = read_parcel(parcel_of_object(3, "order.run_1"));
+  read = read_parcel(parcel_of_object({.deaths = 3, .attempts = 5}, "order.run_1"));
   ASSERT_TRUE(read.has_value()) << read.error().message;
-  EXPECT_EQ(read->deaths, 3U);
+  EXPECT_EQ(read->past.deaths, 3U);
+  EXPECT_EQ(read->past.attempts, 5U);
   EXPECT_EQ(read->object, "order.run_1");
 }
 
@@ -78,6 +82,50 @@ TEST(End, IsReadAsItWasWritten) {
   EXPECT_FALSE(read_failed->started);
 }
 
+TEST(Happening, IsReadAsItWasWritten) {
+  using Kind = Happening::Kind;
+  for (const Happening& each : {Happening{.kind = Kind::kBegun, .worker = "w", .attempt = 3},
+                                Happening{.kind = Kind::kBusy, .worker = "w"},
+                                Happening{.kind = Kind::kStage, .stage = StageKind::kCompile},
+                                Happening{.kind = Kind::kErr, .bytes = "\xff"},
+                                Happening{.kind = Kind::kTaken, .frames = 4, .written = 5}}) {
+    const auto read = read_happening(to_json(each));
+    ASSERT_TRUE(read.has_value()) << read.error().message;
+    EXPECT_EQ(to_json(*read), to_json(each));
+    EXPECT_EQ(read->attempt, each.attempt);
+    EXPECT_EQ(read->written, each.written);
+  }
+}
+
+TEST(InputFrame, IsReadAsItWasWritten) {
+  using Kind = InputFrame::Kind;
+  for (const InputFrame& each :
+       {InputFrame{.number = 1, .kind = Kind::kBytes, .bytes = std::string("\0\xff", 2)},
+        InputFrame{.number = 2, .kind = Kind::kEnd},
+        InputFrame{.number = 3,
+                   .kind = Kind::kControl,
+                   .control = {.kind = engine::InputControl::Kind::kResize, .rows = 7}}}) {
+    const auto read = read_input_frame(to_json(each));
+    ASSERT_TRUE(read.has_value()) << read.error().message;
+    EXPECT_EQ(to_json(*read), to_json(each));
+    EXPECT_EQ(read->bytes, each.bytes);
+    EXPECT_EQ(read->control.rows, each.control.rows);
+  }
+}
+
+TEST(States, AreReadAsTheyWereWritten) {
+  const WorkerState worker{.id = "w", .pool = "p", .labels = {{"arch", "x"}, {"region", "eu"}}};
+  const auto read_worker = read_worker_state(to_json(worker));
+  ASSERT_TRUE(read_worker.has_value()) << read_worker.error().message;
+  EXPECT_EQ(read_worker->labels, worker.labels);
+  const GatewayState gateway{
+      .id = "g", .let_in = {{"ip:127.0.0.1", 5}}, .oldest_ms = 6, .redelivered = 7};
+  const auto read_gateway = read_gateway_state(to_json(gateway));
+  ASSERT_TRUE(read_gateway.has_value()) << read_gateway.error().message;
+  EXPECT_EQ(to_json(*read_gateway), to_json(gateway));
+  EXPECT_EQ(read_gateway->let_in, gateway.let_in);
+}
+
 TEST(Messages, ThatAreNotWhatTheyMustBeAreErrors) {
   for (const char* const text : {"", "{}", "[]", "null", R"({"kind":"told"})", R"({"run":1})"}) {
     EXPECT_FALSE(read_order(text).has_value()) << text;
@@ -85,6 +133,7 @@ TEST(Messages, ThatAreNotWhatTheyMustBeAreErrors) {
     EXPECT_FALSE(read_end(text).has_value()) << text;
     EXPECT_FALSE(read_happening(text).has_value()) << text;
     EXPECT_FALSE(read_control(text).has_value()) << text;
+    EXPECT_FALSE(read_input_frame(text).has_value()) << text;
     EXPECT_FALSE(read_worker_state(text).has_value()) << text;
     EXPECT_FALSE(read_gateway_state(text).has_value()) << text;
     EXPECT_FALSE(referred_object(text).has_value()) << text;

@@ -6,13 +6,16 @@
 
 #include <condition_variable>
 #include <mutex>
+#include <set>
 #include <thread>
 
+#include "base/id.h"
 #include "base/sys.h"
 #include "engine/local_runner.h"
 #include "fleet/fleet_runner.h"
 #include "fleet/nats_server.h"
 #include "fleet/object_bucket.h"
+#include "fleet/subjects.h"
 #include "fleet/worker.h"
 #include "model/builtin_policies.h"
 
@@ -27,13 +30,17 @@ class Listener : public engine::RunListener {
   explicit Listener(std::string id, bool wanted = true) : id_(std::move(id)), wanted_(wanted) {}
 
   [[nodiscard]] const std::string& id() const override { return id_; }
-  bool on_start() override {
+  bool on_start(std::uint64_t attempt) override {
     const std::lock_guard lock(mutex_);
     ++starts;
+    attempts = std::max(attempts, attempt);
     changed_.notify_all();
     return wanted_;
   }
-  [[nodiscard]] engine::Input input() const override { return {}; }
+  [[nodiscard]] engine::Input input() const override {
+    if (!pipe.read.valid()) return {};
+    return {.kind = engine::Input::Kind::kDescriptor, .fd = pipe.read.get()};
+  }
   Result<Fd> open_control() override { return Fd(); }
   void forward_control(std::function<void(const engine::InputControl&)> /*sink*/) override {}
   [[nodiscard]] bool was_heard() const override { return false; }
@@ -56,7 +63,9 @@ class Listener : public engine::RunListener {
                              [this] { return ends + give_ups > 0 || (!wanted_ && starts > 0); });
   }
 
+  sys::Pipe pipe;  // what it reads while it runs, if that is valid
   int starts = 0;
+  std::uint64_t attempts = 0;
   int ends = 0;
   int give_ups = 0;
   Error error;
@@ -82,19 +91,26 @@ class Local {
   engine::Dispatcher dispatcher_{
       {.threads = 2, .queue_per_caller = 100},
       []() -> Result<warden::Client> { return fail(Code::kUnavailable, "no warden here"); }};
-  engine::LocalRunner runner_{dispatcher_, catalog(), {}};
+  engine::LocalRunner runner_{dispatcher_, catalog(), {}, {{"region", "eu"}}};
 };
 
 class Fleet {
  public:
-  Fleet() {
-    auto worker =
-        Worker::open(server_.connect(), local_.runner(),
-                     {.id = "worker_1", .pool = "pool", .languages = {"python"}, .capacity = 2});
+  explicit Fleet(std::uint64_t streams = 1) {
+    const auto connection = server_.connect();
+    JetStream stream(*connection);
+    ObjectBucket objects(stream, kBucket);
+    EXPECT_TRUE(make_streams(stream, objects, 1, streams).has_value());
+    auto worker = Worker::open(server_.connect(), local_.runner(),
+                               {.id = "worker_1",
+                                .pool = "pool",
+                                .languages = {"python"},
+                                .labels = {{"region", "eu"}},
+                                .capacity = 2});
     EXPECT_TRUE(worker.has_value()) << (worker ? "" : worker.error().message);
     worker_ = *std::move(worker);
-    auto runner =
-        FleetRunner::open(server_.connect(), {.id = "gateway_1", .queue_per_caller = 100});
+    auto runner = FleetRunner::open(
+        server_.connect(), {.id = "gateway_1", .queue_per_caller = 100, .work_streams = streams});
     EXPECT_TRUE(runner.has_value()) << (runner ? "" : runner.error().message);
     runner_ = *std::move(runner);
   }
@@ -102,6 +118,7 @@ class Fleet {
   Fleet(const Fleet&) = delete;
   Fleet& operator=(const Fleet&) = delete;
   engine::Runner& runner() { return *runner_; }
+  const NatsServer& server() { return server_; }
 
  private:
   NatsServer server_;
@@ -185,6 +202,67 @@ TYPED_TEST(Runners, NothingIsTakenAfterADrain) {
   EXPECT_EQ(run->starts + run->ends + run->give_ups, 0);
 }
 
+TYPED_TEST(Runners, ALabelThatIsNotThereIsRefused) {
+  const auto run = std::make_shared<Listener>("run_labelled");
+  engine::Task task = this->task({run});
+  task.labels = {{"region", "us"}};
+  EXPECT_EQ(this->runner().check(task, 1).error().code, Code::kUnavailable);
+  EXPECT_NE(this->runner().check(task, 1).error().message.find("region=us"), std::string::npos);
+  const auto done = [](const Result<std::vector<File>>&) { ADD_FAILURE() << "nobody unpacks"; };
+  EXPECT_EQ(this->runner()
+                .unpack({.caller = "ada", .labels = task.labels, .deadline = {}, .done = done})
+                .error()
+                .code,
+            Code::kUnavailable);
+  task.labels = {{"region", "eu"}};
+  ASSERT_TRUE(this->runner().check(task, 1).has_value());
+  ASSERT_TRUE(this->runner().submit(std::move(task)).has_value());
+  ASSERT_TRUE(run->wait());
+  EXPECT_EQ(run->ends, 1);
+}
+
+TYPED_TEST(Runners, AnArchiveIsUnpackedOrTheReasonToldOnce) {
+  std::mutex mutex;
+  std::condition_variable changed;
+  int told = 0;
+  Error error;
+  for (const std::size_t size : {1U, 3'000'000U}) {
+    ASSERT_TRUE(this->runner()
+                    .unpack({.caller = "ada",
+                             .archive = std::string(size, 'x'),
+                             .deadline = sys::now() + kLong,
+                             .done =
+                                 [&](const Result<std::vector<File>>& files) {
+                                   const std::lock_guard lock(mutex);
+                                   ++told;
+                                   if (!files) error = files.error();
+                                   changed.notify_all();
+                                 }})
+                    .has_value());
+  }
+  std::unique_lock lock(mutex);
+  EXPECT_TRUE(changed.wait_for(lock, kLong, [&told] { return told == 2; }));
+  lock.unlock();
+  EXPECT_TRUE(this->runner().drain(kLong));
+  EXPECT_EQ(told, 2);
+  EXPECT_EQ(error.message, "no warden here");
+}
+
+TYPED_TEST(Runners, ARunThatReadsWhileItRunsIsEndedOnce) {
+  const auto run = std::make_shared<Listener>("run_interactive");
+  run->pipe = *sys::make_pipe();
+  engine::Task task = this->task({run});
+  task.interactive = true;
+  task.streamed = true;
+  ASSERT_TRUE(this->runner().check(task, 1).has_value());
+  ASSERT_TRUE(this->runner().submit(std::move(task)).has_value());
+  ASSERT_TRUE(run->wait());
+  EXPECT_TRUE(this->runner().drain(kLong));
+  EXPECT_EQ(run->starts, 1);
+  EXPECT_EQ(run->ends, 1);
+  EXPECT_EQ(run->error.message, "no warden here");
+}
+
 // ---- What is a fleet's own -------------------------------------------------------------------
 
 TEST(FleetRunners, ALanguageThatNoWorkerHasIsRefused) {
@@ -212,6 +290,113 @@ TEST(FleetRunners, ARunWhoseTimeIsOverIsGivenUp) {
   EXPECT_EQ(late->starts, 0);
   EXPECT_EQ(late->give_ups, 1);
   EXPECT_EQ(late->error.code, Code::kExhausted);
+}
+
+TEST(FleetRunners, RunsAreSpreadOverAllStreamsAndTakenFromEach) {
+  Fleet fleet(3);
+  const Policy policy = *builtin_policy("default");
+  const auto submission = std::make_shared<Submission>();
+  submission->files = {{.path = "main.py", .content = "pass\n", .executable = false}};
+  std::set<unsigned> used;
+  std::vector<std::shared_ptr<Listener>> all;
+  engine::Task task{.caller = "ada",
+                    .language = "python",
+                    .policy = &policy,
+                    .submission = submission,
+                    .deadline = sys::now() + kLong,
+                    .urgency = engine::Urgency::kBatch};
+  for (int i = 0; i < 30; ++i) {
+    all.push_back(std::make_shared<Listener>("run_" + std::to_string(i)));
+    used.insert(work_stream_of(all.back()->id(), 3));
+    task.runs.push_back(all.back());
+  }
+  EXPECT_EQ(used.size(), 3U);
+  ASSERT_TRUE(fleet.runner().submit(std::move(task)).has_value());
+  for (const auto& each : all) ASSERT_TRUE(each->wait()) << each->id();
+  for (const auto& each : all) EXPECT_EQ(each->ends, 1) << each->id();
+  const auto connection = fleet.server().connect();
+  JetStream stream(*connection);
+  for (unsigned i = 0; i < 3; ++i) {
+    EXPECT_TRUE(stream.stream_state(work_stream(i)).has_value()) << i;
+  }
+  EXPECT_EQ(stream.stream_state(work_stream(3)).error().code, Code::kNotFound);
+}
+
+// What a worker may not make it waits for (deploy/nats.conf), and makes nothing itself.
+TEST(Workers, WaitForAGatewayToHaveMadeTheStreams) {
+  const NatsServer server;
+  Local local;
+  const auto open = [&] {
+    return Worker::open(server.connect(), local.runner(),
+                        {.id = "worker_1", .pool = "pool", .languages = {"python"}});
+  };
+  const auto early = open();
+  ASSERT_FALSE(early.has_value());
+  EXPECT_EQ(early.error().code, Code::kUnavailable);
+  const auto connection = server.connect();
+  JetStream stream(*connection);
+  EXPECT_EQ(stream.stream_state(kWorkStream).error().code, Code::kNotFound);
+  ObjectBucket objects(stream, kBucket);
+  ASSERT_TRUE(make_streams(stream, objects, 1, 1).has_value());
+  EXPECT_TRUE(open().has_value());
+}
+
+// A gateway that was started again gives its runs to the fleet once more: that is no attempt of a
+// run that its worker has all the while.
+TEST(FleetRunners, AttemptsAreCountedByWhatWorkersWereGiven) {
+  Fleet fleet;
+  const Policy policy = *builtin_policy("default");
+  const auto submission = std::make_shared<Submission>();
+  submission->files = {{.path = "main.py", .content = "pass\n", .executable = false}};
+  for (const std::uint64_t before : {0U, 2U}) {
+    const auto run = std::make_shared<Listener>("run_" + std::to_string(before));
+    ASSERT_TRUE(fleet.runner()
+                    .submit({.caller = "ada",
+                             .language = "python",
+                             .policy = &policy,
+                             .submission = submission,
+                             .runs = {run},
+                             .deadline = sys::now() + kLong,
+                             .attempts = before})
+                    .has_value());
+    ASSERT_TRUE(run->wait());
+    EXPECT_EQ(run->attempts, before + 1);
+  }
+}
+
+// As a gateway and a worker of the fleet that died: what they had read is not there again.
+TEST(Workers, AnInteractiveRunThatWasGivenBeforeIsNotBegunAgain) {
+  Fleet fleet;
+  const auto connection = fleet.server().connect();
+  JetStream stream(*connection);
+  const std::string ends = told_subject("gateway_2", "end", "*");
+  ASSERT_TRUE(
+      stream.make_consumer(kEndsStream, ends_consumer("gateway_2"), ends, kAckWait).has_value());
+  constexpr Milliseconds kPatience{5000};
+  for (const std::uint64_t deaths : {0U, 1U}) {
+    const Order order{.run = "run_" + std::to_string(deaths),
+                      .gateway = "gateway_2",
+                      .caller = "ada",
+                      .language = "python",
+                      .policy = "default",
+                      .reads = Order::Reads::kPipe,
+                      .expires_ms = unix_ms() + 60'000};
+    const std::string parcel = parcel_of({.deaths = deaths, .attempts = deaths}, to_json(order));
+    ASSERT_TRUE(
+        stream.publish(work_subject(0, "pool", 0), parcel, order.run, kPatience).has_value());
+    Result<std::optional<Delivery>> got;
+    for (int i = 0; i < 1000 && (!got || !*got); ++i) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(10));
+      got = stream.next(kEndsStream, ends_consumer("gateway_2"));
+    }
+    ASSERT_TRUE(got && *got) << order.run;
+    ASSERT_TRUE(stream.acknowledge(**got).has_value());
+    const auto end = read_end((*got)->data);
+    ASSERT_TRUE(end.has_value() && !end->outcome.has_value());
+    EXPECT_EQ(end->run, order.run);
+    EXPECT_EQ(end->outcome.error().message, deaths == 0 ? "no warden here" : kInputIsGone);
+    EXPECT_EQ(end->attempt, 1U);
+  }
 }
 
 TEST(JetStreams, AMessageOfOneIdIsStoredOnce) {

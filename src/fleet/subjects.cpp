@@ -2,19 +2,25 @@
 
 #include <algorithm>
 #include <bit>
+#include <cstdint>
 
 #include "base/units.h"
 
 namespace belljar::fleet {
 
-Status make_streams(JetStream& stream, ObjectBucket& objects, std::uint64_t replicas) {
+Status make_streams(JetStream& stream,
+                    ObjectBucket& objects,
+                    std::uint64_t replicas,
+                    std::uint64_t work) {
   constexpr std::chrono::hours kDay{24};
   constexpr auto kEventBytes = static_cast<std::int64_t>(256 * kMiB);
-  TRY(stream.make_stream({.name = kWorkStream,
-                          .subjects = {"belljar.work.>"},
-                          .work_queue = true,
-                          .duplicates = std::chrono::minutes(10),
-                          .replicas = replicas}));
+  for (unsigned i = 0; i < work; ++i) {
+    TRY(stream.make_stream({.name = work_stream(i),
+                            .subjects = {"belljar.work." + std::to_string(i) + ".>"},
+                            .work_queue = true,
+                            .duplicates = std::chrono::minutes(10),
+                            .replicas = replicas}));
+  }
   TRY(stream.make_stream({.name = kEndsStream,
                           .subjects = {told_subject("*", "end", "*")},
                           .work_queue = true,
@@ -35,8 +41,30 @@ unsigned lane_of(unsigned urgency, std::uint64_t waiting) {
   return std::min(urgency + doublings, kLanes - 1);
 }
 
-std::string work_subject(const std::string& pool, unsigned lane) {
-  return "belljar.work." + pool + "." + std::to_string(lane);
+Status look_for_streams(JetStream& stream) {
+  for (const std::string& name : {std::string(kWorkStream), std::string(kEndsStream),
+                                  std::string(kEventsStream), "OBJ_" + std::string(kBucket)}) {
+    const auto there = stream.stream_state(name);
+    if (there) continue;
+    if (there.error().code != Code::kNotFound) return std::unexpected(there.error());
+    return fail(Code::kUnavailable, "no gateway has made the stream " + name + " yet");
+  }
+  return {};
+}
+
+std::string work_stream(unsigned index) {
+  return index == 0 ? kWorkStream : kWorkStream + ("_" + std::to_string(index));
+}
+
+// FNV-1a: the library's own hash may be another one in the next version.
+unsigned work_stream_of(std::string_view run, unsigned streams) {
+  std::uint32_t hash = 2166136261U;
+  for (const char c : run) hash = (hash ^ static_cast<unsigned char>(c)) * 16777619U;
+  return hash % std::max(streams, 1U);
+}
+
+std::string work_subject(unsigned stream, const std::string& pool, unsigned lane) {
+  return "belljar.work." + std::to_string(stream) + "." + pool + "." + std::to_string(lane);
 }
 
 std::string work_consumer(const std::string& pool, unsigned lane) {

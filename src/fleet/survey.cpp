@@ -9,6 +9,23 @@
 #include "fleet/subjects.h"
 
 namespace belljar::fleet {
+namespace {
+
+// In all streams of work together.
+Result<ConsumerState> waiting_in(JetStream& stream, const std::string& pool, unsigned lane) {
+  ConsumerState sum;
+  for (unsigned i = 0; i < kMostWorkStreams; ++i) {
+    const auto one = stream.consumer_state(work_stream(i), work_consumer(pool, lane));
+    if (!one && one.error().code == Code::kNotFound) break;
+    if (!one) return std::unexpected(one.error());
+    sum.waiting += one->waiting;
+    sum.out += one->out;
+    sum.redelivered += one->redelivered;
+  }
+  return sum;
+}
+
+}  // namespace
 
 Result<Survey> survey(Connection& connection) {
   constexpr Milliseconds kListen{1200};
@@ -40,8 +57,7 @@ Result<Survey> survey(Connection& connection) {
   JetStream stream(connection);
   for (const std::string& pool : pools) {
     for (unsigned lane = 0; lane < kLanes; ++lane) {
-      TRY_ASSIGN(const ConsumerState state,
-                 stream.consumer_state(kWorkStream, work_consumer(pool, lane)));
+      TRY_ASSIGN(const ConsumerState state, waiting_in(stream, pool, lane));
       if (state.waiting + state.out == 0) continue;
       found.queues.push_back({.pool = pool,
                               .lane = lane,

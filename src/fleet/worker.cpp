@@ -8,6 +8,7 @@
 #include "base/id.h"
 #include "base/sys.h"
 #include "base/text.h"
+#include "fleet/input_receiver.h"
 #include "fleet/subjects.h"
 #include "model/builtin_policies.h"
 
@@ -18,6 +19,8 @@ constexpr Milliseconds kPatience{5000};
 constexpr Milliseconds kStateEvery{500};
 // Where nobody woke it: a message about new work may be lost.
 constexpr std::chrono::seconds kLookEvery{1};
+// Streams of work may be added while it runs.
+constexpr std::chrono::seconds kLookForStreamsEvery{5};
 // Every so manieth run comes from the highest lane that has one.
 constexpr unsigned kFromTheTop = 8;
 
@@ -37,8 +40,24 @@ const std::map<std::string, Policy, std::less<>>& policies() {
 // One run, from its order to its end, as the engine tells of it.
 class Worker::Assignment : public engine::RunListener {
  public:
-  Assignment(Worker& worker, Order order, std::optional<Delivery> delivery)
-      : worker_(worker), order_(std::move(order)), delivery_(std::move(delivery)) {}
+  Assignment(Worker& worker, Order order, std::uint64_t attempt, std::optional<Delivery> delivery)
+      : worker_(worker),
+        order_(std::move(order)),
+        attempt_(attempt),
+        delivery_(std::move(delivery)) {}
+
+  // Before it is begun.
+  Status open_input() {
+    if (order_.reads == Order::Reads::kBytes) return {};
+    TRY_ASSIGN(input_,
+               InputReceiver::make(
+                   [this](std::uint64_t frames, std::uint64_t written) {
+                     say("told",
+                         {.kind = Happening::Kind::kTaken, .frames = frames, .written = written});
+                   },
+                   [this](const engine::InputControl& each) { control(each); }));
+    return {};
+  }
 
   [[nodiscard]] const std::string& id() const override { return order_.run; }
   [[nodiscard]] const Order& order() const { return order_; }
@@ -52,12 +71,19 @@ class Worker::Assignment : public engine::RunListener {
     delivery_ = std::move(delivery);
   }
 
-  bool on_start() override {
-    say("told", {.kind = Happening::Kind::kBegun, .worker = worker_.settings_.id});
+  bool on_start(std::uint64_t /*attempt*/) override {
+    say("told",
+        {.kind = Happening::Kind::kBegun, .worker = worker_.settings_.id, .attempt = attempt_});
     return true;
   }
   [[nodiscard]] engine::Input input() const override {
     engine::Input made;
+    if (input_ != nullptr) {
+      made.kind = order_.reads == Order::Reads::kTerminal ? engine::Input::Kind::kTerminal
+                                                          : engine::Input::Kind::kDescriptor;
+      made.fd = input_->input();
+      return made;
+    }
     if (!order_.input.empty()) made.kind = engine::Input::Kind::kBytes;
     made.bytes = order_.input;
     return made;
@@ -72,7 +98,8 @@ class Worker::Assignment : public engine::RunListener {
   }
   void forward_control(std::function<void(const engine::InputControl&)> /*sink*/) override {}
   // What was heard twice is told apart by nobody; a run that is lost is worse.
-  [[nodiscard]] bool was_heard() const override { return heard_; }
+  // What was typed into one that reads while it runs is not there a second time.
+  [[nodiscard]] bool was_heard() const override { return heard_ || input_ != nullptr; }
   void on_stage(StageKind stage) override {
     if (order_.streamed) say("event", {.kind = Happening::Kind::kStage, .stage = stage});
   }
@@ -88,16 +115,28 @@ class Worker::Assignment : public engine::RunListener {
                    {.run = order_.run,
                     .worker = worker_.settings_.id,
                     .outcome = std::move(outcome),
-                    .started = true},
+                    .started = true,
+                    .attempt = attempt_},
                    delivery());
+  }
+  void on_unpacked(Result<std::vector<File>> files) {
+    if (!files) return on_end(std::unexpected(files.error()));
+    Outcome outcome;
+    outcome.status = RunStatus::kOk;
+    outcome.artifacts = *std::move(files);
+    on_end(std::move(outcome));
   }
   void on_give_up(const Error& error) override {
     worker_.finish(order_,
                    {.run = order_.run,
                     .worker = worker_.settings_.id,
                     .outcome = std::unexpected(error),
-                    .started = false},
+                    .started = false,
+                    .attempt = attempt_},
                    delivery());
+  }
+  void take(const InputFrame& frame) {
+    if (input_ != nullptr) input_->take(frame);
   }
   void control(const engine::InputControl& message) {
     constexpr std::size_t kMostHeld = 64;
@@ -121,11 +160,14 @@ class Worker::Assignment : public engine::RunListener {
 
   Worker& worker_;
   const Order order_;
+  const std::uint64_t attempt_;
   bool heard_ = false;
   std::mutex mutex_;
   std::optional<Delivery> delivery_;
   Fd control_;
   std::vector<engine::InputControl> held_;
+  // Last: it uses what stands above.
+  std::unique_ptr<InputReceiver> input_;
 };
 
 Worker::Worker(std::unique_ptr<Connection> connection,
@@ -153,11 +195,8 @@ Result<std::unique_ptr<Worker>> Worker::open(std::unique_ptr<Connection> connect
 }
 
 Status Worker::begin() {
-  TRY(make_streams(stream_, objects_, settings_.replicas));
-  for (unsigned lane = 0; lane < kLanes; ++lane) {
-    TRY(stream_.make_consumer(kWorkStream, work_consumer(settings_.pool, lane),
-                              work_subject(settings_.pool, lane), kAckWait));
-  }
+  TRY(look_for_streams(stream_));
+  TRY(find_streams());
   const auto subscribe = [this](const std::string& subject,
                                 std::function<void(Message)> take) -> Status {
     TRY_ASSIGN(auto made, connection_->subscribe(subject, std::move(take)));
@@ -181,6 +220,21 @@ Status Worker::begin() {
   return {};
 }
 
+// Those of work, as many as gateways have made.
+Status Worker::find_streams() {
+  for (; streams_ < kMostWorkStreams; ++streams_) {
+    const std::string name = work_stream(streams_);
+    const auto there = stream_.stream_state(name);
+    if (!there && there.error().code == Code::kNotFound) return {};
+    if (!there) return std::unexpected(there.error());
+    for (unsigned lane = 0; lane < kLanes; ++lane) {
+      TRY(stream_.make_consumer(name, work_consumer(settings_.pool, lane),
+                                work_subject(streams_, settings_.pool, lane), kAckWait));
+    }
+  }
+  return {};
+}
+
 // ---- Taking runs -----------------------------------------------------------------------------
 
 void Worker::take_directly(const Message& message) {
@@ -188,7 +242,12 @@ void Worker::take_directly(const Message& message) {
 }
 
 void Worker::pull(const std::stop_token& stop) {
+  Nanoseconds looked = sys::now();
   for (unsigned turn = 1; !stop.stop_requested(); ++turn) {
+    if (sys::now() - looked > kLookForStreamsEvery) {
+      (void)find_streams().has_value();
+      looked = sys::now();
+    }
     {
       std::unique_lock lock(mutex_);
       changed_.wait(lock, stop, [this] { return has_room_locked(); });
@@ -214,9 +273,13 @@ std::optional<Delivery> Worker::next_delivery(unsigned turn) {
   const bool from_the_top = turn % kFromTheTop == 0;
   for (unsigned i = 0; i < kLanes; ++i) {
     const unsigned lane = from_the_top ? kLanes - 1 - i : i;
-    auto delivery = stream_.next(kWorkStream, work_consumer(settings_.pool, lane));
-    if (!delivery) return std::nullopt;  // NATS is away; it is looked again
-    if (*delivery) return *std::move(delivery);
+    // Another stream first each time, so that none waits behind the others.
+    for (unsigned k = 0; k < streams_; ++k) {
+      auto delivery =
+          stream_.next(work_stream((turn + k) % streams_), work_consumer(settings_.pool, lane));
+      if (!delivery) return std::nullopt;  // NATS is away; it is looked again
+      if (*delivery) return *std::move(delivery);
+    }
   }
   return std::nullopt;
 }
@@ -236,15 +299,20 @@ void Worker::take(const std::string& text, std::optional<Delivery> delivery) {
     order = got ? read_order(*got) : std::unexpected(got.error());
   }
   if (!order) return drop();
-  const std::uint64_t deaths = parcel->deaths + (delivery ? delivery->delivered - 1 : 0);
-  if (deaths >= kMostDeaths) {
+  const std::uint64_t deaths = parcel->past.deaths + (delivery ? delivery->delivered - 1 : 0);
+  const std::uint64_t attempt = parcel->past.attempts + (delivery ? delivery->delivered : 1);
+  const bool has_input = order->reads == Order::Reads::kBytes;
+  if (deaths >= (has_input ? kMostDeaths : 1) && !has(order->run)) {
     const std::string reason =
-        "parked: the worker that ran it died " + std::to_string(deaths) + " times";
+        has_input ? "parked: the worker that ran it died " + std::to_string(deaths) + " times"
+                  : std::string(kInputIsGone);
+    // This one was not given to be run.
     return finish(*order,
                   {.run = order->run,
                    .worker = settings_.id,
                    .outcome = fail(Code::kInternal, reason),
-                   .started = true},
+                   .started = true,
+                   .attempt = attempt - 1},
                   std::move(delivery));
   }
   const Order kept = *order;
@@ -256,15 +324,21 @@ void Worker::take(const std::string& text, std::optional<Delivery> delivery) {
                    .started = false},
                   std::move(delivery));
   }
-  const Status taken = hand_over(*std::move(order), delivery);
+  const Status taken = hand_over(*std::move(order), attempt, delivery);
   if (taken) return;
   if (taken.error().code != Code::kInvalid) return refuse(kept, std::move(delivery));
   finish(kept,
          {.run = kept.run,
           .worker = settings_.id,
           .outcome = std::unexpected(taken.error()),
-          .started = true},
+          .started = true,
+          .attempt = attempt},
          std::move(delivery));
+}
+
+bool Worker::has(const std::string& run) const {
+  const std::lock_guard lock(mutex_);
+  return assignments_.contains(run);
 }
 
 // Full, or on the way out: another worker may have room.
@@ -282,14 +356,10 @@ bool Worker::has_room_locked() const {
   return !draining_ && assignments_.size() + reserved_ < settings_.capacity;
 }
 
-Status Worker::hand_over(Order order, std::optional<Delivery> delivery) {
-  const auto policy = policies().find(order.policy);
-  if (policy == policies().end()) {
-    return fail(Code::kInvalid, "policy: this worker has no " + quote(order.policy));
-  }
-  const auto left = Milliseconds(order.expires_ms - unix_ms());
-  const auto assignment = std::make_shared<Assignment>(*this, std::move(order), delivery);
+Status Worker::hand_over(Order order, std::uint64_t attempt, std::optional<Delivery> delivery) {
+  const auto assignment = std::make_shared<Assignment>(*this, std::move(order), attempt, delivery);
   const Order& its = assignment->order();
+  TRY(assignment->open_input());
   {
     const std::lock_guard lock(mutex_);
     const auto here = assignments_.find(its.run);
@@ -301,15 +371,7 @@ Status Worker::hand_over(Order order, std::optional<Delivery> delivery) {
     if (!delivery && !has_room_locked()) return fail(Code::kExhausted, "no room");
     assignments_.emplace(its.run, assignment);
   }
-  Status taken = runner_.submit({.caller = its.caller,
-                                 .language = its.language,
-                                 .policy = &policy->second,
-                                 .submission = {assignment, &its.submission},
-                                 .runs = {assignment},
-                                 .memory = its.memory,
-                                 .cpus_milli = its.cpus_milli,
-                                 .deadline = sys::now() + left,
-                                 .streamed = its.streamed});
+  Status taken = begin_run(assignment);
   if (taken) return {};
   const std::lock_guard lock(mutex_);
   assignments_.erase(its.run);
@@ -317,17 +379,47 @@ Status Worker::hand_over(Order order, std::optional<Delivery> delivery) {
   return taken;
 }
 
+Status Worker::begin_run(const std::shared_ptr<Assignment>& assignment) {
+  const Order& its = assignment->order();
+  const Nanoseconds deadline = sys::now() + Milliseconds(its.expires_ms - unix_ms());
+  if (its.unpack) {
+    (void)assignment->on_start(0);
+    return runner_.unpack({.caller = its.caller,
+                           .archive = its.input,
+                           .deadline = deadline,
+                           .done = [assignment](Result<std::vector<File>> files) {
+                             assignment->on_unpacked(std::move(files));
+                           }});
+  }
+  const auto policy = policies().find(its.policy);
+  if (policy == policies().end()) {
+    return fail(Code::kInvalid, "policy: this worker has no " + quote(its.policy));
+  }
+  return runner_.submit({.caller = its.caller,
+                         .language = its.language,
+                         .policy = &policy->second,
+                         .submission = {assignment, &its.submission},
+                         .runs = {assignment},
+                         .memory = its.memory,
+                         .cpus_milli = its.cpus_milli,
+                         .deadline = deadline,
+                         .streamed = its.streamed,
+                         .interactive = its.reads != Order::Reads::kBytes});
+}
+
 void Worker::control(const Message& message) {
+  const auto frame = read_input_frame(message.data);
   const auto read = read_control(message.data);
   const std::string run = message.subject.substr(message.subject.rfind('.') + 1);
   std::shared_ptr<Assignment> assignment;
   {
     const std::lock_guard lock(mutex_);
     const auto found = assignments_.find(run);
-    if (found == assignments_.end() || !read) return;
+    if (found == assignments_.end()) return;
     assignment = found->second;
   }
-  assignment->control(*read);
+  if (frame) return assignment->take(*frame);
+  if (read) assignment->control(*read);
 }
 
 // ---- Ends ------------------------------------------------------------------------------------
@@ -389,6 +481,7 @@ WorkerState Worker::state() const {
           .pool = settings_.pool,
           .kernel = settings_.kernel,
           .languages = settings_.languages,
+          .labels = settings_.labels,
           .capacity = settings_.capacity,
           .running = assignments_.size(),
           .draining = draining_};

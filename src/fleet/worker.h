@@ -27,13 +27,14 @@ struct WorkerSettings {
   std::string pool;  // likewise; workers of one pool can run the same
   std::string kernel;
   std::vector<std::string> languages;
-  std::size_t capacity = 1;    // runs at once
-  std::uint64_t replicas = 1;  // of the streams, where it is the first to come
+  Labels labels;
+  std::size_t capacity = 1;  // runs at once
 };
 
 class Worker {
  public:
-  // Borrowed; both outlive it. Takes runs when it answers.
+  // Borrowed; both outlive it. Takes runs when it answers. kUnavailable also where no gateway has
+  // been there yet.
   static Result<std::unique_ptr<Worker>> open(std::unique_ptr<Connection> connection,
                                               engine::Runner& runner,
                                               WorkerSettings settings);
@@ -59,12 +60,15 @@ class Worker {
   Worker(std::unique_ptr<Connection> connection, engine::Runner& runner, WorkerSettings settings);
   Status begin();
   [[nodiscard]] bool has_room_locked() const;
+  [[nodiscard]] bool has(const std::string& run) const;
   void take_directly(const Message& message);
   void pull(const std::stop_token& stop);
   std::optional<Delivery> next_delivery(unsigned turn);
   void take(const std::string& text, std::optional<Delivery> delivery);
   void refuse(const Order& order, std::optional<Delivery> delivery);
-  Status hand_over(Order order, std::optional<Delivery> delivery);
+  Status find_streams();
+  Status hand_over(Order order, std::uint64_t attempt, std::optional<Delivery> delivery);
+  Status begin_run(const std::shared_ptr<Assignment>& assignment);
   void finish(const Order& order, End end, std::optional<Delivery> delivery);
   void tell_ends(const std::stop_token& stop);
   bool tell(Finished& finished);
@@ -82,6 +86,7 @@ class Worker {
   std::map<std::string, std::shared_ptr<Assignment>> assignments_;  // by run
   std::deque<Finished> finished_;
   std::size_t telling_ = 0;
+  unsigned streams_ = 0;      // of work, that it takes from
   std::size_t reserved_ = 0;  // 1 while a run is fetched, for which there must be room
   bool woken_ = false;
   bool draining_ = false;

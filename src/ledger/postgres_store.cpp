@@ -396,15 +396,19 @@ Result<std::int64_t> PostgresStore::used(std::string_view subject, std::int64_t 
 }
 
 // A run that another gateway took is none to be run here.
-Result<Change> PostgresStore::started(std::string_view id, std::int64_t at_ms) {
+Result<Change> PostgresStore::started(std::string_view id,
+                                      std::int64_t at_ms,
+                                      std::int64_t attempt) {
   TRY_ASSIGN(
       const Rows rows,
       plain(ask({"WITH place AS (SELECT created_ms FROM places WHERE id = $1), "
                  "changed AS (UPDATE runs SET state = 'running', started_ms = $2, "
-                 "attempts = attempts + 1 WHERE id = $1 AND created_ms = (SELECT created_ms FROM "
+                 "attempts = CASE WHEN $4::int8 = 0 THEN attempts + 1 ELSE greatest(attempts, "
+                 "$4::int8) END "
+                 "WHERE id = $1 AND created_ms = (SELECT created_ms FROM "
                  "place) AND owner = $3 AND state IN " BELLJAR_UNFINISHED " RETURNING created_ms) "
                  "SELECT (SELECT count(*) FROM changed), (SELECT count(*) FROM place)",
-                 {id, at_ms, me_}})));
+                 {id, at_ms, me_, attempt}})));
   if (rows.integer(0, 0) > 0) return Change::kMade;
   if (rows.integer(0, 1) == 0) return no_such_run();
   return Change::kHadEnded;

@@ -240,12 +240,13 @@ Result<std::int64_t> SqliteStore::used(std::string_view subject, std::int64_t no
   return found ? query.integer(0) : 0;
 }
 
-Result<Change> SqliteStore::started(std::string_view id, std::int64_t at_ms) {
+Result<Change> SqliteStore::started(std::string_view id, std::int64_t at_ms, std::int64_t attempt) {
   return change([&]() -> Result<Change> {
-    TRY_ASSIGN(Query query, connection_.query("UPDATE runs SET state = 'running', started_ms = ?, "
-                                              "attempts = attempts + 1 "
-                                              "WHERE id = ? AND state IN ('queued', 'running')"));
-    TRY(query.bind(at_ms, id).run());
+    TRY_ASSIGN(Query query,
+               connection_.query("UPDATE runs SET state = 'running', started_ms = ?1, attempts = "
+                                 "CASE WHEN ?2 = 0 THEN attempts + 1 ELSE max(attempts, ?2) END "
+                                 "WHERE id = ?3 AND state IN ('queued', 'running')"));
+    TRY(query.bind(at_ms, attempt, id).run());
     if (connection_.changes() > 0) return Change::kMade;
     TRY(sequence_of(id));
     return Change::kHadEnded;

@@ -52,7 +52,9 @@ class SqliteStore final : public Store {
   Status record(const Run& run, const Ending& ending, std::span<const File> artifacts) override;
   Status settle() override;
   Result<std::int64_t> used(std::string_view subject, std::int64_t now_ms) override;
-  Result<Change> started(std::string_view id, std::int64_t at_ms) override;
+  Result<Change> started(std::string_view id,
+                         std::int64_t at_ms,
+                         std::int64_t attempt = 0) override;
   Result<Change> finished(std::string_view id, const Ending& ending) override;
   Result<Run> find(std::string_view id) override;
   Result<Page> list(const Filter& filter, std::string_view cursor, int limit) override;

@@ -230,8 +230,11 @@ class Store {
   // How many runs a subject had accepted on the day of `now_ms`.
   virtual Result<std::int64_t> used(std::string_view subject, std::int64_t now_ms) = 0;
 
-  // The run is being run, once more than before. kHadEnded: it must not be run.
-  virtual Result<Change> started(std::string_view id, std::int64_t at_ms) = 0;
+  // The run is being run, for the `attempt`th time if that is more than is known; 0: once more than
+  // before. kHadEnded: it must not be run.
+  virtual Result<Change> started(std::string_view id,
+                                 std::int64_t at_ms,
+                                 std::int64_t attempt = 0) = 0;
   // The first end counts. Where the run has a webhook and the ending a notice, its delivery is
   // enqueued with it: both or neither.
   virtual Result<Change> finished(std::string_view id, const Ending& ending) = 0;

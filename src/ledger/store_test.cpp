@@ -114,6 +114,14 @@ TYPED_TEST(Stores, ARunGoesFromQueuedOverRunningToItsEnd) {
   EXPECT_EQ(run->finished_ms, kNoonMs + 7);
 }
 
+TYPED_TEST(Stores, AnAttemptThatIsToldTwiceIsCountedOnce) {
+  ASSERT_OK(this->store_->accept(run_named("run_1")));
+  for (const auto& [attempt, counted] : {std::pair(1, 1), {1, 1}, {3, 3}, {2, 3}, {0, 4}}) {
+    ASSERT_OK(this->store_->started("run_1", kNoonMs, attempt));
+    EXPECT_EQ(this->store_->find("run_1")->attempts, counted) << attempt;
+  }
+}
+
 TYPED_TEST(Stores, TheFirstEndCounts) {
   ASSERT_OK(this->store_->accept(run_named("run_1")));
   EXPECT_EQ(*this->store_->finished("run_1", ending_at(kNoonMs + 1, State::kCancelled)),

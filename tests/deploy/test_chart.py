@@ -373,6 +373,14 @@ def test_keda_scales_the_workers_that_are_there(everything):
     assert all(isinstance(value, str) for each in scaled["triggers"] for value in each["metadata"].values())
 
 
+def test_keda_follows_every_stream_and_the_pool_that_labels_make(render):
+    values = merged(CHOICES["everything"], {"keda": {"streams": 2, "pool": "small-0123456789ab", "lanes": 1}})
+    triggers = one(render(values), "ScaledObject", "worker")["spec"]["triggers"]
+    assert [(each["metadata"]["stream"], each["metadata"]["consumer"]) for each in triggers] == [
+        ("BELLJAR_WORK", "small-0123456789ab-0"), ("BELLJAR_WORK_1", "small-0123456789ab-0"),
+    ]  # fmt: skip
+
+
 def test_keda_knows_the_stream_and_its_lanes():
     subjects = ROOT / "src/fleet/subjects.h"
     if not subjects.exists():

@@ -14,7 +14,10 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 # These appear only after something that a healthy service does not do.
 RARE = {"belljar_runs_lost_total"}
 # These only a gateway of a fleet has; tests/fleet reads them.
-OF_A_FLEET = {"belljar_fleet_up", "belljar_fleet_workers", "belljar_fleet_running", "belljar_fleet_given_again"}
+OF_A_FLEET = {
+    "belljar_fleet_up", "belljar_fleet_workers", "belljar_fleet_running", "belljar_fleet_given_again",
+    "belljar_fleet_redelivered", "belljar_fleet_oldest_waiting_seconds", "belljar_fleet_waiting",
+}  # fmt: skip
 
 
 def test_the_page_is_valid(metrics_page):

@@ -84,7 +84,7 @@ def streams(folder, cluster):
     """What gateways make at their start: the streams, and the bucket's."""
     with Wire(cluster[0], tls=context(folder, "gateway")) as wire:
         for name, subjects, retention in (
-            ("BELLJAR_WORK", ["belljar.work.>"], "workqueue"),
+            ("BELLJAR_WORK", ["belljar.work.0.>"], "workqueue"),
             ("BELLJAR_ENDS", ["belljar.gateway.*.end.*"], "workqueue"),
             ("BELLJAR_EVENTS", ["belljar.gateway.*.event.*"], "limits"),
             ("OBJ_belljar", ["$O.belljar.C.>", "$O.belljar.M.>"], "limits"),
@@ -191,6 +191,14 @@ def test_only_a_node_is_a_route(folder, cluster, certificate, comes_in):
     assert said.startswith(b"INFO ") == comes_in, said
 
 
+def test_a_worker_that_comes_before_the_first_gateway_waits_and_asks_for_nothing_else(folder, cluster, worker_process):
+    before = len(refusals(folder))
+    log = folder / "worker.log"
+    wait_until(lambda: "no gateway has made the stream" in log.read_text(), "it to wait", PATIENCE)
+    assert worker_process.poll() is None
+    assert len(refusals(folder)) == before, refusals(folder)[before:]
+
+
 # ---- What each may ----------------------------------------------------------------------------
 
 
@@ -202,17 +210,17 @@ def test_a_run_goes_its_way(gateway, worker):
         patiently(lambda: worker.ask(f"$JS.API.STREAM.INFO.BELLJAR_{name}"))  # noqa: B023 - called at once
     worker.ask("$JS.API.STREAM.INFO.OBJ_belljar")
     consumer = {"stream_name": "BELLJAR_WORK",
-                "config": {"durable_name": "p-0", "ack_policy": "explicit", "filter_subject": "belljar.work.p.0"}}  # fmt: skip
+                "config": {"durable_name": "p-0", "ack_policy": "explicit", "filter_subject": "belljar.work.0.p.0"}}  # fmt: skip
     worker.ask("$JS.API.CONSUMER.DURABLE.CREATE.BELLJAR_WORK.p-0", consumer)
     assert worker.is_allowed("belljar.workers.w1", b"here")
     assert gateway.next()[2] == b"here"
     gateway.send(f"UNSUB {state}\r\n".encode())
 
-    gateway.ask("belljar.work.p.0", {"run": 1})
+    gateway.ask("belljar.work.0.p.0", {"run": 1})
     worker.subscribe("_INBOX.mine")
     worker.publish("$JS.API.CONSUMER.MSG.NEXT.BELLJAR_WORK.p-0", b'{"batch":1,"expires":30000000000}', "_INBOX.mine")
     subject, reply, data = worker.next()
-    assert (subject, data) == ("belljar.work.p.0", b'{"run": 1}')
+    assert (subject, data) == ("belljar.work.0.p.0", b'{"run": 1}')
     for kind in ("told", "event", "end"):
         assert worker.is_allowed(f"belljar.gateway.g1.{kind}.r1", b"x"), kind
     assert worker.is_allowed(reply, b"+WPI") and worker.is_allowed(reply, b"+ACK")
@@ -226,8 +234,16 @@ def test_a_worker_listens_to_what_is_for_workers(worker, subject):
     assert worker.may_listen(subject)
 
 
+@pytest.mark.parametrize("number", range(1, 8))
+def test_a_worker_takes_from_every_stream_of_work_that_there_may_be(worker, number):
+    name = f"BELLJAR_WORK_{number}"
+    for subject in (f"$JS.API.CONSUMER.DURABLE.CREATE.{name}.p-0", f"$JS.API.CONSUMER.MSG.NEXT.{name}.p-0", f"$JS.ACK.{name}.p-0.1"):
+        assert worker.is_allowed(subject), subject
+    assert not worker.is_allowed(f"$JS.API.STREAM.CREATE.{name}")
+
+
 @pytest.mark.parametrize("subject", [
-    "belljar.work.p.0", "belljar.order.w2", "belljar.wake.p", "belljar.control.r1", "belljar.gateways.g1",
+    "belljar.work.0.p.0", "belljar.order.w2", "belljar.wake.p", "belljar.control.r1", "belljar.gateways.g1",
     "belljar.gateway.g1.other.r1",
     "$JS.API.STREAM.CREATE.OTHER", "$JS.API.STREAM.UPDATE.BELLJAR_WORK", "$JS.API.STREAM.PURGE.BELLJAR_WORK",
     "$JS.API.STREAM.DELETE.OBJ_other", "$JS.API.STREAM.MSG.GET.BELLJAR_WORK", "$JS.API.STREAM.MSG.GET.BELLJAR_EVENTS",
@@ -279,7 +295,7 @@ def worker_process(folder, cluster):
 def role(folder, cluster, name, owner=None):
     """The options of `belljar` by which a role finds the cluster, and shows who it is with files of its own."""
     own = folder / f"{name}-tls"
-    own.mkdir()
+    own.mkdir(exist_ok=True)
     for file in (folder / "tls/ca.crt", folder / f"tls/{name}.crt", folder / f"tls/{name}.key"):
         shutil.copy(file, own)
     for each in (own, *own.iterdir()):
@@ -322,8 +338,8 @@ def test_a_fleet_does_its_work_and_is_refused_nothing(known_settings, folder, cl
     assert len(refusals(folder)) == before, refusals(folder)[before:]
     # What is refused is seen there.
     with Wire(cluster[0], tls=context(folder, "worker")) as wire:
-        assert not wire.is_allowed("belljar.work.planted.0")
-    assert any("belljar.work.planted.0" in line for line in refusals(folder))
+        assert not wire.is_allowed("belljar.work.0.planted.0")
+    assert any("belljar.work.0.planted.0" in line for line in refusals(folder))
 
 
 def refusals(folder):

@@ -51,6 +51,7 @@ class Program:
     output     `plain` or `base64`
     artifacts  globs of files to keep, such as ["*.png", "out/**"]
     webhook    a URL that is told of the end
+    labels     of the machine that runs it, such as {"region": "eu"}
     """
 
     source: Optional[str] = None
@@ -68,6 +69,7 @@ class Program:
     output: Optional[str] = None
     artifacts: Optional[Sequence[str]] = None
     webhook: Optional[str] = None
+    labels: Optional[Mapping[str, str]] = None
 
     def json(self) -> Dict[str, Any]:
         """As the service takes it."""
@@ -86,7 +88,7 @@ class Program:
                 raise TypeError(f"{name} must be several texts, not one")
             if made[name] is not None:
                 made[name] = list(made[name])
-        for name in ("env", "limits"):
+        for name in ("env", "limits", "labels"):
             if made[name] is not None:
                 made[name] = dict(made[name])
         return {name: value for name, value in made.items() if value is not None}
@@ -110,6 +112,7 @@ if TYPE_CHECKING:
         output: Optional[str]
         artifacts: Optional[Sequence[str]]
         webhook: Optional[str]
+        labels: Optional[Mapping[str, str]]
 
 
 def program_of(what: Union[str, Program, None], language: Optional[str], options: Mapping[str, Any]) -> Program:

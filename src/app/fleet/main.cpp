@@ -14,12 +14,6 @@
 namespace belljar::app {
 namespace {
 
-#if defined(__x86_64__)
-constexpr std::string_view kArchitecture = "x86_64";
-#elif defined(__aarch64__)
-constexpr std::string_view kArchitecture = "aarch64";
-#endif
-
 ledger::postgres::Options options_of(const api::Settings& settings, std::string password) {
   return {.url = settings.ledger,
           .password = std::move(password),
@@ -74,7 +68,8 @@ Result<std::unique_ptr<engine::Runner>> open_runner(const api::Settings& setting
                                       {.id = home,
                                        .queue = settings.queue,
                                        .queue_per_caller = settings.queue_per_caller,
-                                       .replicas = settings.fleet_replicas}));
+                                       .replicas = settings.fleet_replicas,
+                                       .work_streams = settings.fleet_streams}));
   return runner;
 }
 
@@ -87,14 +82,24 @@ class Member : public FleetMember {
   std::unique_ptr<fleet::Worker> worker_;
 };
 
-// Named by what they can run, so that work for one is work for the others.
-std::string pool_of(const api::Settings& settings, const WorkerFacts& facts) {
-  if (!settings.fleet_pool.empty()) return settings.fleet_pool;
-  std::vector<std::string_view> words(facts.languages.begin(), facts.languages.end());
-  std::ranges::sort(words);
-  words.push_back(kArchitecture);
+std::string short_digest(const std::vector<std::string_view>& words) {
   constexpr std::size_t kDigits = 12;
   return hex(digest(std::span<const std::string_view>(words))).substr(0, kDigits);
+}
+
+// Named by what they can run and how they are labelled, so that work for one is work for the
+// others. Labels are part of a name that was given too: work for some of them must not come to
+// others.
+std::string pool_of(const api::Settings& settings, const WorkerFacts& facts) {
+  const std::string labels = to_string(facts.labels);
+  if (!settings.fleet_pool.empty()) {
+    return settings.fleet_labels.empty() ? settings.fleet_pool
+                                         : settings.fleet_pool + "-" + short_digest({labels});
+  }
+  std::vector<std::string_view> words(facts.languages.begin(), facts.languages.end());
+  std::ranges::sort(words);
+  words.push_back(labels);
+  return short_digest(words);
 }
 
 Result<std::unique_ptr<FleetMember>> join(const api::Settings& settings,
@@ -111,8 +116,8 @@ Result<std::unique_ptr<FleetMember>> join(const api::Settings& settings,
                                   .pool = std::move(pool),
                                   .kernel = std::move(facts.kernel),
                                   .languages = std::move(facts.languages),
-                                  .capacity = facts.capacity,
-                                  .replicas = settings.fleet_replicas}));
+                                  .labels = std::move(facts.labels),
+                                  .capacity = facts.capacity}));
   return std::make_unique<Member>(std::move(worker));
 }
 
