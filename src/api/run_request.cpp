@@ -207,10 +207,15 @@ Result<Labels> read_labels(const json::value& value, const std::string& path) {
   if (object == nullptr) return fail(Code::kInvalid, path + ": must be an object of strings");
   Labels labels;
   for (const auto& member : *object) {
-    if (!member.value().is_string()) {
-      return fail(Code::kInvalid, path + ": each of them must be a string");
+    const json::string* const text = member.value().if_string();
+    const Status good = check_label(member.key(), text == nullptr ? std::string_view() : *text);
+    if (!good) {
+      // Where it has a name, that is the field.
+      const std::string& message = good.error().message;
+      const bool named = message.starts_with(std::string(member.key()) + ": ");
+      return fail(Code::kInvalid, path + (named ? "." : ": ") + message);
     }
-    labels.emplace(member.key(), member.value().get_string());
+    labels.emplace(member.key(), *text);
   }
   if (const Status good = check_labels(labels); !good) {
     return std::unexpected(good.error().context(path));

@@ -98,9 +98,9 @@ TEST(RunRequest, EachErrorNamesItsField) {
       {R"({"language":"c","source":"","sauce":1})", "sauce: unknown field"},
       {R"({"language":"c","source":"","interactive":true})", "interactive: unknown field"},
       {R"({"language":"c","source":"","labels":[]})", "labels: must be an object"},
-      {R"({"language":"c","source":"","labels":{"region":1}})", "labels: each of them"},
+      {R"({"language":"c","source":"","labels":{"region":1}})", "labels.region: must be"},
       {R"({"language":"c","source":"","labels":{"Region":"eu"}})", "labels: a label's name"},
-      {R"({"language":"c","source":"","labels":{"region":"e u"}})", "labels: region must be"},
+      {R"({"language":"c","source":"","labels":{"region":"e u"}})", "labels.region: must be"},
   };
   for (const Wrong& each : cases) {
     const auto request = read(each.text);

@@ -104,7 +104,8 @@ TEST(InputFrames, NoneIsLostOrComesTwiceOrInAnotherOrder) {
     Way way(loss);
     way.sender().begin();
     std::string typed;
-    for (int i = 0; typed.size() < (loss > 0 ? 100'000U : 500'000U); ++i) typed += std::to_string(i) + ' ';
+    for (int i = 0; typed.size() < (loss > 0 ? 100'000U : 500'000U); ++i)
+      typed += std::to_string(i) + ' ';
     std::thread client([&way, &typed] {
       for (std::string_view rest = typed; !rest.empty();) {
         rest.remove_prefix(way.type(rest.substr(0, 7001)));

@@ -21,20 +21,20 @@ bool is_of_value(char c) {
   return is_small(c) || (c >= 'A' && c <= 'Z') || c == '.';
 }
 
+}  // namespace
+
 Status check_label(std::string_view name, std::string_view value) {
   if (name.empty() || name.size() > kMostLabelName || !std::ranges::all_of(name, is_small)) {
     return fail(Code::kInvalid, "a label's name must be 1 to " + std::to_string(kMostLabelName) +
                                     " of a-z, 0-9, - and _, not " + quote(cut_utf8(name, 100)));
   }
   if (value.empty() || value.size() > kMostLabelValue || !std::ranges::all_of(value, is_of_value)) {
-    return fail(Code::kInvalid, std::string(name) + " must be 1 to " +
+    return fail(Code::kInvalid, std::string(name) + ": must be 1 to " +
                                     std::to_string(kMostLabelValue) +
                                     " letters, digits, ., - and _");
   }
   return {};
 }
-
-}  // namespace
 
 Status check_labels(const Labels& labels) {
   if (labels.size() > kMostLabels) {

@@ -16,7 +16,9 @@ inline constexpr std::size_t kMostLabels = 8;
 inline constexpr std::size_t kMostLabelName = 32;   // characters: a-z, 0-9, - and _
 inline constexpr std::size_t kMostLabelValue = 63;  // characters: letters, digits, ., - and _
 
-// kInvalid says which rule one of them breaks, by its name.
+// kInvalid says which rule it breaks: "region: must be …", or what no name of a label is.
+Status check_label(std::string_view name, std::string_view value);
+// Of each of them, and how many they are.
 Status check_labels(const Labels& labels);
 // "region=eu,tier=gold"; nothing in it is no label. kInvalid as above.
 Result<Labels> parse_labels(std::string_view text);

@@ -3,6 +3,7 @@
 import base64
 import io
 import json
+import platform
 import re
 import socket
 import tarfile
@@ -606,6 +607,15 @@ BAD = [
     ({"artifacts": [""]}, "artifacts", True),
     ({"artifacts": ["*"] * 65}, "artifacts", True),
     ({"webhook": 1}, "webhook", True),
+    ({"labels": ["a"]}, "labels", True),
+    ({"labels": {"Region": "eu"}}, "labels", True),
+    ({"labels": {"": "eu"}}, "labels", True),
+    ({"labels": {f"n{i}": "v" for i in range(9)}}, "labels", True),
+    ({"labels": {"region": 1}}, "labels.region", True),
+    ({"labels": {"region": ""}}, "labels.region", True),
+    ({"labels": {"region": "e u"}}, "labels.region", True),
+    ({"labels": {"region": "v" * 64}}, "labels.region", True),
+    ({"interactive": True}, "interactive", True),
     ({"sourceCode": ""}, "sourceCode", True),
     ({"time_limit": 1}, "time_limit", True),
 ]  # fmt: skip
@@ -627,6 +637,14 @@ def test_a_limit_beyond_the_policy_is_refused(service, limits, field):
     answer = service.post("/v1/runs", {**PROGRAM, "limits": limits})
     assert answer.status == 403, answer
     assert answer.json.get("field") == field, answer
+
+
+def test_labels_ask_for_this_machine_or_get_nobody(service):
+    here = platform.machine()
+    assert service.run("print(1)", labels={"arch": here})["outcome"]["status"] == "ok"
+    answer = service.post("/v1/runs", {**PROGRAM, "labels": {"arch": here, "region": "mars"}})
+    assert (answer.status, answer.json["field"]) == (503, "labels"), answer
+    assert "region=mars" in answer.json["detail"]
 
 
 NO_JSON = [
