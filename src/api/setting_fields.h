@@ -225,7 +225,7 @@ inline constexpr std::array kSettingFields{
     number_setting("fleet-streams",
                    "BELLJAR_FLEET_STREAMS",
                    &Settings::fleet_streams,
-                   "streams of NATS that waiting runs are spread over: 1 to 8, never fewer"),
+                   "streams of NATS that waiting runs are spread over: 1 to 8"),
     number_setting("fleet-replicas",
                    "BELLJAR_FLEET_REPLICAS",
                    &Settings::fleet_replicas,

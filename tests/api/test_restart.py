@@ -62,6 +62,21 @@ def test_what_keeps_killing_the_service_is_given_up(serve):
     assert lost["attempts"] == 3 and "3 times" in lost["reason"] and lost["outcome"] is None
 
 
+def test_a_run_that_somebody_typed_into_is_not_begun_again_without_that(serve):
+    service = serve("--concurrent", "1")
+    with service.converse() as talk:
+        talk.start(READY + "print(input(), flush=True); input()")
+        talk.expect(b"ready")
+        talk.send("stdin", text="typed\n")
+        talk.expect(b"typed")
+        service.kill("gateway")
+        back(service)
+    lost = service.wait_for_state(talk.id, "lost")
+    assert lost["attempts"] == 1 and "typed" in lost["reason"], lost
+    kept = service.get(f"/v1/runs/{talk.id}/request").json
+    assert out_of(service.post("/v1/runs?wait", {**kept, "stdin": "1\n2\n"}).json) == "ready\n1\n"
+
+
 def test_on_wish_what_a_crash_cut_off_is_lost(serve):
     service = serve("--on-restart", "lost", "--concurrent", "1")
     done = service.run("print(1)")

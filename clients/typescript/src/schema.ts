@@ -1111,6 +1111,16 @@ export interface components {
              *     unless the operator allows more. docs/webhooks.md says what comes and how to verify it.
              */
             webhook?: string | null;
+            /**
+             * @description Where it is to be run: on a machine that has all of these. `arch` each of them has, others the
+             *     operator gives (`fleet_labels`). 503 where there is none now.
+             * @example {
+             *       "region": "eu"
+             *     }
+             */
+            labels?: {
+                [key: string]: string;
+            } | null;
         } & ({
             source: string;
             language: string;
