@@ -19,7 +19,7 @@ ASSUMPTIONS = (
     "A waited-for run asks a random worker and, if that one is full, a second one; then it goes to the front of "
     "the work queue. A worker takes from the queue at once when a slot is free.",
     "A stream has one leader, which handles its messages one at a time; leaders are spread evenly over the nodes. "
-    "Streams share the work evenly.",
+    "Streams share the work evenly. What workers ask of a stream that has nothing for them costs nothing.",
     "The broker acknowledges when a majority has the message in its memory or page cache: NATS 2.9 does not wait "
     "for the disk.",
     "A flush of the ledger's log takes along all that came before it began. The ledger is one primary; nothing "

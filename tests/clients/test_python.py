@@ -3,6 +3,7 @@
 import ast
 import asyncio
 import inspect
+import platform
 import re
 import socket
 import threading
@@ -131,6 +132,14 @@ def test_the_list_goes_over_all_pages(client):
     assert {run.outcome for run in listed} == {None} and {run.status for run in listed} == {"ok"}
     assert list(client.list(batch=batch.id, state="running")) == []
     assert list(client.list(batch=batch.id, language="perl")) == []
+
+
+def test_labels_ask_for_a_place(client):
+    here = {"arch": platform.machine()}
+    assert client.run("print(1)", "python", labels=here).outcome.status == "ok"
+    with pytest.raises(belljar.Problem) as refused:
+        client.submit("print(1)", "python", labels={**here, "region": "mars"})
+    assert (refused.value.status, refused.value.field) == (503, "labels")
 
 
 def test_artifacts(client):

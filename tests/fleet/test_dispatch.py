@@ -182,13 +182,13 @@ def test_a_run_that_its_workers_die_of_is_parked(fleet):
     fleet.worker(capacity=1)
     fleet.with_room(gateway, 1)
     run = gateway.submit(nap(30))
-    for _ in range(3):
-        fleet.with_room(gateway, 1)  # the one before is missed
-        wait_until(lambda: gauge(gateway, "belljar_fleet_running") == 1, "it to run", LONG)
+    for given in (1, 2, 3):
+        wait_until(lambda: gateway.look(run)["attempts"] == given, "it to run", LONG)  # noqa: B023 - called at once
         fleet.workers[-1].kill()
         fleet.worker(capacity=1)
     wait_until(lambda: gateway.look(run)["state"] == "lost", "it to be parked", LONG)
     assert "died 3 times" in gateway.look(run)["reason"]
+    assert gateway.look(run)["attempts"] == 3
     assert out_of(gateway.run("print(1)")) == "1\n"
 
 

@@ -2,6 +2,7 @@
 
 import io
 import json
+import platform
 import subprocess
 import tarfile
 import threading
@@ -215,7 +216,7 @@ def test_what_waits_is_on_the_page_and_in_the_command(fleet):
     gateway = fleet.gateway()
     fleet.worker(capacity=1)
     fleet.with_room(gateway, 1)
-    first = gateway.submit(nap(4))
+    first = gateway.submit(nap(6))
     wait_until(lambda: gateway.look(first)["state"] == "running", "it to run", PATIENCE)
     runs = [gateway.submit("pass") for _ in range(3)]
     wait_until(lambda: sum(lanes(gateway).values()) == 3, "them to be queued", PATIENCE)
@@ -225,8 +226,15 @@ def test_what_waits_is_on_the_page_and_in_the_command(fleet):
         as_user([binary(), "fleet", "--fleet", fleet.nats.url, "--json"]), stdin=subprocess.DEVNULL,
         capture_output=True, text=True, timeout=PATIENCE, env=environment(), check=True,
     )  # fmt: skip
-    (one,) = json.loads(done.stdout)["gateways"]
+    seen = json.loads(done.stdout)
+    (one,) = seen["gateways"]
     assert one["oldest_ms"] > 0 and one["redelivered"] == 0
+    assert sum(each["waiting"] for each in seen["queues"]) == 3
+    done = subprocess.run(
+        as_user([binary(), "fleet", "--fleet", fleet.nats.url]), stdin=subprocess.DEVNULL,
+        capture_output=True, text=True, timeout=PATIENCE, env=environment(), check=True,
+    )  # fmt: skip
+    assert f"arch={platform.machine()}" in done.stdout and "oldest" in done.stdout, done.stdout
     for run in runs:
         gateway.look(run, wait=True)
     assert gauge(gateway, "belljar_fleet_oldest_waiting_seconds") == 0
