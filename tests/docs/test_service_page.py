@@ -44,7 +44,7 @@ def shell():
 
 # What an answer of the page must hold, by a word of its command; the first that fits counts.
 HOLDS = (
-    ("mars", '"field":"labels"'),
+    ('"mars"', '"field":"labels"'),
     ('"wall": "soon"', '"status":400'),
     ("print(6 * 7)", '"text":"42\\n"'),
     ("getchar", '"text":"echo"'),
