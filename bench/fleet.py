@@ -5,18 +5,17 @@ Gateway, worker, PostgreSQL and one NATS node are all on this machine: what is t
 network between them would take.
 """
 
-import argparse
 import os
 import pathlib
-import random
 import sys
 import tempfile
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "tests"))
 
+from shared import rounds
 from shared.figures import markdown_table
 from shared.host import print_host
-from shared.load import HELLO, Bare, Block, Row, Service, tree
+from shared.load import HELLO, Bare, Service, tree
 from support.client import PATIENCE
 from support.command import wait_until
 from support.nats import Nats
@@ -26,7 +25,6 @@ from support.service import LiveService
 from support.worker import LiveWorker
 
 CONCURRENCIES = (1, 2, 8)
-WARM_UP = 1  # rounds that fill caches and are not counted
 POOL = 8
 REST = 0.5  # seconds, until the pool is full again: making its cells is a part of what runs cost
 MOST_ADDED_CPU = 0.5  # milliseconds of a run
@@ -66,18 +64,13 @@ def parts(rows, concurrency):
 
 
 def main():
-    parser = argparse.ArgumentParser(prog="./dev bench fleet", description=__doc__.split("\n")[0])
-    parser.add_argument("--rounds", type=int, default=7)
-    parser.add_argument("--requests", type=int, default=64, help="in each round, of each kind")
-    parser.add_argument("--seed", type=int, default=1)
-    options = parser.parse_args()
-    shuffle = random.Random(options.seed)
+    options = rounds.parser("fleet", __doc__).parse_args()
     with tempfile.TemporaryDirectory(prefix="belljar-bench-") as name:
         folder = pathlib.Path(name)
         folder.chmod(0o755)
         (folder / "hello.py").write_text(HELLO + "\n")
         print_host(os.environ["BELLJAR"], folder / "hello.py")
-        rows = measure(folder, options, shuffle)
+        rows = measure(folder, options)
     print()
     print(markdown_table(("at once", "way", "p50 to bare", "p99 to bare's p50", "runs/s to bare"), latency(rows)))
     print("\nProcessor time of a run, in milliseconds, two at once:\n")
@@ -97,7 +90,7 @@ def main():
     return 1 if failed else 0
 
 
-def measure(folder, options, shuffle):
+def measure(folder, options):
     with Postgres(folder / "postgres") as database, Nats(folder / "nats") as nats:
         url = database.url(database.new_database())
         with LiveService(folder / "alone", "--pool", POOL, "--rate", 0, "--headers", "none") as alone:
@@ -107,17 +100,9 @@ def measure(folder, options, shuffle):
                     wait_until(lambda: gateway.call("GET", "/readyz").status == 200, "the fleet", PATIENCE)
                     others = {"worker": worker.process.pid, "nats": nats.process.pid, "ledger": database.process.pid}
                     ways = {"bare": Bare(), "one machine": Service(alone, REST), "fleet": Fleet(gateway, others)}
-                    return interleaved(ways, options, shuffle)
+                    return rounds.measure(ways, CONCURRENCIES, options)
                 finally:
                     worker.stop()
-
-
-def interleaved(ways, options, shuffle):
-    blocks = {(name, count): [] for name in ways for count in CONCURRENCIES}
-    for _ in range(options.rounds + WARM_UP):
-        for name, count in shuffle.sample(sorted(blocks), len(blocks)):
-            blocks[name, count].append(Block(ways[name], count, options.requests))
-    return {key: Row(each[WARM_UP:]) for key, each in blocks.items()}
 
 
 if __name__ == "__main__":

@@ -20,27 +20,33 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "tests"))
 
 from shared.figures import percentile
 from shared.load import MS, REQUEST, SAID, Block, Connection, Service, tree
+from support.client import PATIENCE
+from support.command import wait_until
+from support.nats import Cluster
 from support.nats_wire import Refused, Wire, nats_server
 from support.postgres import Postgres
 from support.process import Process
 from support.service import LiveService, free_port
+from support.worker import LiveWorker
 
 MESSAGE = b"x" * 1024  # a small submission, or its outcome
+RATES = (20, 60, 100)  # runs a second that the model is held against
 WINDOW = 64  # published and not yet acknowledged
 
 
 # ---- The service, and its ledger --------------------------------------------------------------
 
 
-class Both(Service):
-    """The service and the database's processes."""
+class Several(Service):
+    """The service, and processes besides that its runs use: by a name, the first of each."""
 
-    def __init__(self, live, database):
+    def __init__(self, live, **others):
         super().__init__(live, rest=0.5)
-        self._database = database
+        self._others = others
 
     def spent(self):
-        return {**super().spent(), "ledger": tree(Process(self._database))}
+        others = {name: sum(tree(Process(pid)) for pid in pids) for name, pids in self._others.items()}
+        return {**super().spent(), **others}
 
 
 def spaced(live, count):
@@ -63,24 +69,25 @@ def parts(live, way, requests):
     after = way.spent()
     cost = {name: (after[name] - before[name]) / requests * MS for name in after}
     ledger = cost.pop("ledger", 0.0)
+    brokers = cost.pop("brokers", 0.0)
     gateway = cost.pop("gateway")
     worker = sum(cost.values())
-    path = max(0.0, path - gateway - ledger)
+    path = max(0.0, path - gateway - ledger - brokers)
     return {
         "gateway": gateway,
         "worker": min(worker, path),
         "worker_after": max(0.0, worker - path),
         "run_wait": max(0.0, path - worker),
-    }, ledger
+    }, ledger, brokers
 
 
 def one_service(folder, requests):
     with Postgres(folder / "postgres") as server:
         url = server.url(server.new_database())
         with LiveService(folder / "service", "--ledger", url, "--pool", 8, "--rate", 0) as live:
-            way = Both(live, server.process.pid)
+            way = Several(live, ledger=[server.process.pid])
             Block(way, 2, 100)  # fills pools and caches
-            costs, ledger = parts(live, way, requests)
+            costs, ledger, _ = parts(live, way, requests)
             # As if each write cost the half of both: the accepting one is not made alone here.
             return costs | {"ledger_once": ledger, "ledger_accept": ledger / 2, "ledger_end": ledger / 2}
 
@@ -116,23 +123,50 @@ def at_rate(live, rate, runs, shuffle):
     return times
 
 
-def small_services(folder, runs, seed):
-    """One service with everything in it, at several rates: what the model is held against."""
-    found = []
+def at_rates(live, way, layout, runs, seed):
+    """What the model is held against: this layout's costs, and what its runs took at several rates."""
+    Block(way, 2, 100)
+    costs, ledger, brokers = parts(live, way, runs)
+    costs |= {"ledger_once": ledger, "ledger_commit": 0.0, "broker_request": brokers, "run_variation": 0.0}
+    for rate in RATES:
+        times = at_rate(live, rate, runs, random.Random(seed))
+        yield layout | {
+            "shared_cores": os.cpu_count(), "offered_rate": rate, "runs": runs, "costs": costs,
+            "measured_p50_ms": percentile(times, 0.5) * MS, "measured_p99_ms": percentile(times, 0.99) * MS,
+        }  # fmt: skip
+
+
+def small_service(folder, runs, seed):
+    """One service with everything in it."""
     with LiveService(folder / "alone", "--pool", 8, "--rate", 0, "--sync", "normal") as live:
         slots = live.call("GET", "/v1/system").json["runs"]["concurrent"]
-        way = Service(live, rest=0.5)
-        Block(way, 2, 100)
-        costs, _ = parts(live, way, runs)
-        costs |= {"ledger_once": 0.0, "ledger_commit": 0.0, "run_variation": 0.0}
-        layout = {"gateways": 1, "workers": 1, "slots": slots, "brokers": 0, "shared_cores": os.cpu_count()}
-        for rate in (20, 60, 100):
-            times = at_rate(live, rate, runs, random.Random(seed))
-            found.append(layout | {
-                "offered_rate": rate, "runs": runs, "costs": costs,
-                "measured_p50_ms": percentile(times, 0.5) * MS, "measured_p99_ms": percentile(times, 0.99) * MS,
-            })  # fmt: skip
-    return found
+        layout = {"gateways": 1, "workers": 1, "slots": slots, "brokers": 0}
+        return list(at_rates(live, Service(live, rest=0.5), layout, runs, seed))
+
+
+def small_fleet(folder, runs, seed):
+    """A gateway, two workers, three nodes and the ledger, all on this machine."""
+    slots = 2
+    with contextlib.ExitStack() as stack:
+        database = stack.enter_context(Postgres(folder / "ledger"))
+        nodes = stack.enter_context(Cluster(folder))
+        url = database.url(database.new_database())
+        options = ["--ledger", url, "--fleet", nodes.url, "--fleet-replicas", 3, "--rate", 0]
+        live = stack.enter_context(LiveService(folder / "gateway", *options))
+        workers = []
+        for name in ("worker1", "worker2"):
+            worker = LiveWorker(folder / name, nodes.url, "--fleet-replicas", 3, capacity=slots, pool=4)
+            stack.callback(worker.stop)
+            workers.append(worker)
+
+        def there():
+            return live.call("GET", "/v1/system").json["runs"]["concurrent"] == slots * len(workers)
+
+        wait_until(there, "the workers", PATIENCE)
+        way = Several(live, ledger=[database.process.pid], brokers=[each.process.pid for each in nodes.servers],
+                      workers=[each.process.pid for each in workers])  # fmt: skip
+        layout = {"gateways": 1, "workers": len(workers), "slots": slots, "brokers": 3}
+        return list(at_rates(live, way, layout, runs, seed))
 
 
 # ---- The brokers ------------------------------------------------------------------------------
@@ -278,7 +312,7 @@ def main():
         costs, notes = broker_costs(folder, options.messages)
         service = one_service(folder, options.requests)
         costs |= service | {"ledger_commit": flush_time(folder), "hop": options.hop, "run_variation": 1.0}
-        fleets = small_services(folder, options.requests, options.seed)
+        fleets = [each for measure in (small_service, small_fleet) for each in measure(folder, options.requests, options.seed)]
     host = {"kernel": platform.release(), "processors": os.cpu_count()}
     print(json.dumps({"host": host, "costs_ms": costs, "notes": notes, "fleets": fleets}, indent=1))
 

@@ -5,21 +5,19 @@ slow moment of the machine falls on all alike. The client's threads are part of 
 sides. Nothing is kept warm between two runs. Prints a Markdown table.
 """
 
-import argparse
 import os
 import pathlib
-import random
 import sys
 import tempfile
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "tests"))
 
+from shared import rounds
 from shared.host import print_host
-from shared.load import HELLO, Bare, Block, Row, Service
+from shared.load import HELLO, Bare, Service
 from support.service import LiveService
 
 CONCURRENCIES = (1, 2, 8, 32)
-WARM_UP = 1  # rounds that fill caches and are not counted
 
 
 def table(rows):
@@ -45,13 +43,9 @@ def table(rows):
 
 
 def main():
-    parser = argparse.ArgumentParser(prog="./dev bench service", description=__doc__.split("\n")[0])
-    parser.add_argument("--rounds", type=int, default=7)
-    parser.add_argument("--requests", type=int, default=64, help="in each round, of each kind")
-    parser.add_argument("--seed", type=int, default=1)
+    parser = rounds.parser("service", __doc__)
     parser.add_argument("--sync", choices=("full", "normal"), default="full", help="of the ledger")
     options = parser.parse_args()
-    shuffle = random.Random(options.seed)
     with tempfile.TemporaryDirectory(prefix="belljar-bench-") as folder:
         scratch = pathlib.Path(folder)
         scratch.chmod(0o755)
@@ -61,11 +55,7 @@ def main():
             concurrent = live.call("GET", "/v1/system").json["runs"]["concurrent"]
             print(f"service: {concurrent} runs at once, ledger on disk with sync {options.sync}")
             ways = {"bare": Bare(), "belljar": Service(live)}
-            blocks = {(name, c): [] for name in ways for c in CONCURRENCIES}
-            for _ in range(options.rounds + WARM_UP):
-                for name, concurrency in shuffle.sample(sorted(blocks), len(blocks)):
-                    blocks[name, concurrency].append(Block(ways[name], concurrency, options.requests))
-    rows = {key: Row(each[WARM_UP:]) for key, each in blocks.items()}
+            rows = rounds.measure(ways, CONCURRENCIES, options)
     table(rows)
     print(
         f"\n{options.rounds} rounds of {options.requests} requests, interleaved in shuffled order; medians over "

@@ -1,13 +1,28 @@
 #!/bin/sh
 # Certificates for a fleet, signed by authorities that are made for it, one for all and one for what NATS nodes
-# show each other:
-#   fleet-certificates.sh FOLDER [NAME…]
-# A NAME is one more name or address of the NATS nodes and of PostgreSQL, besides those of
-# deploy/fleet-compose.yaml. What is in the folder already stays. Keys are readable by who runs this alone;
-# root gives those of gateways and workers to uid 1000, which is Belljar's in the image.
+# show each other; and users.conf, which tells NATS what each may do:
+#   fleet-certificates.sh [-w WORKER]… FOLDER [NAME…]
+# A WORKER is the name of one (`fleet_name`): with none there are worker-1, worker-2 and worker-3. A NAME is one
+# more name or address of the NATS nodes and of PostgreSQL, besides those of deploy/fleet-compose.yaml. Keys and
+# certificates that are in the folder stay; users.conf has all workers whose certificates are there. Keys are
+# readable by who runs this alone; root gives those of gateways and workers to uid 1000, Belljar's in the image.
 set -eu
 
-folder=${1:?usage: fleet-certificates.sh FOLDER [NAME…]}
+here=$(cd "$(dirname "$0")" && pwd)
+usage='usage: fleet-certificates.sh [-w WORKER]… FOLDER [NAME…]'
+workers=
+while getopts w: option; do
+  case $option in
+    w) workers="$workers $OPTARG" ;;
+    *) echo "$usage" >&2 && exit 2 ;;
+  esac
+done
+shift $((OPTIND - 1))
+workers=${workers:-worker-1 worker-2 worker-3}
+# Before anything is made: it knows what may be a name.
+# shellcheck disable=SC2086 # one word each
+"$here/nats-users.sh" $workers >/dev/null
+folder=${1:?$usage}
 shift
 days=3650
 umask 077
@@ -26,7 +41,7 @@ authority() {
 certificate() {
   if [ -e "$2.crt" ]; then return; fi
   openssl req -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -keyout "$2.key" -out "$2.csr" \
-    -subj "/O=belljar/CN=$2" 2>/dev/null
+    -subj "/O=belljar/CN=${2##*/}" 2>/dev/null
   printf 'subjectAltName=%s\nextendedKeyUsage=serverAuth,clientAuth\nbasicConstraints=CA:FALSE\n' "$3" >"$2.ext"
   openssl x509 -req -in "$2.csr" -CA "$1.crt" -CAkey "$1.key" -CAcreateserial -days "$days" -extfile "$2.ext" \
     -out "$2.crt" 2>/dev/null
@@ -48,9 +63,15 @@ certificate ca nats "$nodes"
 certificate route-ca route "$nodes"
 certificate ca ledger "$names,DNS:ledger"
 certificate ca gateway DNS:gateway.belljar
-certificate ca worker DNS:worker.belljar
+mkdir -p workers
+for name in $workers; do
+  certificate ca "workers/$name" "DNS:$name.worker.belljar"
+done
+# shellcheck disable=SC2046 # one word each
+"$here/nats-users.sh" $(cd workers && ls -- *.crt | sed 's/\.crt$//') >users.conf
 if [ ! -e ledger-password ]; then openssl rand -hex 32 >ledger-password; fi
 if [ "$(id -u)" = 0 ]; then
-  chown 1000:1000 gateway.key worker.key ledger-password
+  chown 1000:1000 gateway.key workers/*.key ledger-password
 fi
-chmod 755 .
+chmod 644 users.conf
+chmod 755 . workers

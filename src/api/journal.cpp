@@ -149,7 +149,8 @@ Status Journal::record_now(Entry& entry) {
 bool Journal::start(Entry& entry, std::uint64_t attempt) {
   std::unique_lock<std::mutex> lock;
   if (entry.recording) lock = std::unique_lock(entry.recording->mutex);
-  entry.record.started_ms = unix_ms();
+  using std::chrono::duration_cast, std::chrono::milliseconds;
+  entry.record.started_ms = unix_ms() - duration_cast<milliseconds>(entry.began_ago).count();
   const int known = entry.record.attempts;
   const int now = attempt == 0 ? known + 1 : std::max(known, static_cast<int>(attempt));
   if (entry.recording && !entry.recording->done) {

@@ -36,6 +36,7 @@ class Journal {
       bool done = false;
     };
     ledger::Run record;
+    Nanoseconds began_ago{};                 // when start() is called: it is told late
     std::shared_ptr<Recording> recording{};  // nothing: it was recorded before it was begun
   };
 

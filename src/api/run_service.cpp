@@ -134,6 +134,7 @@ struct RunService::Work : Journal::Entry, engine::RunListener {
 
   [[nodiscard]] const std::string& id() const override { return record.id; }
   bool on_start(std::uint64_t attempt) override { return service.start(*this, attempt); }
+  void on_began(Nanoseconds ago) override { began_ago = std::min(ago, sys::now() - since); }
   [[nodiscard]] engine::Input input() const override {
     return engine_input(stdin_source, request.input);
   }
@@ -504,7 +505,7 @@ void RunService::reject(Work& work, const screen::Verdict& verdict) {
 
 // False where it has been cancelled in the queue.
 bool RunService::start(Work& work, std::uint64_t attempt) {
-  if (work.queued == Nanoseconds{}) work.queued = sys::now() - work.since;
+  if (work.queued == Nanoseconds{}) work.queued = sys::now() - work.since - work.began_ago;
   if (journal_.start(work, attempt)) return true;
   // Whoever cancelled it here has told so; another gateway could not.
   const auto now = store_.find(work.record.id);

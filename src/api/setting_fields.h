@@ -214,6 +214,11 @@ inline constexpr std::array kSettingFields{
                  "BELLJAR_FLEET_KEY_FILE",
                  &Settings::fleet_key_file,
                  "PEM file: the key of that certificate"),
+    text_setting(
+        "fleet-name",
+        "BELLJAR_FLEET_NAME",
+        &Settings::fleet_name,
+        "of a worker: its name in the subjects of NATS, to which its certificate may hold it"),
     text_setting("fleet-pool",
                  "BELLJAR_FLEET_POOL",
                  &Settings::fleet_pool,

@@ -171,11 +171,17 @@ Status check_fleet(const Settings& settings) {
   if (settings.fleet_certificate_file.empty() != settings.fleet_key_file.empty()) {
     return fail(Code::kInvalid, "fleet-certificate-file and fleet-key-file: give both or none");
   }
-  const bool named = std::ranges::all_of(settings.fleet_pool, [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '_';
-  });
-  if (!named || settings.fleet_pool.size() > 32) {
+  const auto is_name = [](const std::string& text) {
+    constexpr std::size_t kLongest = 32;
+    return text.size() <= kLongest && std::ranges::all_of(text, [](char c) {
+             return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '_';
+           });
+  };
+  if (!is_name(settings.fleet_pool)) {
     return fail(Code::kInvalid, "fleet-pool: must be at most 32 of a-z, 0-9, - and _");
+  }
+  if (!is_name(settings.fleet_name) || settings.fleet_name.empty()) {
+    return fail(Code::kInvalid, "fleet-name: must be 1 to 32 of a-z, 0-9, - and _");
   }
   if (const auto labels = parse_labels(settings.fleet_labels); !labels) {
     return std::unexpected(labels.error().context("fleet-labels"));

@@ -64,11 +64,12 @@ struct Settings {
   Nanoseconds ledger_timeout = std::chrono::seconds(5);  // of one statement of that server
   std::string fleet;  // nats://…,…: runs go to its workers, or come from it; empty: none
   std::string fleet_credentials_file, fleet_ca_file, fleet_certificate_file, fleet_key_file;
-  std::string fleet_pool;            // of a worker: those that can run the same; empty: found out
-  std::string fleet_labels;          // of this machine, or of a worker: NAME=VALUE, by commas
-  std::uint64_t fleet_replicas = 1;  // of what NATS keeps
-  std::uint64_t fleet_streams = 1;   // of work
-  std::string sync = "full";         // or "normal": a power cut may lose the last moments
+  std::string fleet_name = "worker";  // of a worker: the subjects of NATS that are its own
+  std::string fleet_pool;             // of a worker: those that can run the same; empty: found out
+  std::string fleet_labels;           // of this machine, or of a worker: NAME=VALUE, by commas
+  std::uint64_t fleet_replicas = 1;   // of what NATS keeps
+  std::uint64_t fleet_streams = 1;    // of work
+  std::string sync = "full";          // or "normal": a power cut may lose the last moments
   std::uint64_t keep_days = 30;
   std::uint64_t keep_bytes = 4 * kGiB;
 

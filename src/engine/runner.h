@@ -26,6 +26,8 @@ class RunListener : public Observer {
   // more than before. False: it is not to be run any more, and nothing else is told. Where it is
   // begun again somebody who counts tells so by a higher number; none is told twice.
   virtual bool on_start(std::uint64_t attempt) = 0;
+  // Before on_start(), where that is told late: its turn had come so long ago.
+  virtual void on_began(Nanoseconds /*ago*/) {}
   // What its program reads; asked once for each time that it is begun.
   [[nodiscard]] virtual Input input() const = 0;
   // Where it runs here: where InputControl messages come in, anew for each time that it is begun.

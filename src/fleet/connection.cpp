@@ -32,6 +32,25 @@ struct Destroyer {
   }
 };
 using OwnedMessage = std::unique_ptr<natsMsg, Destroyer<natsMsg_Destroy>>;
+// What came, until it is given back to the library: that wakes a thread of its for each message
+// that it finds alone.
+class TakenMessages {
+ public:
+  void add(natsMsg* message) {
+    constexpr std::size_t kMost = 32;
+    constexpr std::size_t kMostBytes = 65'536;
+    bytes_ += static_cast<std::size_t>(natsMsg_GetDataLength(message));
+    messages_.emplace_back(message);
+    if (messages_.size() < kMost && bytes_ < kMostBytes) return;
+    messages_.clear();
+    bytes_ = 0;
+  }
+
+ private:
+  std::vector<OwnedMessage> messages_;
+  std::size_t bytes_ = 0;
+};
+
 using OwnedOptions = std::unique_ptr<natsOptions, Destroyer<natsOptions_Destroy>>;
 
 std::string text_of(const char* text) {
@@ -71,6 +90,9 @@ Status apply(natsOptions* to, const Options& from) {
     // An inbox for each request. What a pull is answered with keeps its own subject, by which the
     // library cannot tell whose it is where several requests share one, and drops it.
     if (s == NATS_OK) s = natsOptions_UseOldRequestStyle(to, true);
+    if (s == NATS_OK && !from.inbox.empty()) {
+      s = natsOptions_SetCustomInboxPrefix(to, from.inbox.c_str());
+    }
     if (s == NATS_OK && !from.credentials.empty()) {
       s = natsOptions_SetUserCredentialsFromFiles(to, from.credentials.c_str(), nullptr);
     }
@@ -98,6 +120,7 @@ struct Connection::Handle {
 struct Subscription::Handle {
   natsSubscription* subscription = nullptr;
   std::function<void(Message)> take;
+  TakenMessages taken;  // of the library's thread
   std::mutex mutex;
   std::condition_variable changed;
   bool complete = false;
@@ -161,8 +184,9 @@ Result<std::unique_ptr<Subscription>> Connection::subscribe(const std::string& s
   auto handle = std::make_unique<Subscription::Handle>();
   handle->take = std::move(take);
   constexpr auto on_message = [](natsConnection*, natsSubscription*, natsMsg* got, void* closure) {
-    const OwnedMessage owned(got);
-    static_cast<Subscription::Handle*>(closure)->take(message_of(got));
+    auto* const handle = static_cast<Subscription::Handle*>(closure);
+    handle->take(message_of(got));
+    handle->taken.add(got);
   };
   natsStatus s = natsConnection_Subscribe(&handle->subscription, handle_->connection,
                                           subject.c_str(), on_message, handle.get());
@@ -197,6 +221,16 @@ Subscription::~Subscription() {
     handle_->changed.wait_for(lock, kPatience, [this] { return handle_->complete; });
   }
   natsSubscription_Destroy(handle_->subscription);
+}
+
+std::vector<std::string_view> words_of(std::string_view subject) {
+  std::vector<std::string_view> words;
+  while (true) {
+    const std::size_t dot = subject.find('.');
+    words.push_back(subject.substr(0, dot));
+    if (dot == std::string_view::npos) return words;
+    subject.remove_prefix(dot + 1);
+  }
 }
 
 Result<std::vector<std::uint16_t>> ports_of(std::string_view urls) {

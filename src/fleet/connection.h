@@ -23,6 +23,9 @@ using Milliseconds = std::chrono::milliseconds;
 struct Options {
   std::string urls;  // nats://host:port or tls://host:port, with commas between; no password
   std::string name;  // what the servers call this client
+  // Answers come to subjects below this, which the servers may let this client alone hear; empty:
+  // "_INBOX", as every client's.
+  std::string inbox;
   // Paths of files; empty: none.
   std::string credentials;  // a user's JWT and seed, as `nsc` writes them
   std::string authorities;  // PEM: who may sign the servers' certificates
@@ -80,6 +83,9 @@ class Subscription {
   explicit Subscription(std::unique_ptr<Handle> handle);
   std::unique_ptr<Handle> handle_;
 };
+
+// The words of a subject, which stand between its dots.
+std::vector<std::string_view> words_of(std::string_view subject);
 
 // The TCP ports that the URLs lead to. kInvalid for what is no list of nats:// or tls:// URLs.
 Result<std::vector<std::uint16_t>> ports_of(std::string_view urls);

@@ -59,7 +59,9 @@ void tell(engine::Observer& observer, const Happening& happening) {
 class EventsFollowing : public engine::Following {
  public:
   EventsFollowing(JetStream& stream, const std::string& run, engine::Observer& observer)
-      : stream_(stream), subject_(told_subject("*", "event", run)), observer_(observer) {}
+      : stream_(stream),
+        subject_(told_subject("*", "event", kAnyWorker, run)),
+        observer_(observer) {}
   void catch_up() override {
     const std::lock_guard lock(mutex_);
     while (true) {
@@ -104,7 +106,8 @@ Result<std::unique_ptr<FleetRunner>> FleetRunner::open(std::unique_ptr<Connectio
 Status FleetRunner::begin() {
   TRY(make_streams(stream_, objects_, settings_.replicas, settings_.work_streams));
   TRY(stream_.make_consumer(kEndsStream, ends_consumer(settings_.id),
-                            told_subject(settings_.id, "end", "*"), std::chrono::seconds(30)));
+                            told_subject(settings_.id, "end", kAnyWorker, "*"),
+                            std::chrono::seconds(30)));
   threads_.emplace(kThreads);
   const auto subscribe = [this](const std::string& subject,
                                 std::function<void(Message)> take) -> Status {
@@ -113,11 +116,11 @@ Status FleetRunner::begin() {
     return {};
   };
   // One subscription for all that is told of runs, so that it is taken in the order of the telling.
-  TRY(subscribe(told_subject(settings_.id, "*", "*"),
+  TRY(subscribe(told_subject(settings_.id, "*", kAnyWorker, "*"),
                 [this](const Message& message) { take_told(message); }));
-  TRY(subscribe(worker_subject("*"), [this](const Message& message) {
+  TRY(subscribe(worker_subject(kAnyWorker), [this](const Message& message) {
     auto state = read_worker_state(message.data);
-    if (!state) return;
+    if (!state || state->id != worker_of(message.subject)) return;
     const std::lock_guard lock(mutex_);
     const std::string id = state->id;
     workers_[id] = {.state = *std::move(state), .heard = sys::now(), .given = 0};
@@ -252,7 +255,7 @@ Status FleetRunner::make_order(const engine::Task& task, bool unpack, const Shar
     run->only_queue = true;
     TRY_ASSIGN(run->input,
                InputSender::make(input.fd, [this, id = run->id](const InputFrame& each) {
-                 (void)connection_->publish(control_subject(id), to_json(each)).has_value();
+                 (void)tell_worker(id, to_json(each));
                }));
   }
   run->order = to_json(Order{.run = run->id,
@@ -316,17 +319,36 @@ Status FleetRunner::take_in(const std::vector<Shared>& made) {
       if (const auto sender = input.lock()) return sender->control(control);
       send_control(id, control);
     });
-    threads_->post(run->id, [this, run] { place(run); });
+    // Where there is nothing to wait for, no other thread has to be woken. Nothing else happens to
+    // it meanwhile: it is looked after only when it has been here for a while.
+    const bool goes = run->urgency == engine::Urgency::kInteractive && run->object.empty() &&
+                      run->concurrent == 0 && !run->only_queue && send(run);
+    if (!goes) threads_->post(run->id, [this, run] { place(run); });
   }
   return {};
 }
 
+// The worker that has it hears it alone. As long as that is not known there is nothing for a worker
+// to hear but that it is cancelled.
 void FleetRunner::send_control(const std::string& run, const engine::InputControl& control) {
-  (void)connection_->publish(control_subject(run), to_json(control)).has_value();
+  if (tell_worker(run, to_json(control))) return;
+  if (control.kind == engine::InputControl::Kind::kCancel) cancel_elsewhere(run);
+}
+
+bool FleetRunner::tell_worker(const std::string& run, const std::string& text) {
+  std::string worker;
+  if (const Shared found = find(run)) {
+    const std::lock_guard lock(mutex_);
+    using Place = Run::Place;
+    if (found->place == Place::kSent || found->place == Place::kRunning) worker = found->worker;
+  }
+  if (worker.empty()) return false;
+  return connection_->publish(control_subject(worker, run), text).has_value();
 }
 
 void FleetRunner::cancel_elsewhere(const std::string& run) {
-  send_control(run, {.kind = engine::InputControl::Kind::kCancel});
+  const engine::InputControl cancel{.kind = engine::InputControl::Kind::kCancel};
+  (void)connection_->publish(cancel_subject(run), to_json(cancel)).has_value();
 }
 
 // ---- Finding a place -------------------------------------------------------------------------
@@ -377,6 +399,7 @@ bool FleetRunner::send(const Shared& run) {
     ++found->given;
     worker = found->state.id;
     run->worker = worker;
+    run->given.push_back(worker);
     run->direct = true;
     run->place = Run::Place::kSent;
     run->since = sys::now();
@@ -397,6 +420,7 @@ void FleetRunner::enqueue(const Shared& run) {
     lane = lane_of(static_cast<unsigned>(run->urgency), waiting > 0 ? waiting - 1 : 0);
     run->lane = lane;
     run->since = sys::now();
+    run->was_queued = run->was_queued || pool;
   }
   if (!pool) return;
   const unsigned stream = work_stream_of(run->id, static_cast<unsigned>(settings_.work_streams));
@@ -420,33 +444,49 @@ FleetRunner::Shared FleetRunner::find(const std::string& id) const {
   return found == runs_.end() ? nullptr : found->second;
 }
 
-// "belljar.gateway.<gateway>.<kind>.<run>"
+// What was given to certain workers, no other one tells of. Who took a run from the queue nobody
+// says but itself; it knows the run's id, which is told to nobody else.
+bool FleetRunner::may_tell(const Run& run, const std::string& worker) const {
+  const std::lock_guard lock(mutex_);
+  return run.was_queued || run.given.empty() ||
+         std::ranges::find(run.given, worker) != run.given.end();
+}
+
 void FleetRunner::take_told(const Message& message) {
-  const std::size_t last = message.subject.rfind('.');
-  const std::size_t before = message.subject.rfind('.', last - 1);
-  const std::string id = message.subject.substr(last + 1);
-  const std::string kind = message.subject.substr(before + 1, last - before - 1);
-  if (!find(id)) return;
-  threads_->post(id, [this, id, kind, data = message.data] {
-    if (kind == "end") {
-      (void)on_end(id, data);
-      return;
-    }
-    const Shared run = find(id);
+  const std::optional<Told> told = read_told_subject(message.subject);
+  if (!told) return;
+  // An end may come again, for its worker has not heard that it is recorded.
+  if (!find(told->run) && !(told->kind == "done" && is_over(told->run))) return;
+  threads_->post(told->run, [this, told = *told, data = message.data] {
+    if (told.kind == "done") return take_done(told, data);
+    if (told.kind == "end") return (void)on_end(told, data);
+    const Shared run = find(told.run);
     const auto happening = read_happening(data);
-    if (run && happening) on_happening(run, *happening);
+    if (run && happening && may_tell(*run, told.worker)) on_happening(run, told, *happening);
   });
 }
 
-void FleetRunner::on_happening(const Shared& run, const Happening& happening) {
+// Its worker is told in a moment, with others of its ends, that this one need not be kept.
+void FleetRunner::take_done(const Told& told, const std::string& text) {
+  if (!on_end(told, text) && !is_over(told.run)) return;
+  const std::lock_guard lock(mutex_);
+  heard_[told.worker].push_back(told.run);
+}
+
+bool FleetRunner::is_over(const std::string& id) const {
+  const std::lock_guard lock(mutex_);
+  return over_.contains(id);
+}
+
+void FleetRunner::on_happening(const Shared& run, const Told& told, const Happening& happening) {
   switch (happening.kind) {
     case Happening::Kind::kBegun: {
       {
         const std::lock_guard lock(mutex_);
-        run->direct = run->direct && run->worker == happening.worker;
+        run->direct = run->direct && run->worker == told.worker;
         run->place = Run::Place::kRunning;
         run->since = sys::now();
-        run->worker = happening.worker;
+        run->worker = told.worker;
       }
       if (start(run, happening.attempt)) {
         if (run->input) run->input->begin();
@@ -458,7 +498,7 @@ void FleetRunner::on_happening(const Shared& run, const Happening& happening) {
     case Happening::Kind::kBusy: {
       {
         const std::lock_guard lock(mutex_);
-        if (run->place != Run::Place::kSent || run->worker != happening.worker) return;
+        if (run->place != Run::Place::kSent || run->worker != told.worker) return;
         run->place = Run::Place::kHere;
         run->only_queue = true;
       }
@@ -506,20 +546,26 @@ void FleetRunner::end_without_input(const Shared& run) {
 }
 
 // Answers whether the run is over, as far as this gateway is concerned.
-bool FleetRunner::on_end(const std::string& id, const std::string& text) {
-  const Shared run = find(id);
-  if (!run) return false;
+bool FleetRunner::on_end(const Told& told, const std::string& text) {
+  const Shared run = find(told.run);
+  if (!run || !may_tell(*run, told.worker)) return false;
   std::string whole = text;
   const auto object = referred_object(text);
   if (object) {
+    // Not what belongs to another run: it would be shown as this one's, and removed.
+    if (*object != end_object(told.run, told.worker)) return false;
     auto got = objects_.get(*object);
     if (!got) return false;  // it comes again with the late ones
     whole = *std::move(got);
   }
   auto end = read_end(whole);
   if (!end) {
-    end = End{.run = id, .worker = {}, .outcome = std::unexpected(end.error()), .started = true};
+    end = End{.run = told.run, .outcome = std::unexpected(end.error()), .started = true};
   }
+  // As from a stranger: no time in the future, nor one that cannot be counted.
+  constexpr std::chrono::microseconds kDay = std::chrono::hours(24);
+  const std::chrono::microseconds ago(std::clamp<std::int64_t>(end->began_us_ago, 0, kDay.count()));
+  if (!run->started) run->listener->on_began(ago);
   if (!end->started && !run->started) {
     run->listener->on_give_up(end->outcome.error());
   } else if (start(run, end->attempt)) {
@@ -577,6 +623,7 @@ void FleetRunner::watch(const std::stop_token& stop) {
   std::unique_lock lock(mutex);
   do {
     look_after_runs();
+    say_heard();
     if (sys::now() - said < kStateEvery) continue;
     said = sys::now();
     say_state();
@@ -635,6 +682,17 @@ void FleetRunner::say_state() {
   (void)connection_->publish(gateway_subject(settings_.id), to_json(state)).has_value();
 }
 
+void FleetRunner::say_heard() {
+  std::map<std::string, std::vector<std::string>> heard;
+  {
+    const std::lock_guard lock(mutex_);
+    heard.swap(heard_);
+  }
+  for (const auto& [worker, runs] : heard) {
+    (void)connection_->publish(heard_subject(worker), to_json(runs)).has_value();
+  }
+}
+
 // What was told while this gateway was not listening, and what was told and is still stored. An end
 // of a run that is not known here is left for a while: after a start the ledger's come back.
 void FleetRunner::take_late_ends(const std::stop_token& stop) {
@@ -645,14 +703,11 @@ void FleetRunner::take_late_ends(const std::stop_token& stop) {
     while (!stop.stop_requested()) {
       auto delivery = stream_.next(kEndsStream, ends_consumer(settings_.id));
       if (!delivery || !*delivery) break;
-      const std::string id = (*delivery)->subject.substr((*delivery)->subject.rfind('.') + 1);
-      threads_->post(id, [this, id, end = **delivery] {
-        bool known = on_end(id, end.data);
-        if (!known) {
-          const std::lock_guard inner(mutex_);
-          known = over_.contains(id);
-        }
-        if (known || (end.delivered > 1 && !find(id))) {
+      const std::optional<Told> told = read_told_subject((*delivery)->subject);
+      if (!told) continue;
+      threads_->post(told->run, [this, told = *told, end = **delivery] {
+        const bool known = on_end(told, end.data) || is_over(told.run);
+        if (known || (end.delivered > 1 && !find(told.run))) {
           (void)stream_.acknowledge(end).has_value();
         }
       });

@@ -26,6 +26,7 @@
 #include "fleet/let_in.h"
 #include "fleet/messages.h"
 #include "fleet/object_bucket.h"
+#include "fleet/subjects.h"
 
 namespace belljar::fleet {
 
@@ -73,10 +74,12 @@ class FleetRunner : public engine::Runner {
     Nanoseconds deadline{};
     // Where it is, as far as is known.
     enum class Place : std::uint8_t { kHere, kSent, kQueued, kRunning } place = Place::kHere;
-    Nanoseconds since{};      // at that place
-    std::string worker;       // kSent, kRunning
-    bool direct = false;      // the worker has it from here and not from the queue
-    bool only_queue = false;  // no worker took it when it was sent
+    Nanoseconds since{};             // at that place
+    std::string worker;              // kSent, kRunning
+    bool direct = false;             // the worker has it from here and not from the queue
+    std::vector<std::string> given;  // workers that were sent it
+    bool was_queued = false;         // whoever took it from there may know it
+    bool only_queue = false;         // no worker took it when it was sent
     bool started = false;
     std::uint64_t deaths = 0;
     std::uint64_t attempt = 0;  // how often a worker was given it, as far as is known
@@ -116,18 +119,24 @@ class FleetRunner : public engine::Runner {
   [[nodiscard]] Status check_locked(const engine::Task& task, std::size_t count) const;
 
   void take_told(const Message& message);
-  void on_happening(const Shared& run, const Happening& happening);
-  bool on_end(const std::string& id, const std::string& text);
+  void take_done(const Told& told, const std::string& text);
+  [[nodiscard]] bool may_tell(const Run& run, const std::string& worker) const;
+  void on_happening(const Shared& run, const Told& told, const Happening& happening);
+  bool on_end(const Told& told, const std::string& text);
+  [[nodiscard]] bool is_over(const std::string& id) const;
   bool start(const Shared& run, std::uint64_t attempt);
   void end_without_input(const Shared& run);
   void forget(const Shared& run);
   [[nodiscard]] Shared find(const std::string& id) const;
   void send_control(const std::string& run, const engine::InputControl& control);
+  // False where nobody knows of a worker that has it, or NATS is away.
+  bool tell_worker(const std::string& run, const std::string& text);
 
   void watch(const std::stop_token& stop);
   void look_after_runs();
   [[nodiscard]] Nanoseconds oldest_wait_locked() const;
   void say_state();
+  void say_heard();
   void take_late_ends(const std::stop_token& stop);
 
   const std::unique_ptr<Connection> connection_;
@@ -143,6 +152,7 @@ class FleetRunner : public engine::Runner {
   std::map<std::string, Gateway> gateways_;
   std::set<std::string> over_;  // ends that may come again
   std::deque<std::string> over_order_;
+  std::map<std::string, std::vector<std::string>> heard_;  // by worker: ends to confirm
   std::uint64_t again_ = 0;        // how often a run was given to the fleet again
   std::uint64_t redelivered_ = 0;  // how often a worker was given one that another had been given
   LetIn let_in_;

@@ -55,13 +55,7 @@ std::uint64_t number_in(const json::value& answer, std::string_view name) {
 // "$JS.ACK.<stream>.<consumer>.<delivered>.…", with two words more after ACK where servers have
 // domains.
 std::uint64_t deliveries_of(std::string_view acknowledge) {
-  std::vector<std::string_view> words;
-  while (true) {
-    const std::size_t dot = acknowledge.find('.');
-    words.push_back(acknowledge.substr(0, dot));
-    if (dot == std::string_view::npos) break;
-    acknowledge.remove_prefix(dot + 1);
-  }
+  const std::vector<std::string_view> words = words_of(acknowledge);
   constexpr std::size_t kPlain = 9;
   const std::size_t at = words.size() > kPlain ? 6 : 4;
   return at < words.size() ? parse_count(words[at]).value_or(1) : 1;

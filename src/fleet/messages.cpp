@@ -268,8 +268,11 @@ Result<Parcel> read_parcel(std::string_view text) {
 }
 
 std::string to_json(const End& end) {
-  const json::object head{
-      {"run", end.run}, {"worker", end.worker}, {"started", end.started}, {"attempt", end.attempt}};
+  const json::object head{{"run", end.run},
+                          {"worker", end.worker},
+                          {"started", end.started},
+                          {"began_us_ago", end.began_us_ago},
+                          {"attempt", end.attempt}};
   std::string text = json::serialize(head);
   text.pop_back();
   if (!end.outcome) {
@@ -288,6 +291,7 @@ Result<End> read_end(std::string_view text) {
   TRY(read(from, "run", to.run));
   TRY(read(from, "worker", to.worker));
   TRY(read(from, "started", to.started));
+  TRY(read(from, "began_us_ago", to.began_us_ago));
   TRY(read(from, "attempt", to.attempt));
   if (const json::value* const error = from.if_contains("error")) {
     if (!error->is_object()) return wrong("error");
@@ -474,6 +478,17 @@ Result<GatewayState> read_gateway_state(std::string_view text) {
   TRY(read(from, "oldest_ms", to.oldest_ms));
   TRY(read(from, "redelivered", to.redelivered));
   return to;
+}
+
+std::string to_json(const std::vector<std::string>& runs) {
+  return json::serialize(json::object{{"runs", json::value_from(runs)}});
+}
+
+Result<std::vector<std::string>> read_runs(std::string_view text) {
+  TRY_ASSIGN(const json::object from, parse(text));
+  std::vector<std::string> runs;
+  TRY(read_texts(from, "runs", runs));
+  return runs;
 }
 
 std::string reference_to(const std::string& object) {

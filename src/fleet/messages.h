@@ -58,6 +58,7 @@ struct End {
   std::string worker;
   Result<Outcome> outcome = Outcome();  // with its artifacts; or what Belljar could not do
   bool started = true;                  // false: it was given up before
+  std::int64_t began_us_ago = 0;        // microseconds from its beginning until it was told
   std::uint64_t attempt = 0;            // how often a worker had been given it; 0: not known
 };
 std::string to_json(const End& end);
@@ -120,6 +121,10 @@ struct GatewayState {
 };
 std::string to_json(const GatewayState& state);
 Result<GatewayState> read_gateway_state(std::string_view text);
+
+// Runs whose ends are recorded, for the worker that told them.
+std::string to_json(const std::vector<std::string>& runs);
+Result<std::vector<std::string>> read_runs(std::string_view text);
 
 // Something too large for a message: the name of the object that has it.
 std::string reference_to(const std::string& object);

@@ -64,7 +64,8 @@ TEST(Order, WithAPathThatLeavesTheBoxIsRefused) {
 }
 
 TEST(End, IsReadAsItWasWritten) {
-  End end{.run = "run_1", .worker = "w", .outcome = Outcome(), .started = true};
+  End end{
+      .run = "run_1", .worker = "w", .outcome = Outcome(), .started = true, .began_us_ago = 1234};
   end.outcome->artifacts = {{.path = "\xff", .content = std::string("\0", 1), .executable = true}};
   const auto read = read_end(to_json(end));
   ASSERT_TRUE(read.has_value()) << read.error().message;

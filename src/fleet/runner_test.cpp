@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <condition_variable>
+#include <deque>
 #include <mutex>
 #include <set>
 #include <thread>
@@ -102,7 +103,7 @@ class Fleet {
     ObjectBucket objects(stream, kBucket);
     EXPECT_TRUE(make_streams(stream, objects, 1, streams).has_value());
     auto worker = Worker::open(server_.connect(), local_.runner(),
-                               {.id = "worker_1",
+                               {.id = worker_id("w", "1"),
                                 .pool = "pool",
                                 .languages = {"python"},
                                 .labels = {{"region", "eu"}},
@@ -292,6 +293,177 @@ TEST(FleetRunners, ARunWhoseTimeIsOverIsGivenUp) {
   EXPECT_EQ(late->error.code, Code::kExhausted);
 }
 
+// ---- Who tells of a run ----------------------------------------------------------------------
+
+// What comes to a subject, in turn.
+class Heard {
+ public:
+  Heard(Connection& connection, const std::string& subject) {
+    auto made = connection.subscribe(subject, [this](Message message) {
+      const std::lock_guard lock(mutex_);
+      messages_.push_back(std::move(message));
+      changed_.notify_all();
+    });
+    EXPECT_TRUE(made.has_value());
+    subscription_ = *std::move(made);
+    EXPECT_TRUE(connection.flush(kLong).has_value());
+  }
+  Message next() {
+    std::unique_lock lock(mutex_);
+    EXPECT_TRUE(changed_.wait_for(lock, kLong, [this] { return !messages_.empty(); }));
+    if (messages_.empty()) return {};
+    Message first = std::move(messages_.front());
+    messages_.pop_front();
+    return first;
+  }
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::deque<Message> messages_;
+  std::unique_ptr<Subscription> subscription_;
+};
+
+// A gateway, and workers that are only messages.
+class Strangers : public testing::Test {
+ protected:
+  void SetUp() override {
+    appears_ = std::jthread([this](const std::stop_token& stop) {
+      constexpr Milliseconds kEvery{20};
+      while (!stop.stop_requested()) {
+        appear(mine_);
+        std::this_thread::sleep_for(kEvery);
+      }
+    });
+    auto runner = FleetRunner::open(server_.connect(), {.id = "g", .queue_per_caller = 100});
+    ASSERT_TRUE(runner.has_value()) << runner.error().message;
+    runner_ = *std::move(runner);
+  }
+
+  void appear(const std::string& id) {
+    const WorkerState state{.id = id, .pool = "p", .languages = {"python"}, .capacity = 9};
+    EXPECT_TRUE(connection_->publish(worker_subject(mine_), to_json(state)).has_value());
+  }
+  void submit(const std::shared_ptr<Listener>& run, engine::Urgency urgency) {
+    const auto submission = std::make_shared<Submission>();
+    submission->files = {{.path = "main.py", .content = "pass\n", .executable = false}};
+    const engine::Task task{.caller = "ada",
+                            .language = "python",
+                            .policy = &policy_,
+                            .submission = submission,
+                            .runs = {run},
+                            .deadline = sys::now() + kLong,
+                            .urgency = urgency};
+    ASSERT_TRUE(runner_->submit(task).has_value());
+  }
+  void tell(const std::string& worker, const char* kind, const std::string& run) {
+    const End end{.run = run, .worker = worker, .outcome = fail(Code::kInternal, worker)};
+    ASSERT_TRUE(
+        connection_->publish(told_subject("g", kind, worker, run), to_json(end)).has_value());
+  }
+  static std::string end_of(const Message& message) { return read_runs(message.data)->front(); }
+
+  const NatsServer server_;
+  const std::unique_ptr<Connection> connection_ = server_.connect();
+  const std::string mine_ = worker_id("mine", "1");
+  const std::string others_ = worker_id("others", "1");
+  const Policy policy_ = *builtin_policy("default");
+  std::unique_ptr<FleetRunner> runner_;
+  std::jthread appears_;  // last: it uses what stands above
+};
+
+TEST_F(Strangers, WhatOneWorkerWasGivenNoOtherOneEnds) {
+  Heard orders(*connection_, order_subject(mine_));
+  Heard confirmed(*connection_, heard_subject(mine_));
+  const auto run = std::make_shared<Listener>("run_1");
+  submit(run, engine::Urgency::kInteractive);
+  EXPECT_EQ(read_parcel(orders.next().data)->order.run, "run_1");
+  for (const char* kind : {"done", "end"}) tell(others_, kind, "run_1");
+  tell(mine_, "done", "run_1");
+  ASSERT_TRUE(run->wait());
+  EXPECT_EQ(run->error.message, mine_);
+  EXPECT_EQ(run->ends, 1);
+  EXPECT_EQ(end_of(confirmed.next()), "run_1");
+}
+
+TEST_F(Strangers, WhoTakesARunFromTheQueueEndsIt) {
+  const auto run = std::make_shared<Listener>("run_2");
+  submit(run, engine::Urgency::kAsynchronous);
+  JetStream stream(*connection_);
+  const Nanoseconds until = sys::now() + kLong;
+  while (stream.stream_state(kWorkStream)->messages == 0 && sys::now() < until) {
+    std::this_thread::yield();
+  }
+  Heard confirmed(*connection_, heard_subject(others_));
+  tell(others_, "done", "run_2");
+  ASSERT_TRUE(run->wait());
+  EXPECT_EQ(run->error.message, others_);
+  EXPECT_EQ(end_of(confirmed.next()), "run_2");
+  // Once more, because the message that it is recorded was lost.
+  tell(others_, "done", "run_2");
+  EXPECT_EQ(end_of(confirmed.next()), "run_2");
+  EXPECT_EQ(run->ends, 1);
+}
+
+TEST_F(Strangers, AWorkerIsWhoItsSubjectSays) {
+  appear(others_);
+  const auto run = std::make_shared<Listener>("run_3");
+  Heard to_others(*connection_, order_subject(others_));
+  Heard to_mine(*connection_, order_subject(mine_));
+  submit(run, engine::Urgency::kInteractive);
+  EXPECT_EQ(read_parcel(to_mine.next().data)->order.run, "run_3");
+  tell(mine_, "done", "run_3");
+  ASSERT_TRUE(run->wait());
+}
+
+TEST(Workers, StoreAnEndThatNobodyConfirms) {
+  const NatsServer server;
+  Local local;
+  const std::string id = worker_id("w", "1");
+  const auto connection = server.connect();
+  JetStream stream(*connection);
+  ObjectBucket objects(stream, kBucket);
+  ASSERT_TRUE(make_streams(stream, objects, 1, 1).has_value());
+  auto worker = Worker::open(server.connect(), local.runner(),
+                             {.id = id, .pool = "pool", .languages = {"python"}, .capacity = 2});
+  ASSERT_TRUE(worker.has_value()) << worker.error().message;
+  Heard said(*connection, told_subject("g", "done", kAnyWorker, "*"));
+  const auto order = [&](const std::string& run) {
+    const Order made{.run = run,
+                     .gateway = "g",
+                     .language = "python",
+                     .policy = "default",
+                     .expires_ms = unix_ms() + 60'000};
+    ASSERT_TRUE(connection->publish(order_subject(id), parcel_of({}, to_json(made))).has_value());
+  };
+  order("run_heard");
+  EXPECT_EQ(read_told_subject(said.next().subject)->run, "run_heard");
+  ASSERT_TRUE(connection->publish(heard_subject(id), to_json(std::vector<std::string>{"run_heard"}))
+                  .has_value());
+  order("run_lost");
+  EXPECT_EQ(read_told_subject(said.next().subject)->run, "run_lost");
+  EXPECT_TRUE((*worker)->drain(kLong));
+  EXPECT_EQ(stream.stream_state(kEndsStream)->messages, 1U);
+  EXPECT_EQ(read_told_subject(
+                stream.get(kEndsStream, told_subject("g", "end", kAnyWorker, "*"), 0)->subject)
+                ->run,
+            "run_lost");
+}
+
+TEST(Subjects, OfWhatIsToldNameTheWorker) {
+  const std::string subject = told_subject("g", "end", worker_id("w", "1"), "run_1");
+  const auto told = read_told_subject(subject);
+  ASSERT_TRUE(told.has_value());
+  EXPECT_EQ(told->kind, "end");
+  EXPECT_EQ(told->worker, "w.1");
+  EXPECT_EQ(told->run, "run_1");
+  for (const char* other : {"", "belljar", "belljar.gateway.g.end.run_1", "$JS.gateway.g.end.w.1.r",
+                            "belljar.gateway.g.end.w.1.r.more"}) {
+    EXPECT_FALSE(read_told_subject(other).has_value()) << other;
+  }
+  EXPECT_EQ(worker_of(worker_subject("w.1")), "w.1");
+}
+
 TEST(FleetRunners, RunsAreSpreadOverAllStreamsAndTakenFromEach) {
   Fleet fleet(3);
   const Policy policy = *builtin_policy("default");
@@ -328,7 +500,7 @@ TEST(Workers, WaitForAGatewayToHaveMadeTheStreams) {
   Local local;
   const auto open = [&] {
     return Worker::open(server.connect(), local.runner(),
-                        {.id = "worker_1", .pool = "pool", .languages = {"python"}});
+                        {.id = worker_id("w", "1"), .pool = "pool", .languages = {"python"}});
   };
   const auto early = open();
   ASSERT_FALSE(early.has_value());
@@ -369,7 +541,7 @@ TEST(Workers, AnInteractiveRunThatWasGivenBeforeIsNotBegunAgain) {
   Fleet fleet;
   const auto connection = fleet.server().connect();
   JetStream stream(*connection);
-  const std::string ends = told_subject("gateway_2", "end", "*");
+  const std::string ends = told_subject("gateway_2", "end", kAnyWorker, "*");
   ASSERT_TRUE(
       stream.make_consumer(kEndsStream, ends_consumer("gateway_2"), ends, kAckWait).has_value());
   constexpr Milliseconds kPatience{5000};

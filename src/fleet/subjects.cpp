@@ -3,10 +3,16 @@
 #include <algorithm>
 #include <bit>
 #include <cstdint>
+#include <vector>
 
 #include "base/units.h"
 
 namespace belljar::fleet {
+namespace {
+
+constexpr std::string_view kWorkers = "belljar.workers.";
+
+}  // namespace
 
 Status make_streams(JetStream& stream,
                     ObjectBucket& objects,
@@ -22,12 +28,12 @@ Status make_streams(JetStream& stream,
                             .replicas = replicas}));
   }
   TRY(stream.make_stream({.name = kEndsStream,
-                          .subjects = {told_subject("*", "end", "*")},
+                          .subjects = {told_subject("*", "end", kAnyWorker, "*")},
                           .work_queue = true,
                           .max_age = kDay,
                           .replicas = replicas}));
   TRY(stream.make_stream({.name = kEventsStream,
-                          .subjects = {told_subject("*", "event", "*")},
+                          .subjects = {told_subject("*", "event", kAnyWorker, "*")},
                           .in_memory = true,
                           .discards_old = true,
                           .max_bytes = kEventBytes,
@@ -75,28 +81,65 @@ std::string wake_subject(const std::string& pool) {
   return "belljar.wake." + pool;
 }
 
+std::string worker_id(const std::string& name, const std::string& unique) {
+  return name + "." + unique;
+}
+
 std::string order_subject(const std::string& worker) {
   return "belljar.order." + worker;
 }
 
+std::string heard_subject(const std::string& worker) {
+  return "belljar.heard." + worker;
+}
+
 std::string worker_subject(const std::string& worker) {
-  return "belljar.workers." + worker;
+  return std::string(kWorkers) + worker;
+}
+
+std::string worker_of(std::string_view subject) {
+  return std::string(subject.substr(std::min(subject.size(), kWorkers.size())));
 }
 
 std::string gateway_subject(const std::string& gateway) {
   return "belljar.gateways." + gateway;
 }
 
-std::string control_subject(const std::string& run) {
-  return "belljar.control." + run;
+std::string control_subject(const std::string& worker, const std::string& run) {
+  return "belljar.control." + worker + "." + run;
+}
+
+std::string cancel_subject(const std::string& run) {
+  return "belljar.cancel." + run;
 }
 
 std::string ends_consumer(const std::string& gateway) {
   return "ends-" + gateway;
 }
 
-std::string told_subject(const std::string& gateway, const char* kind, const std::string& run) {
-  return "belljar.gateway." + gateway + "." + kind + "." + run;
+std::string worker_inbox(const std::string& name) {
+  return "_INBOX.worker." + name;
+}
+
+std::string end_object(const std::string& run, const std::string& worker) {
+  return "end." + run + "." + worker;
+}
+
+std::string told_subject(const std::string& gateway,
+                         const char* kind,
+                         const std::string& worker,
+                         const std::string& run) {
+  return "belljar.gateway." + gateway + "." + kind + "." + worker + "." + run;
+}
+
+// "belljar.gateway.<gateway>.<kind>.<name>.<unique>.<run>"
+std::optional<Told> read_told_subject(std::string_view subject) {
+  const std::vector<std::string_view> words = words_of(subject);
+  constexpr std::size_t kWords = 7;
+  if (words.size() != kWords || words[0] != "belljar" || words[1] != "gateway") return std::nullopt;
+  return Told{.kind = std::string(words[3]),
+              .worker = worker_id(std::string(words[4]), std::string(words[5])),
+              .run = std::string(words[6])};
 }
 
 }  // namespace belljar::fleet

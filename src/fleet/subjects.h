@@ -2,6 +2,7 @@
 #pragma once
 
 #include <chrono>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -39,19 +40,44 @@ unsigned lane_of(unsigned urgency, std::uint64_t waiting);
 std::string work_subject(unsigned stream, const std::string& pool, unsigned lane);
 std::string work_consumer(const std::string& pool, unsigned lane);
 std::string wake_subject(const std::string& pool);
+// A worker's id is two words: its name, which its certificate may carry, and one that no other
+// process has. NATS can be told to let a worker use the subjects with its own name alone.
+std::string worker_id(const std::string& name, const std::string& unique);
+inline constexpr const char* kAnyWorker = "*.*";
 std::string order_subject(const std::string& worker);
-std::string worker_subject(const std::string& worker);    // or "*"
+std::string heard_subject(const std::string& worker);  // ends that its gateway has recorded
+std::string worker_subject(const std::string& worker);
 std::string gateway_subject(const std::string& gateway);  // or "*"
-std::string control_subject(const std::string& run);      // or "*"
+std::string control_subject(const std::string& worker, const std::string& run);
+std::string cancel_subject(const std::string& run);  // whichever worker has it
 std::string ends_consumer(const std::string& gateway);
-// Everything that a gateway is told of its runs: "told" (not kept), "event" and "end".
-std::string told_subject(const std::string& gateway, const char* kind, const std::string& run);
+// Below this comes what is answered to requests of a worker of this name, or of any gateway.
+std::string worker_inbox(const std::string& name);
+inline constexpr const char* kGatewayInbox = "_INBOX.gateway";
+
+// Everything that a gateway is told of its runs: "told" and "done" (not kept), "event" and "end".
+std::string told_subject(const std::string& gateway,
+                         const char* kind,
+                         const std::string& worker,
+                         const std::string& run);
+struct Told {
+  std::string kind;
+  std::string worker;  // who says it; NATS has seen to that where each may only use its own name
+  std::string run;
+};
+std::optional<Told> read_told_subject(std::string_view subject);
+// The object with an end that is too large for a message.
+std::string end_object(const std::string& run, const std::string& worker);
+// Of "belljar.workers.<id>": the id.
+std::string worker_of(std::string_view subject);
 
 // A worker that has not held its work for so long has died.
 inline constexpr std::chrono::seconds kAckWait{10};
 inline constexpr std::chrono::seconds kHoldEvery{3};
 // A worker, or a gateway, that has not been heard of for so long has died.
 inline constexpr std::chrono::seconds kWorkerGone{5};
+// An end that its gateway has not said to have recorded within this is stored for it.
+inline constexpr std::chrono::seconds kHeardWithin{2};
 inline constexpr std::chrono::seconds kGatewayGone{5};
 // Why an interactive run is not begun again.
 inline constexpr std::string_view kInputIsGone =

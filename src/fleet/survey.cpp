@@ -34,7 +34,7 @@ Result<Survey> survey(Connection& connection) {
   std::map<std::string, GatewayState> gateways;
   {
     TRY_ASSIGN(const auto from_workers,
-               connection.subscribe(worker_subject("*"), [&](const Message& message) {
+               connection.subscribe(worker_subject(kAnyWorker), [&](const Message& message) {
                  auto state = read_worker_state(message.data);
                  const std::lock_guard lock(mutex);
                  if (state) workers.insert_or_assign(state->id, *state);

@@ -17,8 +17,10 @@ namespace {
 
 constexpr Milliseconds kPatience{5000};
 constexpr Milliseconds kStateEvery{500};
+constexpr Milliseconds kLookEvery{100};
+constexpr Milliseconds kSayBegunAfter{50};
 // Where nobody woke it: a message about new work may be lost.
-constexpr std::chrono::seconds kLookEvery{1};
+constexpr std::chrono::seconds kPullEvery{1};
 // Streams of work may be added while it runs.
 constexpr std::chrono::seconds kLookForStreamsEvery{5};
 // Every so manieth run comes from the highest lane that has one.
@@ -71,10 +73,20 @@ class Worker::Assignment : public engine::RunListener {
     delivery_ = std::move(delivery);
   }
 
+  // Most are over in a moment, and their end says it too. Who follows one wants to know at once,
+  // and so does who types into it.
   bool on_start(std::uint64_t /*attempt*/) override {
-    say("told",
-        {.kind = Happening::Kind::kBegun, .worker = worker_.settings_.id, .attempt = attempt_});
+    const std::lock_guard lock(mutex_);
+    began_ = sys::now();
+    told_begun_ = order_.streamed || input_ != nullptr;
+    if (told_begun_) say_begun();
     return true;
+  }
+  void tell_begun() {
+    const std::lock_guard lock(mutex_);
+    if (told_begun_ || began_ == Nanoseconds{} || sys::now() - began_ < kSayBegunAfter) return;
+    told_begun_ = true;
+    say_begun();
   }
   [[nodiscard]] engine::Input input() const override {
     engine::Input made;
@@ -116,6 +128,7 @@ class Worker::Assignment : public engine::RunListener {
                     .worker = worker_.settings_.id,
                     .outcome = std::move(outcome),
                     .started = true,
+                    .began_us_ago = began_us_ago(),
                     .attempt = attempt_},
                    delivery());
   }
@@ -147,10 +160,22 @@ class Worker::Assignment : public engine::RunListener {
   }
 
  private:
+  void say_begun() {
+    say("told",
+        {.kind = Happening::Kind::kBegun, .worker = worker_.settings_.id, .attempt = attempt_});
+  }
+  // Nothing is told of its beginning after this.
+  std::int64_t began_us_ago() {
+    const std::lock_guard lock(mutex_);
+    told_begun_ = true;
+    if (began_ == Nanoseconds{}) return 0;
+    return std::chrono::duration_cast<std::chrono::microseconds>(sys::now() - began_).count();
+  }
   // What is lost on the way the end makes good, streams of a moment without NATS excepted.
   void say(const char* kind, const Happening& happening) {
     (void)worker_.connection_
-        ->publish(told_subject(order_.gateway, kind, order_.run), to_json(happening))
+        ->publish(told_subject(order_.gateway, kind, worker_.settings_.id, order_.run),
+                  to_json(happening))
         .has_value();
   }
   // A message is smaller than PIPE_BUF and stays whole; a pipe that is full loses it.
@@ -163,6 +188,8 @@ class Worker::Assignment : public engine::RunListener {
   const std::uint64_t attempt_;
   bool heard_ = false;
   std::mutex mutex_;
+  Nanoseconds began_{};
+  bool told_begun_ = false;
   std::optional<Delivery> delivery_;
   Fd control_;
   std::vector<engine::InputControl> held_;
@@ -203,19 +230,23 @@ Status Worker::begin() {
     subscriptions_.push_back(std::move(made));
     return {};
   };
-  TRY(subscribe(control_subject("*"), [this](const Message& message) { control(message); }));
+  for (const std::string& subject : {control_subject(settings_.id, "*"), cancel_subject("*")}) {
+    TRY(subscribe(subject, [this](const Message& message) { control(message); }));
+  }
+  TRY(subscribe(heard_subject(settings_.id),
+                [this](const Message& message) { take_heard(message); }));
   TRY(subscribe(order_subject(settings_.id),
                 [this](const Message& message) { take_directly(message); }));
   TRY(subscribe(wake_subject(settings_.pool), [this](const Message& /*message*/) {
     const std::lock_guard lock(mutex_);
     woken_ = true;
-    changed_.notify_all();
+    pulls_.notify_all();
   }));
   TRY(connection_->flush(kPatience));
   threads_.emplace_back([this](const std::stop_token& stop) { keep_alive(stop); });
   threads_.emplace_back([this](const std::stop_token& stop) { pull(stop); });
   for (int i = 0; i < 2; ++i) {
-    threads_.emplace_back([this](const std::stop_token& stop) { tell_ends(stop); });
+    threads_.emplace_back([this](const std::stop_token& stop) { store_ends(stop); });
   }
   return {};
 }
@@ -250,7 +281,7 @@ void Worker::pull(const std::stop_token& stop) {
     }
     {
       std::unique_lock lock(mutex_);
-      changed_.wait(lock, stop, [this] { return has_room_locked(); });
+      pulls_.wait(lock, stop, [this] { return has_room_locked(); });
       if (stop.stop_requested()) return;
       woken_ = false;
       reserved_ = 1;
@@ -263,9 +294,9 @@ void Worker::pull(const std::stop_token& stop) {
     }
     std::unique_lock lock(mutex_);
     reserved_ = 0;
-    changed_.notify_all();
+    if (draining_) drained_.notify_all();
     if (found) continue;
-    changed_.wait_for(lock, stop, kLookEvery, [this] { return woken_; });
+    pulls_.wait_for(lock, stop, kPullEvery, [this] { return woken_; });
   }
 }
 
@@ -348,12 +379,21 @@ void Worker::refuse(const Order& order, std::optional<Delivery> delivery) {
     return;
   }
   const Happening busy{.kind = Happening::Kind::kBusy, .worker = settings_.id};
-  (void)connection_->publish(told_subject(order.gateway, "told", order.run), to_json(busy))
+  (void)connection_
+      ->publish(told_subject(order.gateway, "told", settings_.id, order.run), to_json(busy))
       .has_value();
 }
 
 bool Worker::has_room_locked() const {
   return !draining_ && assignments_.size() + reserved_ < settings_.capacity;
+}
+
+// Who waits is woken only where this may be what it waits for: runs are many and short.
+void Worker::let_go_locked(const std::string& run) {
+  const bool was_full = !has_room_locked();
+  assignments_.erase(run);
+  if (was_full) pulls_.notify_all();
+  if (draining_) drained_.notify_all();
 }
 
 Status Worker::hand_over(Order order, std::uint64_t attempt, std::optional<Delivery> delivery) {
@@ -367,6 +407,11 @@ Status Worker::hand_over(Order order, std::uint64_t attempt, std::optional<Deliv
       if (delivery) here->second->deliver_again(*std::move(delivery));
       return {};
     }
+    const auto over = unheard_.find(its.run);
+    if (over != unheard_.end()) {
+      if (delivery) over->second.finished.delivery = *std::move(delivery);
+      return {};
+    }
     // What was fetched has its room already.
     if (!delivery && !has_room_locked()) return fail(Code::kExhausted, "no room");
     assignments_.emplace(its.run, assignment);
@@ -374,8 +419,7 @@ Status Worker::hand_over(Order order, std::uint64_t attempt, std::optional<Deliv
   Status taken = begin_run(assignment);
   if (taken) return {};
   const std::lock_guard lock(mutex_);
-  assignments_.erase(its.run);
-  changed_.notify_all();
+  let_go_locked(its.run);
   return taken;
 }
 
@@ -424,51 +468,104 @@ void Worker::control(const Message& message) {
 
 // ---- Ends ------------------------------------------------------------------------------------
 
+// What is acknowledged has an end that is recorded or stored: what dies before that is run again,
+// and its first end counts.
 void Worker::finish(const Order& order, End end, std::optional<Delivery> delivery) {
-  Finished finished{.subject = told_subject(order.gateway, "end", order.run),
+  Finished finished{.gateway = order.gateway,
                     .run = order.run,
                     .text = to_json(end),
                     .delivery = std::move(delivery)};
+  if (finished.text.size() <= kMostInline && say_end(finished)) return;
   const std::lock_guard lock(mutex_);
   finished_.push_back(std::move(finished));
-  changed_.notify_all();
+  stores_.notify_one();
 }
 
-// An end is stored before the work that it is of is acknowledged: what dies between the two is run
-// again, and its first end counts.
-void Worker::tell_ends(const std::stop_token& stop) {
+// Nothing is stored for an end that its gateway hears at once, which is nearly each.
+bool Worker::say_end(const Finished& finished) {
+  {
+    const std::lock_guard lock(mutex_);
+    unheard_[finished.run] = {.finished = finished, .said = sys::now()};
+  }
+  const bool said =
+      connection_
+          ->publish(told_subject(finished.gateway, "done", settings_.id, finished.run),
+                    finished.text)
+          .has_value();
+  const std::lock_guard lock(mutex_);
+  if (said) {
+    let_go_locked(finished.run);
+  } else {
+    unheard_.erase(finished.run);
+  }
+  return said;
+}
+
+void Worker::take_heard(const Message& message) {
+  const auto runs = read_runs(message.data);
+  if (!runs) return;
+  std::vector<Delivery> done;
+  {
+    const std::lock_guard lock(mutex_);
+    for (const std::string& run : *runs) {
+      const auto found = unheard_.find(run);
+      if (found == unheard_.end()) continue;
+      auto& delivery = found->second.finished.delivery;
+      if (delivery) done.push_back(*std::move(delivery));
+      unheard_.erase(found);
+    }
+    if (draining_) drained_.notify_all();
+  }
+  for (const Delivery& each : done) (void)stream_.acknowledge(each).has_value();
+}
+
+// Their gateway is away, or the message was lost.
+void Worker::store_unheard() {
+  const std::lock_guard lock(mutex_);
+  for (auto each = unheard_.begin(); each != unheard_.end();) {
+    if (sys::now() - each->second.said < kHeardWithin) {
+      ++each;
+      continue;
+    }
+    finished_.push_back(std::move(each->second.finished));
+    each = unheard_.erase(each);
+    stores_.notify_one();
+  }
+}
+
+void Worker::store_ends(const std::stop_token& stop) {
   while (!stop.stop_requested()) {
     Finished finished;
     {
       std::unique_lock lock(mutex_);
-      changed_.wait(lock, stop, [this] { return !finished_.empty(); });
+      stores_.wait(lock, stop, [this] { return !finished_.empty(); });
       if (stop.stop_requested()) return;
       finished = std::move(finished_.front());
       finished_.pop_front();
-      ++telling_;
+      ++storing_;
     }
-    const bool told = tell(finished);
+    const bool stored = store(finished);
     std::unique_lock lock(mutex_);
-    --telling_;
-    if (told) {
-      assignments_.erase(finished.run);
-    } else {
-      finished_.push_front(std::move(finished));
+    --storing_;
+    if (stored) {
+      let_go_locked(finished.run);
+      continue;
     }
-    changed_.notify_all();
+    finished_.push_front(std::move(finished));
     constexpr Milliseconds kPause{200};
-    if (!told) changed_.wait_for(lock, stop, kPause, [] { return false; });
+    stores_.wait_for(lock, stop, kPause, [] { return false; });
   }
 }
 
-bool Worker::tell(Finished& finished) {
+bool Worker::store(Finished& finished) {
   if (finished.text.size() > kMostInline && !finished.in_bucket) {
-    const std::string object = "end." + finished.run + "." + settings_.id;
+    const std::string object = end_object(finished.run, settings_.id);
     if (!objects_.put(object, finished.text)) return false;
     finished.text = reference_to(object);
     finished.in_bucket = true;
   }
-  if (!stream_.publish(finished.subject, finished.text, "", kPatience)) return false;
+  const std::string subject = told_subject(finished.gateway, "end", settings_.id, finished.run);
+  if (!stream_.publish(subject, finished.text, "", kPatience)) return false;
   if (finished.delivery) (void)stream_.acknowledge(*finished.delivery).has_value();
   return true;
 }
@@ -493,22 +590,27 @@ void Worker::say_state() {
 
 void Worker::keep_alive(const std::stop_token& stop) {
   Nanoseconds held = sys::now();
+  Nanoseconds said{};
   std::mutex mutex;
   std::condition_variable_any woken;
   std::unique_lock lock(mutex);
   do {
-    say_state();
-    if (sys::now() - held < kHoldEvery) continue;
-    held = sys::now();
     std::vector<std::shared_ptr<Assignment>> all;
     {
       const std::lock_guard inner(mutex_);
       for (const auto& [run, each] : assignments_) all.push_back(each);
     }
+    for (const auto& each : all) each->tell_begun();
+    if (sys::now() - said < kStateEvery) continue;
+    said = sys::now();
+    say_state();
+    store_unheard();
+    if (sys::now() - held < kHoldEvery) continue;
+    held = sys::now();
     for (const auto& each : all) {
       if (const auto delivery = each->delivery()) (void)stream_.hold(*delivery).has_value();
     }
-  } while (!woken.wait_for(lock, stop, kStateEvery, [&stop] { return stop.stop_requested(); }));
+  } while (!woken.wait_for(lock, stop, kLookEvery, [&stop] { return stop.stop_requested(); }));
 }
 
 bool Worker::drain(Nanoseconds patience) {
@@ -518,8 +620,10 @@ bool Worker::drain(Nanoseconds patience) {
   }
   say_state();
   std::unique_lock lock(mutex_);
-  const bool done = changed_.wait_for(lock, patience, [this] {
-    return assignments_.empty() && finished_.empty() && telling_ == 0;
+  const bool done = drained_.wait_for(lock, patience, [this] {
+    // What is being fetched is taken, whatever comes meanwhile.
+    return reserved_ == 0 && assignments_.empty() && unheard_.empty() && finished_.empty() &&
+           storing_ == 0;
   });
   lock.unlock();
   (void)connection_->flush(kPatience).has_value();

@@ -23,7 +23,7 @@
 namespace belljar::fleet {
 
 struct WorkerSettings {
-  std::string id;    // unlike any other worker's; letters, digits, - and _
+  std::string id;    // worker_id(), unlike any other worker's
   std::string pool;  // likewise; workers of one pool can run the same
   std::string kernel;
   std::vector<std::string> languages;
@@ -51,15 +51,20 @@ class Worker {
  private:
   class Assignment;
   struct Finished {
-    std::string subject;
+    std::string gateway;
     std::string run;
     std::string text;
     std::optional<Delivery> delivery;
     bool in_bucket = false;
   };
+  struct Unheard {
+    Finished finished;
+    Nanoseconds said{};
+  };
   Worker(std::unique_ptr<Connection> connection, engine::Runner& runner, WorkerSettings settings);
   Status begin();
   [[nodiscard]] bool has_room_locked() const;
+  void let_go_locked(const std::string& run);
   [[nodiscard]] bool has(const std::string& run) const;
   void take_directly(const Message& message);
   void pull(const std::stop_token& stop);
@@ -70,8 +75,11 @@ class Worker {
   Status hand_over(Order order, std::uint64_t attempt, std::optional<Delivery> delivery);
   Status begin_run(const std::shared_ptr<Assignment>& assignment);
   void finish(const Order& order, End end, std::optional<Delivery> delivery);
-  void tell_ends(const std::stop_token& stop);
-  bool tell(Finished& finished);
+  bool say_end(const Finished& finished);
+  void take_heard(const Message& message);
+  void store_unheard();
+  void store_ends(const std::stop_token& stop);
+  bool store(Finished& finished);
   void control(const Message& message);
   void keep_alive(const std::stop_token& stop);
   void say_state();
@@ -82,10 +90,13 @@ class Worker {
   JetStream stream_;
   ObjectBucket objects_;
   mutable std::mutex mutex_;
-  std::condition_variable_any changed_;  // room, work, an end to tell, or nothing left
+  std::condition_variable_any pulls_;    // there is room, or work
+  std::condition_variable_any stores_;   // there is an end to store
+  std::condition_variable_any drained_;  // an end is recorded or stored, after drain()
   std::map<std::string, std::shared_ptr<Assignment>> assignments_;  // by run
-  std::deque<Finished> finished_;
-  std::size_t telling_ = 0;
+  std::map<std::string, Unheard> unheard_;  // by run: told, and not known to be recorded
+  std::deque<Finished> finished_;           // to be stored
+  std::size_t storing_ = 0;
   unsigned streams_ = 0;      // of work, that it takes from
   std::size_t reserved_ = 0;  // 1 while a run is fetched, for which there must be room
   bool woken_ = false;

@@ -28,7 +28,7 @@ CHOICES = {
         "ledger": {"tlsSecret": "ledger-tls"},
         "gateway": {"tlsSecret": "tls", "ingressFrom": [PEER], "webhookPeers": [PEER], "settings": {"BELLJAR_RATE": "600"},
                     "nodeSelector": {"a": "b"}, "tolerations": [{"key": "a", "operator": "Exists"}]},
-        "worker": {"pool": "small", "settings": {"BELLJAR_POOL": "4"}, "nodeSelector": {"a": "b"},
+        "worker": {"name": "a-team", "pool": "small", "settings": {"BELLJAR_POOL": "4"}, "nodeSelector": {"a": "b"},
                    "tolerations": [{"key": "a", "operator": "Exists"}]},
         "keda": {"enabled": True},
     },
@@ -219,6 +219,8 @@ def test_good_values_are_accepted(choice):
         {"keda": {"enabled": True}},
         {"keda": {"enabled": True}, "worker": {"kind": "DaemonSet", "pool": "small"}},
         {"worker": {"pool": "a.b"}},
+        {"worker": {"name": "a.b"}},
+        {"worker": {"name": ""}},
     ],
 )
 def test_bad_values_are_refused(values):
@@ -283,6 +285,11 @@ def test_a_worker_knows_nothing_of_the_ledger(everything):
     for role, its, others in (("gateway", gateway, text), ("worker", text, gateway)):
         for secret in (DEFAULTS["nats"][role]["tlsSecret"], f"{role}-jwt"):
             assert secret in its and secret not in others
+
+
+def test_a_worker_has_the_name_that_nats_knows_it_by(everything):
+    _, container = role(everything, "worker")
+    assert {"name": "BELLJAR_FLEET_NAME", "value": "a-team"} in container["env"]
 
 
 def test_no_secret_is_in_the_environment(manifests):

@@ -92,7 +92,7 @@ def test_what_is_mounted_is_there(services, tmp_path):
             if source.startswith("./"):
                 assert (DEPLOY / source).exists() or (tmp_path / source).exists(), source
                 seen.add(source)
-    assert "./nats.conf" in seen and "./fleet-tls/worker.key" in seen
+    assert "./nats.conf" in seen and "./fleet-tls/workers/worker-1.key" in seen
     # Below what is mounted there.
     inside = re.findall(r"/tls/([\w.-]+)", " ".join(services["ledger"]["entrypoint"]) + str(services["ledger"]["environment"]))
     inside += re.findall(r'"/etc/nats/tls/([\w.-]+)"', (DEPLOY / "nats.conf").read_text())
@@ -114,7 +114,19 @@ def test_the_parts_find_one_another(services):
             targets = {volume.split(":")[1] for volume in each["volumes"]}
             files = {value for name, value in each["environment"].items() if name.endswith("_FILE")}
             assert files <= targets
-            assert any(f"/{role}.key:" in volume for volume in each["volumes"])
+            assert any(f"/{role}" in volume and ".key:" in volume for volume in each["volumes"])
+
+
+def test_each_worker_is_who_its_certificate_says(services):
+    workers = of_role(services, "worker")
+    for name, each in workers.items():
+        assert each["environment"]["BELLJAR_FLEET_NAME"] == name
+        files = [volume.split(":")[0] for volume in each["volumes"]]
+        assert {f"./fleet-tls/workers/{name}.crt", f"./fleet-tls/workers/{name}.key"} <= set(files)
+    users = subprocess.run([DEPLOY / "nats-users.sh", *workers], capture_output=True, text=True, check=True).stdout
+    assert re.findall(r'user: "(.*)"', users) == ["gateway.belljar", *(f"{name}.worker.belljar" for name in workers)]
+    settings = tomllib.loads((DEPLOY / "worker.toml").read_text())
+    assert settings["fleet_name"] in workers
 
 
 def test_the_environment_is_known(services, known_settings):

@@ -1,4 +1,4 @@
-"""A nats-server of a test's own, with JetStream, on loopback; it keeps its port over a restart."""
+"""A nats-server of a test's own, with JetStream; it keeps its port over a restart."""
 
 import pathlib
 import signal
@@ -7,26 +7,29 @@ import urllib.request
 
 from support.client import PATIENCE
 from support.command import wait_until
+from support.host import LOOPBACK
+from support.server import Server
 from support.service import free_port
 
 BINARY = "/usr/sbin/nats-server"
 
 
-class Nats:
+class Nats(Server):
     """`tls`: certificate and key, of clients too; then it takes nothing else, and only that certificate. `cluster`: the
     port where it hears the others of its cluster, and their URLs."""
 
-    def __init__(self, folder, tls=None, cluster=None):
+    def __init__(self, folder, tls=None, cluster=None, host=LOOPBACK):
         self.folder = pathlib.Path(folder)
         self.folder.mkdir(exist_ok=True)
         self._tls = tls
+        self._host = host
         self.port = free_port()
         self.monitor = free_port()
         self._cluster = []
         if cluster:
             port, routes = cluster
             self._cluster = [
-                "--name", self.folder.name, "--cluster_name", "belljar", "--cluster", f"nats://127.0.0.1:{port}",
+                "--name", self.folder.name, "--cluster_name", "belljar", "--cluster", f"nats://{host.address}:{port}",
                 "--routes", ",".join(routes),
             ]  # fmt: skip
         self.launch()
@@ -35,7 +38,7 @@ class Nats:
 
     @property
     def url(self):
-        return f"{'tls' if self._tls else 'nats'}://127.0.0.1:{self.port}"
+        return f"{'tls' if self._tls else 'nats'}://{self._host.address}:{self.port}"
 
     def start(self):
         self.launch()
@@ -43,13 +46,13 @@ class Nats:
 
     def launch(self):
         words = [
-            BINARY, "-a", "127.0.0.1", "-p", str(self.port), "-m", str(self.monitor), "-js",
+            BINARY, "-a", self._host.address, "-p", str(self.port), "-m", str(self.monitor), "-js",
             "-sd", str(self.folder / "store"), "-P", str(self.folder / "pid"), *self._cluster,
         ]  # fmt: skip
         if self._tls:
             certificate, key = map(str, self._tls)
             words += ["--tlsverify", "--tlscert", certificate, "--tlskey", key, "--tlscacert", certificate]
-        with open(self.folder / "log", "ab") as log:
+        with open(self.folder / "log", "ab") as log, self._host.inside():
             self.process = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
 
     def wait_until_ready(self):
@@ -57,33 +60,24 @@ class Nats:
             assert self.process.poll() is None, "nats-server ended"
             try:
                 # Of the server alone: a stream may be behind for as long as its other nodes come and go.
-                place = f"http://127.0.0.1:{self.monitor}/healthz?js-server-only=1"
-                with urllib.request.urlopen(place, timeout=PATIENCE) as answer:
+                place = f"http://{self._host.address}:{self.monitor}/healthz?js-server-only=1"
+                with self._host.inside(), urllib.request.urlopen(place, timeout=PATIENCE) as answer:
                     return answer.status == 200
             except OSError:
                 return False
 
         wait_until(answers, "nats-server to start", PATIENCE)
 
-    def stop(self, how=signal.SIGTERM):
-        self.process.send_signal(how)
-        self.process.wait(PATIENCE)
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        if self.process.poll() is None:
-            self.stop()
-
 
 class Cluster:
     """Three servers that keep what is written at two of them."""
 
-    def __init__(self, folder, size=3):
-        ports = [free_port() for _ in range(size)]
-        routes = [f"nats://127.0.0.1:{port}" for port in ports]
-        self.servers = [Nats(folder / f"nats{i}", cluster=(port, routes)) for i, port in enumerate(ports)]
+    def __init__(self, folder, hosts=(LOOPBACK,) * 3):
+        places = [(host, free_port()) for host in hosts]
+        routes = [f"nats://{host.address}:{port}" for host, port in places]
+        self.servers = [
+            Nats(folder / f"nats{i}", cluster=(port, routes), host=host) for i, (host, port) in enumerate(places)
+        ]
         for each in self.servers:
             each.wait_until_ready()
 

@@ -19,9 +19,9 @@ class Refused(Exception):
 
 
 class Wire:
-    """One connection. What the server complains of is in `complaints`, in its own words."""
+    """One connection. What the server complains of is in `complaints`, in its own words. Answers come below `inbox`."""
 
-    def __init__(self, port, user="", password="", tls=None):
+    def __init__(self, port, user="", password="", tls=None, inbox="_INBOX.test"):
         self._socket = socket.create_connection(("127.0.0.1", port), PATIENCE)
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._rest = b""
@@ -39,7 +39,7 @@ class Wire:
         self.settle()
         if self.complaints:
             raise Refused(self.complaints[0])
-        self._inbox = f"_INBOX.{user or 'test'}.{id(self)}"
+        self._inbox = f"{inbox}.{id(self)}"
         self.subscribe(f"{self._inbox}.*")
 
     def __enter__(self):
@@ -73,6 +73,11 @@ class Wire:
         except ConnectionError:
             if not self.complaints:  # else that is why it closed
                 raise
+
+    @property
+    def waiting(self):
+        """What came and was not taken."""
+        return list(self._came)
 
     def next(self):
         """The next message: subject, reply subject, data (headers before it, if it has some)."""

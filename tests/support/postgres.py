@@ -1,4 +1,4 @@
-"""A PostgreSQL server of a test's own: on a socket in a folder, and on loopback where it is asked for.
+"""A PostgreSQL server of a test's own: on a socket in a folder, and on a network where it is asked for.
 
 The system's own cluster is neither used nor started.
 """
@@ -10,6 +10,8 @@ import subprocess
 
 from support.client import PATIENCE
 from support.command import wait_until
+from support.host import LOOPBACK
+from support.server import Server
 from support.service import free_port
 
 BINARIES = pathlib.Path("/usr/lib/postgresql/15/bin")
@@ -17,10 +19,16 @@ NOBODY = 65_534
 PATH = {"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8"}
 
 
-class Postgres:
-    """`tls`: certificate and key; then it listens on loopback too, and asks for a password there."""
+class Postgres(Server):
+    """Ended by SIGINT, which cuts its clients off and writes what is committed; SIGQUIT is as a crash.
 
-    def __init__(self, folder, password="", tls=None):
+    `tls`: certificate and key; then it listens on loopback too, and asks for a password there. `host`: it listens
+    there too, for everybody on that network.
+    """
+
+    END = signal.SIGINT
+
+    def __init__(self, folder, password="", tls=None, host=LOOPBACK):
         self.folder = pathlib.Path(folder)
         self.folder.mkdir(exist_ok=True)
         self.folder.chmod(0o755)
@@ -29,6 +37,7 @@ class Postgres:
         self.data = self.folder / "data"
         self.port = free_port()
         self.databases = 0
+        self._host = host
         self._settings = ["listen_addresses=", "dynamic_shared_memory_type=mmap", "fsync=off"]
         self._do(BINARIES / "initdb", "-D", self.data, "-A", "trust", "-U", "belljar", "-E", "UTF8", "--locale=C",
                  "--no-sync")  # fmt: skip
@@ -38,6 +47,9 @@ class Postgres:
             rules = "local all all trust\nhostssl all all 127.0.0.1/32 scram-sha-256\n"
             self._write("pg_hba.conf", rules)
             self._settings += ["listen_addresses=127.0.0.1", "ssl=on"]
+        if host is not LOOPBACK:
+            self._write("pg_hba.conf", "local all all trust\nhost all all samenet trust\n")
+            self._settings.append(f"listen_addresses={host.address}")
         self.start()
         if password:
             self.sql(f"ALTER USER belljar PASSWORD '{password}'")
@@ -61,7 +73,7 @@ class Postgres:
         words = [BINARIES / "postgres", "-D", self.data, "-k", self.folder, "-p", self.port]
         for each in self._settings:
             words += ["-c", each]
-        with open(self.folder.parent / f"{self.folder.name}.log", "ab") as log:
+        with open(self.folder.parent / f"{self.folder.name}.log", "ab") as log, self._host.inside():
             self.process = subprocess.Popen(
                 self._as_nobody(words), stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=PATH, cwd="/"
             )
@@ -72,18 +84,6 @@ class Postgres:
             return subprocess.run(ready, capture_output=True, check=False).returncode == 0
 
         wait_until(answers, "PostgreSQL to start", PATIENCE)
-
-    def stop(self, how=signal.SIGINT):
-        """SIGINT cuts its clients off and writes what is committed; SIGQUIT is as a crash."""
-        self.process.send_signal(how)
-        self.process.wait(PATIENCE)
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        if self.process.poll() is None:
-            self.stop()
 
     def sql(self, text, database="postgres"):
         """What it answers, one line a row."""
@@ -99,4 +99,6 @@ class Postgres:
         return name
 
     def url(self, database):
+        if self._host is not LOOPBACK:
+            return f"postgresql://belljar@{self._host.address}:{self.port}/{database}"
         return f"postgresql://belljar@/{database}?host={self.folder}&port={self.port}"

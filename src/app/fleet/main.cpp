@@ -8,6 +8,7 @@
 #include "base/digest.h"
 #include "base/id.h"
 #include "fleet/fleet_runner.h"
+#include "fleet/subjects.h"
 #include "fleet/worker.h"
 #include "ledger/postgres_store.h"
 
@@ -50,9 +51,11 @@ Result<std::vector<std::uint16_t>> ports(const api::Settings& settings) {
 
 Result<std::unique_ptr<fleet::Connection>> connect(const api::Settings& settings,
                                                    const FleetFiles& files,
-                                                   const std::string& name) {
+                                                   const std::string& name,
+                                                   const std::string& inbox) {
   return fleet::Connection::open({.urls = settings.fleet,
                                   .name = name,
+                                  .inbox = inbox,
                                   .credentials = files.credentials,
                                   .authorities = files.authorities,
                                   .certificate = files.certificate,
@@ -62,7 +65,8 @@ Result<std::unique_ptr<fleet::Connection>> connect(const api::Settings& settings
 Result<std::unique_ptr<engine::Runner>> open_runner(const api::Settings& settings,
                                                     const FleetFiles& files,
                                                     const std::string& home) {
-  TRY_ASSIGN(std::unique_ptr<fleet::Connection> connection, connect(settings, files, home));
+  TRY_ASSIGN(std::unique_ptr<fleet::Connection> connection,
+             connect(settings, files, home, fleet::kGatewayInbox));
   TRY_ASSIGN(std::unique_ptr<engine::Runner> runner,
              fleet::FleetRunner::open(std::move(connection),
                                       {.id = home,
@@ -107,8 +111,9 @@ Result<std::unique_ptr<FleetMember>> join(const api::Settings& settings,
                                           engine::Runner& local,
                                           WorkerFacts facts) {
   // Of this process and no later one: whoever dies is missed by its name.
-  const std::string id = make_id("worker");
-  TRY_ASSIGN(std::unique_ptr<fleet::Connection> connection, connect(settings, files, id));
+  const std::string id = fleet::worker_id(settings.fleet_name, make_id("worker"));
+  TRY_ASSIGN(std::unique_ptr<fleet::Connection> connection,
+             connect(settings, files, id, fleet::worker_inbox(settings.fleet_name)));
   std::string pool = pool_of(settings, facts);
   TRY_ASSIGN(std::unique_ptr<fleet::Worker> worker,
              fleet::Worker::open(std::move(connection), local,
@@ -123,7 +128,7 @@ Result<std::unique_ptr<FleetMember>> join(const api::Settings& settings,
 
 Result<fleet::Survey> look(const api::Settings& settings, const FleetFiles& files) {
   TRY_ASSIGN(const std::unique_ptr<fleet::Connection> connection,
-             connect(settings, files, "belljar fleet"));
+             connect(settings, files, "belljar fleet", fleet::kGatewayInbox));
   return fleet::survey(*connection);
 }
 
