@@ -53,6 +53,7 @@ $more
       subscribe: [
         "belljar.order.$name.*"                # runs that it was chosen for
         "belljar.heard.$name.*"                # ends of its that are recorded
+        "belljar.session.$name.*"              # what is asked of sessions that it holds
         "belljar.control.$name.*.*"            # signals and input
         "belljar.cancel.*"
         "belljar.wake.*"

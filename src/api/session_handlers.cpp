@@ -68,7 +68,7 @@ void Service::create_session(const Context& context, const Reply& reply) {
 }
 
 void Service::list_sessions(const Context& context, const Reply& reply) {
-  reply({.body = sessions_.list_json(context.caller)});
+  answer_with(200, reply)(sessions_.list_json(context.caller));
 }
 
 void Service::get_session(const Context& context, const Reply& reply) {

@@ -1,60 +1,52 @@
-// SessionService: the sessions of this service: who has which, what is executed in them and when
-// they end. A session belongs to the caller who made it; nobody else is told that it exists.
+// SessionService: the way of sessions through the service: whose they are, what is executed in
+// them, and what the ledger has of both. A session belongs to the caller who made it; nobody else
+// is told that it exists. Who holds its cell is the host's to know.
 //
-// Sessions outlive a gateway that is killed: the warden keeps them for the next one. They end with
-// the warden, and with a service that is stopped. Each is in the ledger, as is what is executed in
-// it: as runs of that session, found again also after it has ended.
+// Each session is in the ledger, as is what is executed in it: as runs of that session, found again
+// also after it has ended.
 //
-// Every member may be called from any thread; what is executed in a session comes one after the
-// other, in the order it was asked for.
+// Every member may be called from any thread.
 #pragma once
 
-#include <condition_variable>
 #include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
 #include <string>
-#include <thread>
-#include <vector>
+#include <string_view>
 
 #include "api/caller.h"
+#include "api/execution_follower.h"
+#include "api/execution_shelf.h"
 #include "api/live_run.h"
 #include "api/metrics.h"
 #include "api/run_service.h"
 #include "api/session_request.h"
 #include "api/settings.h"
-#include "engine/dispatcher.h"
-#include "engine/session.h"
+#include "engine/session_host.h"
 
 namespace belljar::api {
 
-class SessionService {
+class SessionService : private engine::SessionOwner {
  public:
-  // All borrowed; they outlive it. `memory`: that all sessions may have together.
+  // All borrowed; they outlive it. The host is closed before it ends.
   SessionService(const Settings& settings,
                  const runtime::Catalog& catalog,
                  ledger::Store& store,
                  Journal& journal,
-                 engine::Dispatcher& dispatcher,
+                 engine::SessionHost& host,
                  Metrics& metrics,
-                 const RunService& runs,
-                 std::uint64_t memory);
-  ~SessionService();
-  SessionService(const SessionService&) = delete;
-  SessionService& operator=(const SessionService&) = delete;
+                 const RunService& runs);
 
-  // Sessions end, and none by itself from here on; before the dispatcher goes away.
-  void close();
-
-  // What an earlier gateway of this service has left, before requests are taken.
-  void adopt(const engine::WardenAccess::Connect& connect);
+  // A session that an earlier gateway of this service has left, before requests are taken; nothing
+  // for one that did not survive.
+  void adopt(const engine::SessionView* session);
   // After that: what the ledger has of sessions that were not found again, and of what was executed
-  // then, is lost. No execution is begun again.
+  // then, ends as lost. No execution is begun again.
   Status recover();
-  // What is in the ledger of a session that nobody has any more ends as lost.
-  Status end_abandoned(const ledger::Run& each);
+  // The same of what is in the ledger of a session that another gateway has left.
+  Status look_after(const ledger::Run& each);
 
   // Called once, from any thread, with the session as JSON. No lock is held meanwhile.
   using Answer = std::function<void(Result<std::string>)>;
@@ -69,7 +61,7 @@ class SessionService {
               const CreateAnswer& answer);
   // kNotFound also for somebody else's.
   Result<std::string> session_json(const Caller& caller, const std::string& id);
-  std::string list_json(const Caller& caller);
+  Result<std::string> list_json(const Caller& caller);
   // Ends it; answers when no process of it is left.
   void quit(const Caller& caller, const std::string& id, const Answer& answer);
 
@@ -77,7 +69,8 @@ class SessionService {
   // that is repeated is answered with the execution of the first all the same.
   struct ExecuteOptions {
     std::string idempotency_key{};
-    bool answered_at_end = false;  // nothing is said of it before it is over
+    bool answered_at_end = false;  // nothing is said of its id before it is over
+    bool is_watched = false;       // what it says is wanted meanwhile all the same
   };
   Result<Submitted> execute(const Caller& caller,
                             const std::string& id,
@@ -107,15 +100,12 @@ class SessionService {
   Result<std::string> resume(const Caller& caller, const std::string& id);
 
   // What is done with the files below /box, once what was asked for before has ended.
-  enum class FileAction : std::uint8_t { kList, kRead, kWrite, kRemove };
-  struct FileWish {
-    FileAction action{};
-    std::string path, content;
-  };
+  using FileAction = engine::FileAction;
+  using FileWish = engine::FileWish;
   // Answers with JSON, kRead with the file.
   void use_files(const Caller& caller, const std::string& id, FileWish wish, const Answer& answer);
 
-  enum class ContextChange : std::uint8_t { kCreate, kRestart, kRemove };
+  using ContextChange = engine::ContextChange;
   // `cwd`, of one that is created: where its code begins; empty: where the session's does.
   void change_context(const Caller& caller,
                       const std::string& id,
@@ -124,76 +114,71 @@ class SessionService {
                       const Answer& answer,
                       const std::string& cwd = {});
 
-  [[nodiscard]] std::size_t count();
+  [[nodiscard]] std::size_t count() { return host_.count(); }
   // Whether there is one of this id and it has not ended.
   bool is_live(const Caller& caller, const std::string& id);
 
  private:
-  struct LiveSession;
-  struct Execution;
-  using Shared = std::shared_ptr<LiveSession>;
-
-  // A session that nobody has yet, as one comes that asks for nothing special.
-  struct Spare {
-    std::string language;
-    std::unique_ptr<engine::Session> session;
+  class Work;  // one execution
+  // What is remembered of a session.
+  struct Known {
+    engine::SessionAddress address;
+    std::string caller;
+    // Only of one that others hold: the ledger has its end, and who held it may not be there.
+    bool ended = false;
+    // Of these nothing is known of a session of another gateway's until its host was asked.
+    std::string language, policy, screening;
   };
+
+  bool on_session_end(const engine::SessionView& session) override;
+  bool on_execution_end(engine::ExecutionEnd end) override;
+  bool on_lost(const engine::SessionAddress& session,
+               const std::string& execution,
+               const std::string& reason) override;
+
+  Result<engine::SessionOrder> order_for(const Caller& caller, SessionRequest& request) const;
   [[nodiscard]] bool asks_for_nothing(const SessionRequest& request) const;
-  std::unique_ptr<engine::Session> take_spare(const std::string& language);
-  void make_spare(const Shared& like, const Submission& submission);
-  void forget_spares(Nanoseconds now);
-
-  Result<engine::Plan> plan_session(const Policy& policy, Submission& submission) const;
-  Status may_grow(const LiveSession& live);
-  Result<Shared> find(const Caller& caller, const std::string& id);
-  Status add(const Shared& live);
-  Status read_note(LiveSession& live, const std::string& note) const;
-  void begin(LiveSession& live, const SessionRequest& request, engine::WardenAccess& access);
-  void put(const Shared& live,
-           std::function<void(engine::WardenAccess&)> work,
-           const std::function<void(const Error&)>& give_up);
-  void pump(const Shared& live);
-  void work_off(const Shared& live, engine::WardenAccess& access);
-  void give_up_first(LiveSession& live, const Error& error);
-  void release(LiveSession& live);
-  void perform(LiveSession& live, Execution& execution);
-  Status take(LiveSession& live, const Execution& execution, bool refused);
-  static void withdraw(LiveSession& live, const Execution& execution, bool refused);
-  Result<screen::Verdict> screen(const LiveSession& live, const ExecutionRequest& request) const;
-  void reject(Execution& execution, const screen::Verdict& verdict);
-  void give_up(Execution& execution, const Error& error);
-  void finish(Execution& execution, ledger::Ending ending, std::optional<Error> error);
-  Result<ledger::Run> recorded(const Caller& caller, const std::string& id);
-  ledger::Run record_of(const LiveSession& live) const;
-  void record(LiveSession& live, bool is_new);
-  Result<std::optional<Created>> promise(LiveSession& live,
+  Result<std::optional<Created>> promise(const Caller& caller,
                                          const SessionRequest& request,
-                                         const std::string& idempotency_key);
-  void withdraw(LiveSession& live, const Error& error);
-  // Why a session ended, for programs and for people.
-  struct End {
-    std::string by;
-    std::string reason;
-  };
-  void end(LiveSession& live, End why, std::function<void()> gone);
-  void watch(const std::stop_token& stop);
+                                         const std::string& idempotency_key,
+                                         const engine::SessionOrder& order);
+  void created(const engine::SessionView& session);
+  void withdraw(engine::SessionView session, const Error& error);
+  void know(const engine::SessionView& session);
+  Result<Known> find(const Caller& caller, const std::string& id);
+  Result<Known> find_open(const Caller& caller, const std::string& id);
+  Result<Known> find_whole(const Caller& caller, const std::string& id);
+  void has_ended(const std::string& id);
+  Error why_not(const std::string& id, Error error);
+  Result<ledger::Run> recorded(const Caller& caller, const std::string& id);
+  std::shared_ptr<Journal::Entry> take_entry(const std::string& session);
+
+  Result<screen::Verdict> screen(const Known& session, const ExecutionRequest& request) const;
+  Result<std::string> file_name(const std::string& language) const;
+  Status accept(const std::shared_ptr<Work>& work,
+                const Caller& caller,
+                const ExecuteOptions& options,
+                std::optional<std::string>& replayed);
+  void withdraw(Work& work);
+  void reject(Work& work, const screen::Verdict& verdict);
+  void finish(Work& work, const engine::ExecutionEnd& end);
+  void close(Work& work, ledger::Ending ending, std::optional<Error> error);
 
   const Settings& settings_;
   const runtime::Catalog& catalog_;
   ledger::Store& store_;
   Journal& journal_;
-  engine::Dispatcher& dispatcher_;
+  engine::SessionHost& host_;
   Metrics& metrics_;
   const RunService& runs_;
-  const std::uint64_t memory_;
 
-  std::mutex mutex_;
-  std::map<std::string, Shared> sessions_;
-  std::vector<Spare> spares_;
-  std::size_t spares_coming_ = 0;
-  Nanoseconds spare_wanted_{};  // when somebody could have used one last
-  bool closed_ = false;
-  std::jthread watcher_;  // last: it uses what stands above
+  ExecutionShelf shelf_;
+  mutable std::mutex mutex_;
+  std::map<std::string, Known> known_;
+  mutable std::map<std::string, std::string> file_names_;  // by language
+  // What the ledger has, or will have, of those that this process began or adopted.
+  std::map<std::string, std::shared_ptr<Journal::Entry>> entries_;
+  ExecutionFollower follower_;  // last: it uses what stands above
 };
 
 }  // namespace belljar::api

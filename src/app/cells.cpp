@@ -91,6 +91,14 @@ Result<std::unique_ptr<Cells>> Cells::open(const api::Settings& settings,
   return cells;
 }
 
+engine::SessionSettings Cells::session_settings() const {
+  return {.most = settings_.sessions,
+          .most_per_caller = settings_.sessions_per_caller,
+          .spares = settings_.session_spares,
+          .memory = limits_.memory,
+          .queue_wait = settings_.queue_wait};
+}
+
 Result<warden::Client> Cells::connect() {
   const std::lock_guard lock(mutex_);
   if (first_) {

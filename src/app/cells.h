@@ -10,6 +10,7 @@
 #include "api/settings.h"
 #include "app/supervisor_link.h"
 #include "engine/local_runner.h"
+#include "engine/local_session_host.h"
 
 namespace belljar::app {
 
@@ -28,6 +29,8 @@ class Cells {
   [[nodiscard]] engine::Runner& runner() { return *runner_; }
   [[nodiscard]] engine::Dispatcher& dispatcher() { return *dispatcher_; }
   [[nodiscard]] const engine::DispatcherSettings& limits() const { return limits_; }
+  // Of the sessions that these cells hold.
+  [[nodiscard]] engine::SessionSettings session_settings() const;
   [[nodiscard]] const HostFacts& host() const { return host_; }
   // To the warden that all share, and to another one when it is gone.
   Result<warden::Client> connect();

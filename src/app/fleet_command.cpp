@@ -17,6 +17,11 @@ namespace {
 
 namespace json = boost::json;
 
+std::uint64_t sessions_of(const fleet::Survey& survey, const std::string& worker) {
+  const auto found = survey.sessions.find(worker);
+  return found == survey.sessions.end() ? 0 : found->second.count();
+}
+
 std::string json_page(const fleet::Survey& survey) {
   json::array workers;
   for (const fleet::WorkerState& each : survey.workers) {
@@ -27,6 +32,7 @@ std::string json_page(const fleet::Survey& survey) {
                        {"labels", json::value_from(each.labels)},
                        {"capacity", each.capacity},
                        {"running", each.running},
+                       {"sessions", sessions_of(survey, each.id)},
                        {"draining", each.draining}});
   }
   json::array gateways;
@@ -67,12 +73,13 @@ std::string plain(const std::string& text) {
 }
 
 std::string table(const fleet::Survey& survey) {
-  std::string text =
-      fmt::format("{:<44}  {:<32}  {:>9}  {:<8}  {}\n", "worker", "pool", "running", "", "labels");
+  std::string text = fmt::format("{:<44}  {:<32}  {:>9}  {:>9}  {:<8}  {}\n", "worker", "pool",
+                                 "running", "sessions", "", "labels");
   for (const fleet::WorkerState& each : survey.workers) {
-    text += fmt::format("{:<44}  {:<32}  {:>9}  {:<8}  {}\n", plain(each.id), plain(each.pool),
-                        fmt::format("{}/{}", each.running, each.capacity),
-                        each.draining ? "draining" : "", plain(to_string(each.labels)));
+    text +=
+        fmt::format("{:<44}  {:<32}  {:>9}  {:>9}  {:<8}  {}\n", plain(each.id), plain(each.pool),
+                    fmt::format("{}/{}", each.running, each.capacity), sessions_of(survey, each.id),
+                    each.draining ? "draining" : "", plain(to_string(each.labels)));
   }
   text += fmt::format("\n{:<44}  {:>9}  {:>9}  {:>11}  {:>11}\n", "gateway", "waiting", "running",
                       "oldest", "redelivered");

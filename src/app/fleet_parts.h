@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "api/settings.h"
+#include "engine/local_session_host.h"
 #include "engine/runner.h"
 #include "fleet/survey.h"
 #include "ledger/migrations.h"
@@ -27,11 +28,14 @@ struct FleetFiles {
 class FleetMember {
  public:
   virtual ~FleetMember() = default;
+  // Takes nothing more from here on.
+  virtual void begin_drain() {}
   // Takes nothing more; false where what it had was not finished in time.
   virtual bool drain(Nanoseconds patience) = 0;
 };
 
 struct WorkerFacts {
+  std::string id;                      // of this process and no later one
   std::vector<std::string> languages;  // names of runtimes whose toolchains are there
   std::string kernel;
   Labels labels;             // with the architecture
@@ -55,6 +59,15 @@ struct FleetParts {
                                                const FleetFiles& files,
                                                engine::Runner& local,
                                                WorkerFacts facts);
+  // The same for sessions, of the gateway and of the worker. `local` and the catalog are borrowed.
+  Result<std::unique_ptr<engine::SessionHost>> (*open_sessions)(const api::Settings& settings,
+                                                                const FleetFiles& files,
+                                                                const std::string& home);
+  Result<std::unique_ptr<FleetMember>> (*hold_sessions)(const api::Settings& settings,
+                                                        const FleetFiles& files,
+                                                        engine::LocalSessionHost& local,
+                                                        const runtime::Catalog& catalog,
+                                                        WorkerFacts facts);
   Result<fleet::Survey> (*look)(const api::Settings& settings, const FleetFiles& files);
 };
 

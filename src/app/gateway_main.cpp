@@ -117,28 +117,24 @@ api::RequestHandler logged(api::RequestHandler handler) {
   };
 }
 
-// Nothing where the service is to stop before NATS is there; it is waited for, as the ledger is.
-Result<std::unique_ptr<engine::Runner>> open_runner(const api::Settings& settings,
-                                                    const FleetParts* fleet,
-                                                    const FleetFiles& files,
-                                                    const sigset_t& stop) {
-  if (fleet == nullptr) return fail(Code::kInternal, "the gateway of a fleet is belljar-fleet");
+// What a gateway has of a fleet. Nothing where the service is to stop before NATS is there; it is
+// waited for, as the ledger is.
+template <typename Part>
+Result<std::unique_ptr<Part>> open_part(
+    Result<std::unique_ptr<Part>> (*open)(const api::Settings& settings,
+                                          const FleetFiles& files,
+                                          const std::string& home),
+    const api::Settings& settings,
+    const FleetFiles& files,
+    const sigset_t& stop) {
   TRY_ASSIGN(const std::string home, installation(settings.state_dir));
   while (true) {
-    auto runner = fleet->open_runner(settings, files, home);
-    if (runner || runner.error().code != Code::kUnavailable) return runner;
-    log_event("fleet_away", {{"reason", runner.error().message}});
+    auto part = open(settings, files, home);
+    if (part || part.error().code != Code::kUnavailable) return part;
+    log_event("fleet_away", {{"reason", part.error().message}});
     constexpr timespec kPause{.tv_sec = 1, .tv_nsec = 0};
-    if (::sigtimedwait(&stop, nullptr, &kPause) > 0) return std::unique_ptr<engine::Runner>();
+    if (::sigtimedwait(&stop, nullptr, &kPause) > 0) return std::unique_ptr<Part>();
   }
-}
-
-// Sessions want cells, of which a gateway of a fleet has none.
-std::unique_ptr<engine::Dispatcher> no_cells() {
-  return std::make_unique<engine::Dispatcher>(
-      engine::DispatcherSettings{.threads = 0, .queue = 0}, []() -> Result<warden::Client> {
-        return fail(Code::kUnavailable, "there are no cells here");
-      });
 }
 
 Status serve(const api::Settings& settings, Sockets sockets, const FleetParts* fleet) {
@@ -158,24 +154,32 @@ Status serve(const api::Settings& settings, Sockets sockets, const FleetParts* f
   api::Metrics metrics;
   SupervisorLink supervisor(kGatewayControlFd);
   std::unique_ptr<Cells> cells;
-  std::unique_ptr<engine::Dispatcher> without_cells;
   std::unique_ptr<engine::Runner> workers;
+  std::unique_ptr<engine::LocalSessionHost> sessions_here;
+  std::unique_ptr<engine::SessionHost> sessions_there;
   if (settings.fleet.empty()) {
     TRY_ASSIGN(cells, Cells::open(settings, catalog, supervisor, metrics));
+    sessions_here =
+        std::make_unique<engine::LocalSessionHost>(cells->dispatcher(), cells->session_settings());
   } else {
-    TRY_ASSIGN(workers, open_runner(settings, fleet, sockets.fleet, signals));
+    if (fleet == nullptr) return fail(Code::kInternal, "the gateway of a fleet is belljar-fleet");
+    TRY_ASSIGN(workers, open_part(fleet->open_runner, settings, sockets.fleet, signals));
     if (!workers) return {};
-    without_cells = no_cells();
+    TRY_ASSIGN(sessions_there, open_part(fleet->open_sessions, settings, sockets.fleet, signals));
+    if (!sessions_there) return {};
   }
   engine::Runner& runner = cells ? cells->runner() : *workers;
   const HostFacts host = cells ? cells->host() : HostFacts();
   api::Journal journal(*store);
   api::RunService runs(settings, catalog, *store, journal, runner, metrics);
   TRY(runs.recover());
-  api::SessionService sessions(settings, catalog, *store, journal,
-                               cells ? cells->dispatcher() : *without_cells, metrics, runs,
-                               cells ? cells->limits().memory : 0);
-  if (cells) sessions.adopt([&cells] { return cells->connect(); });
+  engine::SessionHost& session_host = sessions_here ? *sessions_here : *sessions_there;
+  api::SessionService sessions(settings, catalog, *store, journal, session_host, metrics, runs);
+  if (sessions_here) {
+    sessions_here->adopt([&cells] { return cells->connect(); }, catalog,
+                         [&runs](const std::string& name) { return runs.policy(name); },
+                         [&sessions](const engine::SessionView* each) { sessions.adopt(each); });
+  }
   TRY(sessions.recover());
   api::Service service(settings, catalog, *store, runner, metrics, runs, sessions, host);
   const std::vector<std::string_view> proxies = comma_list(settings.proxies);
@@ -217,9 +221,8 @@ Status serve(const api::Settings& settings, Sockets sockets, const FleetParts* f
   const std::jthread pruner(
       [&settings, &store](const std::stop_token& stop) { prune_for_ever(settings, *store, stop); });
   std::jthread adopter([&runs, &sessions](const std::stop_token& stop) {
-    runs.adopt_for_ever(stop, [&sessions](const ledger::Run& run) {
-      (void)sessions.end_abandoned(run).has_value();
-    });
+    runs.adopt_for_ever(
+        stop, [&sessions](const ledger::Run& run) { (void)sessions.look_after(run).has_value(); });
   });
   TRY_ASSIGN(api::WebhookRules webhook_rules, api::webhook_rules(settings));
   TRY_ASSIGN(std::vector<std::string> secrets, api::webhook_secrets(settings.state_dir));
@@ -250,7 +253,7 @@ Status serve(const api::Settings& settings, Sockets sockets, const FleetParts* f
   }
   adopter.request_stop();
   adopter.join();
-  sessions.close();
+  session_host.close();
   // Before what its jobs use goes away.
   if (cells) cells->stop();
   return {};

@@ -3,12 +3,15 @@
 #include <signal.h>
 
 #include <boost/json.hpp>
+#include <functional>
 
 #include "app/cells.h"
 #include "app/fleet_parts.h"
 #include "app/log.h"
 #include "app/role.h"
 #include "app/supervisor_link.h"
+#include "base/id.h"
+#include "base/sys.h"
 #include "base/text.h"
 #include "base/units.h"
 
@@ -16,14 +19,10 @@ namespace belljar::app {
 namespace {
 
 // Nothing where it is to stop before NATS is there.
-Result<std::unique_ptr<FleetMember>> join(const api::Settings& settings,
-                                          const FleetParts& fleet,
-                                          const FleetFiles& files,
-                                          engine::Runner& local,
-                                          const WorkerFacts& facts,
-                                          const sigset_t& stop) {
+Result<std::unique_ptr<FleetMember>> join(
+    const std::function<Result<std::unique_ptr<FleetMember>>()>& attempt, const sigset_t& stop) {
   while (true) {
-    auto member = fleet.join(settings, files, local, facts);
+    auto member = attempt();
     if (member || member.error().code != Code::kUnavailable) return member;
     log_event("fleet_away", {{"reason", member.error().message}});
     constexpr timespec kPause{.tv_sec = 1, .tv_nsec = 0};
@@ -44,7 +43,13 @@ Status work(const api::Settings& settings, const FleetParts* fleet) {
   TRY_ASSIGN(const std::unique_ptr<Cells> cells,
              Cells::open(settings, catalog, supervisor, metrics));
   TRY_ASSIGN(Labels labels, parse_labels(settings.fleet_labels));
-  WorkerFacts facts{.languages = {},
+  // Sessions of a worker end with it: nobody would find them under another worker's name.
+  engine::SessionSettings session_settings = cells->session_settings();
+  session_settings.keeps = false;
+  engine::LocalSessionHost session_host(cells->dispatcher(), session_settings);
+  // Its name, and what no other process has: whoever dies is missed by it.
+  WorkerFacts facts{.id = settings.fleet_name + "." + make_id("worker"),
+                    .languages = {},
                     .kernel = cells->host().kernel,
                     .labels = labels_here(std::move(labels)),
                     .capacity = cells->limits().threads};
@@ -52,18 +57,27 @@ Status work(const api::Settings& settings, const FleetParts* fleet) {
     const auto manifest = catalog.by_name(name);
     if (manifest && catalog.toolchain(*manifest)) facts.languages.push_back(name);
   }
-  TRY_ASSIGN(std::unique_ptr<FleetMember> member,
-             join(settings, *fleet, fleet_files(), cells->runner(), facts, signals));
+  const FleetFiles files = fleet_files();
+  TRY_ASSIGN(const std::unique_ptr<FleetMember> member,
+             join([&] { return fleet->join(settings, files, cells->runner(), facts); }, signals));
   if (!member) return {};
+  TRY_ASSIGN(
+      const std::unique_ptr<FleetMember> sessions,
+      join([&] { return fleet->hold_sessions(settings, files, session_host, catalog, facts); },
+           signals));
+  if (!sessions) return {};
   TRY(supervisor.tell(GatewayMessage::kReady));
-  log_event("ready", {{"kernel", facts.kernel},
+  log_event("ready", {{"worker", facts.id},
+                      {"kernel", facts.kernel},
                       {"concurrent", facts.capacity},
                       {"languages", facts.languages.size()}});
   int signal = 0;
   ::sigwait(&signals, &signal);
   log_event("stopping", {{"signal", signal_name(signal)}});
-  const bool finished = member->drain(settings.drain);
-  if (!finished) {
+  const Nanoseconds until = sys::now() + settings.drain;
+  sessions->begin_drain();
+  const bool runs = member->drain(settings.drain);
+  if (!sessions->drain(std::max(until - sys::now(), Nanoseconds{})) || !runs) {
     // What still runs is redelivered to another worker; its cells end with us.
     log_event("stopped", {{"unfinished", cells->runner().state().running}});
     ::_exit(0);

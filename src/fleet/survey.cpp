@@ -6,6 +6,7 @@
 #include <thread>
 
 #include "fleet/jetstream.h"
+#include "fleet/session_subjects.h"
 #include "fleet/subjects.h"
 
 namespace belljar::fleet {
@@ -32,6 +33,7 @@ Result<Survey> survey(Connection& connection) {
   std::mutex mutex;
   std::map<std::string, WorkerState> workers;
   std::map<std::string, GatewayState> gateways;
+  Survey found;
   {
     TRY_ASSIGN(const auto from_workers,
                connection.subscribe(worker_subject(kAnyWorker), [&](const Message& message) {
@@ -45,9 +47,16 @@ Result<Survey> survey(Connection& connection) {
                  const std::lock_guard lock(mutex);
                  if (state) gateways.insert_or_assign(state->id, *state);
                }));
+    TRY_ASSIGN(const auto of_sessions,
+               connection.subscribe(told_of_session("told", kAnyWorker, kItsSessions),
+                                    [&](const Message& message) {
+                                      auto state = read_sessions_state(message.data);
+                                      const std::lock_guard lock(mutex);
+                                      if (state)
+                                        found.sessions.insert_or_assign(state->worker, *state);
+                                    }));
     std::this_thread::sleep_for(kListen);
   }
-  Survey found;
   std::set<std::string> pools;
   for (auto& [id, each] : workers) {
     pools.insert(each.pool);

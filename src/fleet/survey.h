@@ -2,11 +2,13 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <string>
 #include <vector>
 
 #include "fleet/connection.h"
 #include "fleet/messages.h"
+#include "fleet/session_messages.h"
 
 namespace belljar::fleet {
 
@@ -19,10 +21,11 @@ struct Queue {
 };
 
 struct Survey {
-  std::vector<WorkerState> workers;    // by id
-  std::vector<GatewayState> gateways;  // by id
-  std::vector<Queue> queues;           // those of the workers' pools that are not empty
-  std::uint64_t unrecorded_ends = 0;   // that wait for their gateway
+  std::vector<WorkerState> workers;               // by id
+  std::vector<GatewayState> gateways;             // by id
+  std::map<std::string, SessionsState> sessions;  // by worker
+  std::vector<Queue> queues;                      // those of the workers' pools that are not empty
+  std::uint64_t unrecorded_ends = 0;              // that wait for their gateway
 };
 
 // Takes as long as two of the messages that each of them sends again and again.

@@ -1,6 +1,6 @@
 #include "model/builtin_policies.h"
 
-#include <string>
+#include <utility>
 
 #include "base/text.h"
 
@@ -27,6 +27,17 @@ Result<Policy> builtin_policy(std::string_view name) {
     known += file.name;
   }
   return fail(Code::kNotFound, "no policy is called " + quote(name) + "; there are " + known);
+}
+
+const std::map<std::string, Policy, std::less<>>& builtin_policies() {
+  static const auto all = [] {
+    std::map<std::string, Policy, std::less<>> made;
+    for (const PolicyFile& file : kFiles) {
+      if (auto policy = builtin_policy(file.name)) made.emplace(file.name, *std::move(policy));
+    }
+    return made;
+  }();
+  return all;
 }
 
 std::vector<std::string_view> builtin_policy_names() {

@@ -266,7 +266,7 @@ def test_a_run_goes_its_way(gateway, worker):
     assert worker.ask("$JS.API.STREAM.MSG.GET.OBJ_belljar", {"last_by_subj": "$O.belljar.M.n1"})["message"]
 
 
-OWN = ["belljar.order.{}.w", "belljar.order.{}.*", "belljar.heard.{}.*", "belljar.control.{}.w.*", "_INBOX.worker.{}.>"]
+OWN = ["belljar.order.{}.w", "belljar.order.{}.*", "belljar.heard.{}.*", "belljar.session.{}.*", "belljar.control.{}.w.*", "_INBOX.worker.{}.>"]
 
 
 @pytest.mark.parametrize("subject", [*OWN, "belljar.wake.p", "belljar.cancel.*"])

@@ -1382,12 +1382,14 @@ export interface components {
             state: "starting" | "idle" | "running" | "paused" | "ended";
             /**
              * @description `quit`: on request. `ttl`, `idle`: by its times. `died`: its cell has ended, see `reason`.
-             *     `lost`: the warden that held it has. `stopped`: with the service. `failed`: it never began.
+             *     `lost`: the warden or the worker that held it has. `stopped`: with the service, or its worker. `failed`: it never began.
              * @enum {unknown}
              */
             ended_by?: "quit" | "ttl" | "idle" | "died" | "lost" | "stopped" | "failed";
             /** @description Why it has ended. */
             reason?: string;
+            /** @description The worker of a fleet that holds it. */
+            worker?: string;
             language: string;
             /** @description The interpreter's */
             version?: string;

@@ -284,7 +284,7 @@ void E2b::find_session_locked() {
   session_.clear();
   contexts_.clear();
   // One may be left of an earlier gateway. Where its contexts began that one knew.
-  const json::object all = object_of(sessions_.list_json(caller_));
+  const json::object all = object_of(sessions_.list_json(caller_).value_or(""));
   const json::value* const list = member(all, "sessions");
   if (list == nullptr || !list->is_array()) return;
   for (const json::value& each : list->get_array()) {
@@ -351,21 +351,22 @@ void E2b::execute(const Request& request, const Reply& reply) {
   if (!policy) return reply(refusal(policy.error()));
   wanted->execution.limits.wall = (*policy)->maximum.wall;
   wanted->execution.limits.cpu = (*policy)->maximum.cpu;
-  with_session([this, execution = std::move(wanted->execution),
-                reply](const Result<std::string>& session) {
-    if (!session) return reply(refusal(session.error()));
-    // No client is told of an id.
-    const auto begun = sessions_.execute(caller_, *session, execution, {.answered_at_end = true});
-    // The session may have ended meanwhile, and with it the context.
-    if (!begun && begun.error().code == Code::kNotFound)
-      return reply(no_context(execution.context));
-    if (!begun) return reply(refusal(begun.error()));
-    // Nothing has begun of what was not even queued.
-    if (const auto error = begun->live->error()) return reply(refusal(*error));
-    Response response{.type = "application/x-ndjson"};
-    response.events = std::make_shared<ResultLines>(sessions_, caller_, *session, begun->live);
-    reply(std::move(response));
-  });
+  with_session(
+      [this, execution = std::move(wanted->execution), reply](const Result<std::string>& session) {
+        if (!session) return reply(refusal(session.error()));
+        // No client is told of an id.
+        const auto begun = sessions_.execute(caller_, *session, execution,
+                                             {.answered_at_end = true, .is_watched = true});
+        // The session may have ended meanwhile, and with it the context.
+        if (!begun && begun.error().code == Code::kNotFound)
+          return reply(no_context(execution.context));
+        if (!begun) return reply(refusal(begun.error()));
+        // Nothing has begun of what was not even queued.
+        if (const auto error = begun->live->error()) return reply(refusal(*error));
+        Response response{.type = "application/x-ndjson"};
+        response.events = std::make_shared<ResultLines>(sessions_, caller_, *session, begun->live);
+        reply(std::move(response));
+      });
 }
 
 void E2b::create_context(const Request& request, const Reply& reply) {

@@ -103,7 +103,7 @@ void PysandboxCells::find_session_locked(Cell& cell) {
   if (cell.making || (!cell.session.empty() && sessions_.is_live(cell.caller, cell.session)))
     return;
   cell.session.clear();
-  const json::object all = object_of(sessions_.list_json(cell.caller));
+  const json::object all = object_of(sessions_.list_json(cell.caller).value_or(""));
   const json::value* const list = all.if_contains("sessions");
   if (list == nullptr || !list->is_array()) return;
   for (const json::value& each : list->get_array()) {

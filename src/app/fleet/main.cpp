@@ -8,6 +8,8 @@
 #include "base/digest.h"
 #include "base/id.h"
 #include "fleet/fleet_runner.h"
+#include "fleet/fleet_session_host.h"
+#include "fleet/session_worker.h"
 #include "fleet/subjects.h"
 #include "fleet/worker.h"
 #include "ledger/postgres_store.h"
@@ -110,20 +112,64 @@ Result<std::unique_ptr<FleetMember>> join(const api::Settings& settings,
                                           const FleetFiles& files,
                                           engine::Runner& local,
                                           WorkerFacts facts) {
-  // Of this process and no later one: whoever dies is missed by its name.
-  const std::string id = fleet::worker_id(settings.fleet_name, make_id("worker"));
   TRY_ASSIGN(std::unique_ptr<fleet::Connection> connection,
-             connect(settings, files, id, fleet::worker_inbox(settings.fleet_name)));
+             connect(settings, files, facts.id, fleet::worker_inbox(settings.fleet_name)));
   std::string pool = pool_of(settings, facts);
   TRY_ASSIGN(std::unique_ptr<fleet::Worker> worker,
              fleet::Worker::open(std::move(connection), local,
-                                 {.id = id,
+                                 {.id = std::move(facts.id),
                                   .pool = std::move(pool),
                                   .kernel = std::move(facts.kernel),
                                   .languages = std::move(facts.languages),
                                   .labels = std::move(facts.labels),
                                   .capacity = facts.capacity}));
   return std::make_unique<Member>(std::move(worker));
+}
+
+Result<std::unique_ptr<engine::SessionHost>> open_sessions(const api::Settings& settings,
+                                                           const FleetFiles& files,
+                                                           const std::string& home) {
+  TRY_ASSIGN(std::unique_ptr<fleet::Connection> connection,
+             connect(settings, files, home + " sessions", fleet::kGatewayInbox));
+  TRY_ASSIGN(std::unique_ptr<engine::SessionHost> host,
+             fleet::FleetSessionHost::open(std::move(connection),
+                                           {.id = home,
+                                            .most_per_caller = settings.sessions_per_caller,
+                                            .queue_wait = settings.queue_wait,
+                                            .work_streams = settings.fleet_streams,
+                                            .replicas = settings.fleet_replicas}));
+  return host;
+}
+
+class SessionMember : public FleetMember {
+ public:
+  explicit SessionMember(std::unique_ptr<fleet::SessionWorker> worker)
+      : worker_(std::move(worker)) {}
+  void begin_drain() override { worker_->begin_drain(); }
+  bool drain(Nanoseconds patience) override { return worker_->drain(patience); }
+
+ private:
+  std::unique_ptr<fleet::SessionWorker> worker_;
+};
+
+Result<std::unique_ptr<FleetMember>> hold_sessions(const api::Settings& settings,
+                                                   const FleetFiles& files,
+                                                   engine::LocalSessionHost& local,
+                                                   const runtime::Catalog& catalog,
+                                                   WorkerFacts facts) {
+  TRY_ASSIGN(
+      std::unique_ptr<fleet::Connection> connection,
+      connect(settings, files, facts.id + " sessions", fleet::worker_inbox(settings.fleet_name)));
+  std::erase_if(facts.languages, [&catalog](const std::string& language) {
+    const auto manifest = catalog.by_name(language);
+    return !manifest || manifest->session.empty();
+  });
+  TRY_ASSIGN(std::unique_ptr<fleet::SessionWorker> worker,
+             fleet::SessionWorker::open(std::move(connection), local, catalog,
+                                        {.id = std::move(facts.id),
+                                         .languages = std::move(facts.languages),
+                                         .most = settings.sessions}));
+  return std::make_unique<SessionMember>(std::move(worker));
 }
 
 Result<fleet::Survey> look(const api::Settings& settings, const FleetFiles& files) {
@@ -137,6 +183,8 @@ constexpr FleetParts kFleet{.open = open,
                             .ports = ports,
                             .open_runner = open_runner,
                             .join = join,
+                            .open_sessions = open_sessions,
+                            .hold_sessions = hold_sessions,
                             .look = look};
 
 }  // namespace
