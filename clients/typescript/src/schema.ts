@@ -1391,7 +1391,7 @@ export interface components {
             /** @description The worker of a fleet that holds it. */
             worker?: string;
             language: string;
-            /** @description The interpreter's */
+            /** @description The interpreter's, as it says. */
             version?: string;
             policy: string;
             created_at: components["schemas"]["Time"];
