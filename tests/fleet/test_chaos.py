@@ -16,7 +16,7 @@ from support.nats import Cluster
 from support.service import out_of
 
 FULL = os.environ.get("BELLJAR_TEST_FULL") == "1"
-RUNS = 5000 if FULL else 400
+RUNS = 5000 if FULL else 250
 SEED = 7
 
 

@@ -19,7 +19,7 @@ from support.postgres import Postgres
 from support.service import out_of
 
 FULL = os.environ.get("BELLJAR_TEST_FULL") == "1"
-RUNS = 5000 if FULL else 200
+RUNS = 5000 if FULL else 120
 SEED = 11
 NODES = [f"nats{i}" for i in range(3)]
 GATEWAYS = [f"gateway{i}" for i in range(2)]
