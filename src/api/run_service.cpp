@@ -44,17 +44,6 @@ engine::Input engine_input(const RunInput& input, const std::string& bytes) {
   return made;
 }
 
-const std::map<std::string, Policy, std::less<>>& builtin_policies() {
-  static const auto policies = [] {
-    std::map<std::string, Policy, std::less<>> made;
-    for (const std::string_view name : builtin_policy_names()) {
-      if (auto policy = builtin_policy(name)) made.emplace(name, *std::move(policy));
-    }
-    return made;
-  }();
-  return policies;
-}
-
 const std::map<std::string, screen::Screener, std::less<>>& screeners() {
   static const auto screeners = [] {
     std::map<std::string, screen::Screener, std::less<>> made;

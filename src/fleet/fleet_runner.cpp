@@ -7,6 +7,7 @@
 #include "base/id.h"
 #include "base/sys.h"
 #include "base/text.h"
+#include "fleet/events_following.h"
 #include "fleet/subjects.h"
 #include "fleet/unpacking_run.h"
 
@@ -54,31 +55,6 @@ void tell(engine::Observer& observer, const Happening& happening) {
       return observer.on_output(StageKind::kRun, OutputStream::kErr, happening.bytes);
   }
 }
-
-// Reads the stream of events from the run's first on, in the order in which the servers stored it.
-class EventsFollowing : public engine::Following {
- public:
-  EventsFollowing(JetStream& stream, const std::string& run, engine::Observer& observer)
-      : stream_(stream),
-        subject_(told_subject("*", "event", kAnyWorker, run)),
-        observer_(observer) {}
-  void catch_up() override {
-    const std::lock_guard lock(mutex_);
-    while (true) {
-      const auto stored = stream_.get(kEventsStream, subject_, next_);
-      if (!stored) return;  // no more, or NATS is away and the next time brings it
-      next_ = stored->number + 1;
-      if (const auto happening = read_happening(stored->data)) tell(observer_, *happening);
-    }
-  }
-
- private:
-  JetStream& stream_;
-  const std::string subject_;
-  engine::Observer& observer_;
-  std::mutex mutex_;
-  std::uint64_t next_ = 1;
-};
 
 }  // namespace
 
@@ -719,7 +695,11 @@ void FleetRunner::take_late_ends(const std::stop_token& stop) {
 
 std::unique_ptr<engine::Following> FleetRunner::follow(const std::string& run,
                                                        engine::Observer& observer) {
-  return std::make_unique<EventsFollowing>(stream_, run, observer);
+  return std::make_unique<EventsFollowing>(stream_, told_subject("*", "event", kAnyWorker, run),
+                                           [&observer](const std::string& data) {
+                                             if (const auto happening = read_happening(data))
+                                               tell(observer, *happening);
+                                           });
 }
 
 bool FleetRunner::drain(Nanoseconds patience) {

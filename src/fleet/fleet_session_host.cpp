@@ -5,6 +5,7 @@
 
 #include "base/sys.h"
 #include "base/text.h"
+#include "fleet/events_following.h"
 #include "fleet/messages.h"
 #include "fleet/session_subjects.h"
 
@@ -50,33 +51,6 @@ void tell(engine::ExecutionListener& listener, const SessionHappening& happening
       return listener.on_result(happening.bytes);
   }
 }
-
-// Reads the stream of events from the execution's first on.
-class EventsFollowing : public engine::Following {
- public:
-  EventsFollowing(JetStream& stream,
-                  const std::string& execution,
-                  engine::ExecutionListener& listener)
-      : stream_(stream),
-        subject_(told_of_session("event", kAnyWorker, execution)),
-        listener_(listener) {}
-  void catch_up() override {
-    const std::lock_guard lock(mutex_);
-    while (true) {
-      const auto stored = stream_.get(kEventsStream, subject_, next_);
-      if (!stored) return;  // no more, or NATS is away and the next time brings it
-      next_ = stored->number + 1;
-      if (const auto happening = read_session_happening(stored->data)) tell(listener_, *happening);
-    }
-  }
-
- private:
-  JetStream& stream_;
-  const std::string subject_;
-  engine::ExecutionListener& listener_;
-  std::mutex mutex_;
-  std::uint64_t next_ = 1;
-};
 
 }  // namespace
 
@@ -374,7 +348,11 @@ Status FleetSessionHost::execute(engine::ExecutionOrder order,
 
 std::unique_ptr<engine::Following> FleetSessionHost::follow(const std::string& execution,
                                                             engine::ExecutionListener& listener) {
-  return std::make_unique<EventsFollowing>(stream_, execution, listener);
+  return std::make_unique<EventsFollowing>(
+      stream_, told_of_session("event", kAnyWorker, execution),
+      [&listener](const std::string& data) {
+        if (const auto happening = read_session_happening(data)) tell(listener, *happening);
+      });
 }
 
 // ---- What workers tell -----------------------------------------------------------------------

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/text.h"
+#include "fleet/limit_members.h"
 #include "model/outcome_reader.h"
 
 namespace belljar::fleet {
@@ -127,42 +128,13 @@ Status read(const json::object& from, std::string_view name, std::vector<File>& 
   return {};
 }
 
-json::object to_value(const LimitOverrides& limits) {
-  json::object object;
-  for (const LimitField& field : limit_fields()) {
-    if (field.wanted_duration != nullptr) {
-      if (const auto& wanted = limits.*field.wanted_duration) object[field.name] = wanted->count();
-    } else if (const auto& wanted = limits.*field.wanted_number) {
-      object[field.name] = *wanted;
-    }
-  }
-  return object;
-}
-
-Status read(const json::object& from, std::string_view name, LimitOverrides& to) {
-  const json::value* const value = from.if_contains(name);
-  if (value == nullptr || !value->is_object()) return wrong(name);
-  const json::object& limits = value->get_object();
-  for (const LimitField& field : limit_fields()) {
-    if (!limits.contains(field.name)) continue;
-    if (field.wanted_duration != nullptr) {
-      std::int64_t nanoseconds = 0;
-      TRY(read(limits, field.name, nanoseconds));
-      to.*field.wanted_duration = Nanoseconds(nanoseconds);
-    } else {
-      TRY(read(limits, field.name, (to.*field.wanted_number).emplace()));
-    }
-  }
-  return {};
-}
-
 json::object to_value(const Submission& submission) {
   return {{"language", submission.language},
           {"files", to_value(submission.files)},
           {"entry", base64_encode(submission.entry)},
           {"args", coded(submission.args)},
           {"env", coded(submission.env)},
-          {"limits", to_value(submission.limits)},
+          {"limits", limit_members(submission.limits)},
           {"artifacts", coded(submission.artifacts)}};
 }
 
@@ -175,7 +147,8 @@ Status read(const json::object& from, std::string_view name, Submission& to) {
   TRY(read_bytes(object, "entry", to.entry));
   TRY(read_coded(object, "args", to.args));
   TRY(read_coded(object, "env", to.env));
-  TRY(read(object, "limits", to.limits));
+  TRY_ASSIGN(const Members limits, Members::of(object.if_contains("limits"), "limits"));
+  TRY(read_limits(limits, to.limits));
   TRY(read_coded(object, "artifacts", to.artifacts));
   return check_submission(to);
 }

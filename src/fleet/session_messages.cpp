@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/text.h"
+#include "fleet/limit_members.h"
 #include "model/json_members.h"
 #include "model/outcome_reader.h"
 
@@ -75,31 +76,6 @@ Status read_coded(const Members& from, std::string_view name, std::vector<std::s
   return {};
 }
 
-json::object members_of(const LimitOverrides& limits) {
-  json::object object;
-  for (const LimitField& field : limit_fields()) {
-    if (field.wanted_duration != nullptr) {
-      if (const auto& wanted = limits.*field.wanted_duration) object[field.name] = wanted->count();
-    } else if (const auto& wanted = limits.*field.wanted_number) {
-      object[field.name] = *wanted;
-    }
-  }
-  return object;
-}
-
-Status read(const Members& from, std::string_view name, LimitOverrides& to) {
-  TRY_ASSIGN(const Members limits, from.object(name));
-  for (const LimitField& field : limit_fields()) {
-    if (limits.find(field.name) == nullptr) continue;
-    if (field.wanted_duration != nullptr) {
-      TRY(limits.read_ns(field.name, (to.*field.wanted_duration).emplace()));
-    } else {
-      TRY(limits.read(field.name, (to.*field.wanted_number).emplace()));
-    }
-  }
-  return {};
-}
-
 // ---- Orders ----------------------------------------------------------------------------------
 
 json::object members_of(const engine::SessionOrder& order) {
@@ -112,7 +88,7 @@ json::object members_of(const engine::SessionOrder& order) {
   return {{"language", order.submission.language},
           {"files", std::move(files)},
           {"env", coded(order.submission.env)},
-          {"limits", members_of(order.submission.limits)},
+          {"limits", limit_members(order.submission.limits)},
           {"plain", order.plain},
           {"concurrent", order.concurrent},
           {"created_ms", order.created_ms},
@@ -132,7 +108,8 @@ Status read(const Members& from, engine::SessionOrder& to) {
     TRY(file.read("executable", made.executable));
   }
   TRY(read_coded(from, "env", to.submission.env));
-  TRY(read(from, "limits", to.submission.limits));
+  TRY_ASSIGN(const Members limits, from.object("limits"));
+  TRY(read_limits(limits, to.submission.limits));
   TRY(from.read("plain", to.plain));
   std::uint64_t concurrent = 0;
   TRY(from.read("concurrent", concurrent));
@@ -144,10 +121,14 @@ Status read(const Members& from, engine::SessionOrder& to) {
 }
 
 json::object members_of(const engine::ExecutionOrder& order) {
-  return {{"context", order.context},           {"code", base64_encode(order.code)},
-          {"marshalled", order.marshalled},     {"env", coded(order.env)},
-          {"limits", members_of(order.limits)}, {"note", base64_encode(order.note)},
-          {"streamed", order.streamed},         {"refused", order.refused}};
+  return {{"context", order.context},
+          {"code", base64_encode(order.code)},
+          {"marshalled", order.marshalled},
+          {"env", coded(order.env)},
+          {"limits", limit_members(order.limits)},
+          {"note", base64_encode(order.note)},
+          {"streamed", order.streamed},
+          {"refused", order.refused}};
 }
 
 Status read(const Members& from, engine::ExecutionOrder& to) {
@@ -155,7 +136,8 @@ Status read(const Members& from, engine::ExecutionOrder& to) {
   TRY(from.read_bytes("code", to.code));
   TRY(from.read("marshalled", to.marshalled));
   TRY(read_coded(from, "env", to.env));
-  TRY(read(from, "limits", to.limits));
+  TRY_ASSIGN(const Members limits, from.object("limits"));
+  TRY(read_limits(limits, to.limits));
   TRY(from.read_bytes("note", to.note));
   TRY(from.read("streamed", to.streamed));
   return from.read("refused", to.refused);
