@@ -509,7 +509,8 @@ class ExecutionPage(Record):
 class SessionInfo(Record):
     """A session as it was when it was asked for. `state`: starting, idle, running, paused or ended.
 
-    `ended_by`: quit, ttl, idle, died, lost, stopped or failed; None before its end.
+    `ended_by`: quit, ttl, idle, died, lost, stopped or failed; None before its end. `worker`: which one of a fleet
+    holds it; None on one machine.
     """
 
     id: str
@@ -528,6 +529,7 @@ class SessionInfo(Record):
     start: Optional[str]
     walls: Optional[List[str]]
     missing_walls: Optional[List[str]]
+    worker: Optional[str]
 
     _nested = {"limits": Limits}
 
