@@ -93,7 +93,7 @@ def test_lines_are_typed_and_answered_until_the_end_of_file(gateway, talk):
     assert gateway.look(talk.id) == run
     # Nothing of how it came is in the request that is kept.
     kept = gateway.call("GET", f"/v1/runs/{talk.id}/request").json
-    assert gateway.call("POST", "/v1/runs", kept).status == 202
+    assert gateway.call("POST", "/v1/runs?wait=1", kept).json["attempts"] == 1
 
 
 def test_a_terminal_has_its_size_and_its_keys(talk):
