@@ -10,6 +10,7 @@ import collections
 import concurrent.futures
 import contextlib
 import datetime
+import functools
 import json
 import os
 import pathlib
@@ -117,9 +118,13 @@ class OverHttp(Way):
         self.expected = SAID if body["language"] == "python" else b'"status":"ok"'
         self.count = count
         self.back_to_back = back_to_back
-        self.connection = Connection(live.port)
         self.starts = collections.Counter()
         self.phases = collections.defaultdict(list)
+
+    @functools.cached_property
+    def connection(self):
+        """Made when it is used: the service closes one on which nothing is asked for."""
+        return Connection(self.live.port)
 
     def one(self):
         took, answer = self.connection.call(self.request)
