@@ -1,11 +1,11 @@
 #include "api/execution_follower.h"
 
-#include <condition_variable>
 #include <optional>
 #include <utility>
 #include <vector>
 
 #include "api/execution_events.h"
+#include "base/pause.h"
 
 namespace belljar::api {
 
@@ -59,11 +59,7 @@ std::shared_ptr<LiveRun> ExecutionFollower::follow(const ledger::Run& execution,
 void ExecutionFollower::follow_for_ever(const std::stop_token& stop) {
   constexpr std::chrono::milliseconds kPause{100};
   constexpr unsigned kLookEvery = 5;  // into the ledger
-  std::mutex mutex;
-  std::condition_variable_any woken;
-  std::unique_lock lock(mutex);
-  for (unsigned turn = 0;
-       !woken.wait_for(lock, stop, kPause, [&stop] { return stop.stop_requested(); }); ++turn) {
+  for (unsigned turn = 0; pause_unless_stopped(stop, kPause); ++turn) {
     std::vector<std::shared_ptr<Followed>> all;
     {
       const std::lock_guard inner(mutex_);

@@ -3,13 +3,13 @@
 #include <algorithm>
 #include <array>
 #include <boost/json.hpp>
-#include <condition_variable>
 #include <optional>
 
 #include "api/json_reader.h"
 #include "api/request_fields.h"
 #include "api/webhook_url.h"
 #include "base/id.h"
+#include "base/pause.h"
 #include "base/sys.h"
 #include "base/text.h"
 #include "model/builtin_policies.h"
@@ -619,11 +619,7 @@ Result<std::shared_ptr<LiveRun>> RunService::follow(const ledger::Run& run) {
 void RunService::follow_for_ever(const std::stop_token& stop) {
   constexpr std::chrono::milliseconds kPause{100};
   constexpr unsigned kLookEvery = 5;  // into the ledger
-  std::mutex mutex;
-  std::condition_variable_any woken;
-  std::unique_lock lock(mutex);
-  for (unsigned turn = 0;
-       !woken.wait_for(lock, stop, kPause, [&stop] { return stop.stop_requested(); }); ++turn) {
+  for (unsigned turn = 0; pause_unless_stopped(stop, kPause); ++turn) {
     std::vector<std::shared_ptr<FollowedRun>> all;
     {
       const std::lock_guard inner(mutex_);
@@ -701,10 +697,7 @@ Status RunService::recover() {
 void RunService::adopt_for_ever(const std::stop_token& stop,
                                 const std::function<void(const ledger::Run&)>& session) {
   constexpr std::chrono::seconds kPause{5};
-  std::mutex mutex;
-  std::condition_variable_any woken;
-  std::unique_lock lock(mutex);
-  while (!woken.wait_for(lock, stop, kPause, [&stop] { return stop.stop_requested(); })) {
+  while (pause_unless_stopped(stop, kPause)) {
     adopt_abandoned(session);
   }
 }

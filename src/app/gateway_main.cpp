@@ -5,7 +5,6 @@
 #include <unistd.h>
 
 #include <boost/json.hpp>
-#include <condition_variable>
 #include <functional>
 #include <thread>
 
@@ -20,6 +19,7 @@
 #include "app/submission_files.h"
 #include "app/supervisor_link.h"
 #include "base/id.h"
+#include "base/pause.h"
 #include "base/sys.h"
 #include "base/text.h"
 #include "ledger/sqlite_store.h"
@@ -80,15 +80,11 @@ void prune_for_ever(const api::Settings& settings,
   const ledger::Retention retention{
       .max_age_ms = static_cast<std::int64_t>(settings.keep_days) * ledger::kDayMs,
       .max_bytes = static_cast<std::int64_t>(settings.keep_bytes)};
-  std::mutex mutex;
-  std::condition_variable_any woken;
-  std::unique_lock lock(mutex);
-  while (!stop.stop_requested()) {
+  do {
     if (const auto pruned = store.prune(retention, unix_ms()); !pruned) {
       log_event("prune_failed", {{"reason", pruned.error().message}});
     }
-    woken.wait_for(lock, stop, std::chrono::minutes(10), [] { return false; });
-  }
+  } while (pause_unless_stopped(stop, std::chrono::minutes(10)));
 }
 
 // Every request, as one line.

@@ -119,9 +119,7 @@ Status read_note(const std::string& note, LiveSession& to) {
   TRY_ASSIGN(to.base, read_session_view(*session));
   to.executions = to.base.executions;
   to.contexts.insert(to.base.contexts.begin(), to.base.contexts.end());
-  std::uint64_t concurrent = 0;
-  TRY(from.read("concurrent", concurrent));
-  to.concurrent = static_cast<std::size_t>(concurrent);
+  TRY(from.read("concurrent", to.concurrent));
   TRY(from.read("held", to.held));
   TRY(from.read_ns("deadline_ns", to.deadline));
   TRY(from.read("paused", to.paused));

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/id.h"
+#include "base/pause.h"
 #include "base/sys.h"
 #include "base/text.h"
 
@@ -593,10 +594,8 @@ void LocalSessionHost::change_context(const SessionAddress& session,
 // ---- Looking after them ----------------------------------------------------------------------
 
 void LocalSessionHost::watch(const std::stop_token& stop) {
-  std::mutex mutex;
-  std::condition_variable_any woken;
-  std::unique_lock waiting(mutex);
-  while (!stop.stop_requested()) {
+  constexpr std::chrono::milliseconds kLookEvery{500};
+  do {
     const Nanoseconds now = sys::now();
     std::vector<std::pair<Shared, LiveSession::End>> due;
     std::vector<Shared> forgotten;  // let go of after every lock
@@ -637,8 +636,7 @@ void LocalSessionHost::watch(const std::stop_token& stop) {
     }
     spares_.forget_old(now);
     for (auto& [live, why] : due) end(*live, std::move(why), {});
-    woken.wait_for(waiting, stop, std::chrono::milliseconds(500), [] { return false; });
-  }
+  } while (pause_unless_stopped(stop, kLookEvery));
 }
 
 }  // namespace belljar::engine

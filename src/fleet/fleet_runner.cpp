@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/id.h"
+#include "base/pause.h"
 #include "base/sys.h"
 #include "base/text.h"
 #include "fleet/events_following.h"
@@ -594,16 +595,13 @@ void FleetRunner::forget(const Shared& run) {
 
 void FleetRunner::watch(const std::stop_token& stop) {
   Nanoseconds said{};
-  std::mutex mutex;
-  std::condition_variable_any woken;
-  std::unique_lock lock(mutex);
   do {
     look_after_runs();
     say_heard();
     if (sys::now() - said < kStateEvery) continue;
     said = sys::now();
     say_state();
-  } while (!woken.wait_for(lock, stop, kLookEvery, [&stop] { return stop.stop_requested(); }));
+  } while (pause_unless_stopped(stop, kLookEvery));
 }
 
 void FleetRunner::look_after_runs() {
@@ -672,10 +670,7 @@ void FleetRunner::say_heard() {
 // What was told while this gateway was not listening, and what was told and is still stored. An end
 // of a run that is not known here is left for a while: after a start the ledger's come back.
 void FleetRunner::take_late_ends(const std::stop_token& stop) {
-  std::mutex mutex;
-  std::condition_variable_any woken;
-  std::unique_lock lock(mutex);
-  while (!woken.wait_for(lock, stop, kLateEndsEvery, [&stop] { return stop.stop_requested(); })) {
+  while (pause_unless_stopped(stop, kLateEndsEvery)) {
     while (!stop.stop_requested()) {
       auto delivery = stream_.next(kEndsStream, ends_consumer(settings_.id));
       if (!delivery || !*delivery) break;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/pause.h"
 #include "base/sys.h"
 #include "base/text.h"
 #include "fleet/events_following.h"
@@ -481,10 +482,7 @@ bool FleetSessionHost::take_session_end(const engine::SessionView& session) {
 
 // What was told while nobody was listening to whom it concerns.
 void FleetSessionHost::take_late_ends(const std::stop_token& stop) {
-  std::mutex mutex;
-  std::condition_variable_any woken;
-  std::unique_lock lock(mutex);
-  while (!woken.wait_for(lock, stop, kLateEndsEvery, [&stop] { return stop.stop_requested(); })) {
+  while (pause_unless_stopped(stop, kLateEndsEvery)) {
     while (!stop.stop_requested()) {
       auto delivery = stream_.next(kEndsStream, kSessionEnds);
       if (!delivery || !*delivery) break;
@@ -518,10 +516,7 @@ void FleetSessionHost::look_after(const engine::SessionAddress& session,
 }
 
 void FleetSessionHost::watch(const std::stop_token& stop) {
-  std::mutex mutex;
-  std::condition_variable_any woken;
-  std::unique_lock lock(mutex);
-  while (!woken.wait_for(lock, stop, kLookEvery, [&stop] { return stop.stop_requested(); })) {
+  while (pause_unless_stopped(stop, kLookEvery)) {
     // Silence is a death only where NATS serves us: a stream's leader answers, so we are on its
     // side of whatever is cut.
     const bool up = connection_->is_up() &&

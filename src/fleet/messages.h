@@ -55,7 +55,6 @@ Result<Parcel> read_parcel(std::string_view text);
 // How a run ended at a worker.
 struct End {
   std::string run;
-  std::string worker;
   Result<Outcome> outcome = Outcome();  // with its artifacts; or what Belljar could not do
   bool started = true;                  // false: it was given up before
   std::int64_t began_us_ago = 0;        // microseconds from its beginning until it was told
@@ -64,11 +63,10 @@ struct End {
 std::string to_json(const End& end);
 Result<End> read_end(std::string_view text);
 
-// What a run does meanwhile.
+// What a run does meanwhile, or that the worker has no room for it.
 struct Happening {
   enum class Kind : std::uint8_t { kBegun, kBusy, kStage, kOut, kErr, kTaken };
   Kind kind = Kind::kBegun;
-  std::string worker;                 // kBegun, kBusy
   std::uint64_t attempt = 0;          // kBegun, as of End
   std::uint64_t frames = 0;           // kTaken: input frames that came, without a gap
   std::uint64_t written = 0;          // kTaken: bytes of stdin that the program has, or its pipe

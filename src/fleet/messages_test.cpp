@@ -64,8 +64,7 @@ TEST(Order, WithAPathThatLeavesTheBoxIsRefused) {
 }
 
 TEST(End, IsReadAsItWasWritten) {
-  End end{
-      .run = "run_1", .worker = "w", .outcome = Outcome(), .started = true, .began_us_ago = 1234};
+  End end{.run = "run_1", .outcome = Outcome(), .started = true, .began_us_ago = 1234};
   end.outcome->artifacts = {{.path = "\xff", .content = std::string("\0", 1), .executable = true}};
   const auto read = read_end(to_json(end));
   ASSERT_TRUE(read.has_value()) << read.error().message;
@@ -73,8 +72,7 @@ TEST(End, IsReadAsItWasWritten) {
   EXPECT_EQ(read->outcome->artifacts, end.outcome->artifacts);
   EXPECT_TRUE(read->started);
 
-  const End failed{
-      .run = "run_1", .worker = "w", .outcome = fail(Code::kExhausted, "no"), .started = false};
+  const End failed{.run = "run_1", .outcome = fail(Code::kExhausted, "no"), .started = false};
   const auto read_failed = read_end(to_json(failed));
   ASSERT_TRUE(read_failed.has_value()) << read_failed.error().message;
   ASSERT_FALSE(read_failed->outcome.has_value());
@@ -85,11 +83,11 @@ TEST(End, IsReadAsItWasWritten) {
 
 TEST(Happening, IsReadAsItWasWritten) {
   using Kind = Happening::Kind;
-  for (const Happening& each : {Happening{.kind = Kind::kBegun, .worker = "w", .attempt = 3},
-                                Happening{.kind = Kind::kBusy, .worker = "w"},
-                                Happening{.kind = Kind::kStage, .stage = StageKind::kCompile},
-                                Happening{.kind = Kind::kErr, .bytes = "\xff"},
-                                Happening{.kind = Kind::kTaken, .frames = 4, .written = 5}}) {
+  for (const Happening& each :
+       {Happening{.kind = Kind::kBegun, .attempt = 3}, Happening{.kind = Kind::kBusy},
+        Happening{.kind = Kind::kStage, .stage = StageKind::kCompile},
+        Happening{.kind = Kind::kErr, .bytes = "\xff"},
+        Happening{.kind = Kind::kTaken, .frames = 4, .written = 5}}) {
     const auto read = read_happening(to_json(each));
     ASSERT_TRUE(read.has_value()) << read.error().message;
     EXPECT_EQ(to_json(*read), to_json(each));

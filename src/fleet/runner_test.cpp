@@ -357,7 +357,7 @@ class Strangers : public testing::Test {
     ASSERT_TRUE(runner_->submit(task).has_value());
   }
   void tell(const std::string& worker, const char* kind, const std::string& run) {
-    const End end{.run = run, .worker = worker, .outcome = fail(Code::kInternal, worker)};
+    const End end{.run = run, .outcome = fail(Code::kInternal, worker)};
     ASSERT_TRUE(
         connection_->publish(told_subject("g", kind, worker, run), to_json(end)).has_value());
   }

@@ -5,14 +5,15 @@
 #include <utility>
 
 #include "base/text.h"
-#include "fleet/limit_members.h"
-#include "model/json_members.h"
+#include "fleet/message_members.h"
 #include "model/outcome_reader.h"
 
 namespace belljar::fleet {
 namespace {
 
 namespace json = boost::json;
+using fleet::members_of;
+using fleet::read;
 using Kind = SessionQuestion::Kind;
 
 constexpr std::array<std::string_view, 12> kKinds{"create",    "find",    "list",  "execute",
@@ -21,74 +22,14 @@ constexpr std::array<std::string_view, 12> kKinds{"create",    "find",    "list"
 constexpr std::array<std::string_view, 4> kActions{"list", "read", "write", "remove"};
 constexpr std::array<std::string_view, 3> kChanges{"create", "restart", "remove"};
 constexpr std::array<std::string_view, 4> kHappenings{"begun", "out", "err", "result"};
-constexpr std::array<std::string_view, 7> kCodes{
-    "invalid", "denied", "not_found", "conflict", "exhausted", "unavailable", "internal"};
-
-template <std::size_t N, typename Enum>
-std::string_view name_in(const std::array<std::string_view, N>& names, Enum value) {
-  return names.at(static_cast<std::size_t>(value));
-}
-
-template <std::size_t N, typename Enum>
-Status read_in(const std::array<std::string_view, N>& names,
-               const Members& from,
-               std::string_view member,
-               Enum& to) {
-  std::string name;
-  TRY(from.read(member, name));
-  for (std::size_t i = 0; i < N; ++i) {
-    if (names[i] != name) continue;
-    to = static_cast<Enum>(i);
-    return {};
-  }
-  return wrong_member(member);
-}
-
-// The members of the whole text, which has to live as long.
-class Parsed {
- public:
-  static Result<Parsed> of(std::string_view text) {
-    boost::system::error_code error;
-    Parsed made;
-    made.value_ = json::parse(text, error);
-    if (error || !made.value_.is_object()) return wrong_member("a message of the fleet");
-    return made;
-  }
-  [[nodiscard]] Members members() const { return *Members::of(&value_, ""); }
-
- private:
-  json::value value_;
-};
-
-json::array coded(const std::vector<std::string>& texts) {
-  json::array list;
-  for (const std::string& each : texts) list.emplace_back(base64_encode(each));
-  return list;
-}
-
-Status read_coded(const Members& from, std::string_view name, std::vector<std::string>& to) {
-  TRY(from.read(name, to));
-  for (std::string& each : to) {
-    auto bytes = base64_decode(each);
-    if (!bytes) return wrong_member(name);
-    each = *std::move(bytes);
-  }
-  return {};
-}
 
 // ---- Orders ----------------------------------------------------------------------------------
 
 json::object members_of(const engine::SessionOrder& order) {
-  json::array files;
-  for (const File& each : order.submission.files) {
-    files.push_back({{"path", base64_encode(each.path)},
-                     {"content", base64_encode(each.content)},
-                     {"executable", each.executable}});
-  }
   return {{"language", order.submission.language},
-          {"files", std::move(files)},
+          {"files", members_of(order.submission.files)},
           {"env", coded(order.submission.env)},
-          {"limits", limit_members(order.submission.limits)},
+          {"limits", members_of(order.submission.limits)},
           {"plain", order.plain},
           {"concurrent", order.concurrent},
           {"created_ms", order.created_ms},
@@ -99,21 +40,11 @@ json::object members_of(const engine::SessionOrder& order) {
 
 Status read(const Members& from, engine::SessionOrder& to) {
   TRY(from.read("language", to.submission.language));
-  TRY_ASSIGN(const json::array* const files, from.list("files"));
-  for (const json::value& each : *files) {
-    TRY_ASSIGN(const Members file, Members::of(&each, "files"));
-    File& made = to.submission.files.emplace_back();
-    TRY(file.read_bytes("path", made.path));
-    TRY(file.read_bytes("content", made.content));
-    TRY(file.read("executable", made.executable));
-  }
+  TRY(read(from, "files", to.submission.files));
   TRY(read_coded(from, "env", to.submission.env));
-  TRY_ASSIGN(const Members limits, from.object("limits"));
-  TRY(read_limits(limits, to.submission.limits));
+  TRY(read(from, "limits", to.submission.limits));
   TRY(from.read("plain", to.plain));
-  std::uint64_t concurrent = 0;
-  TRY(from.read("concurrent", concurrent));
-  to.concurrent = static_cast<std::size_t>(concurrent);
+  TRY(from.read("concurrent", to.concurrent));
   TRY(from.read("created_ms", to.created_ms));
   TRY(from.read_ns("ttl_ns", to.ttl));
   TRY(from.read_ns("idle_ns", to.idle));
@@ -121,14 +52,10 @@ Status read(const Members& from, engine::SessionOrder& to) {
 }
 
 json::object members_of(const engine::ExecutionOrder& order) {
-  return {{"context", order.context},
-          {"code", base64_encode(order.code)},
-          {"marshalled", order.marshalled},
-          {"env", coded(order.env)},
-          {"limits", limit_members(order.limits)},
-          {"note", base64_encode(order.note)},
-          {"streamed", order.streamed},
-          {"refused", order.refused}};
+  return {{"context", order.context},           {"code", base64_encode(order.code)},
+          {"marshalled", order.marshalled},     {"env", coded(order.env)},
+          {"limits", members_of(order.limits)}, {"note", base64_encode(order.note)},
+          {"streamed", order.streamed},         {"refused", order.refused}};
 }
 
 Status read(const Members& from, engine::ExecutionOrder& to) {
@@ -136,26 +63,13 @@ Status read(const Members& from, engine::ExecutionOrder& to) {
   TRY(from.read_bytes("code", to.code));
   TRY(from.read("marshalled", to.marshalled));
   TRY(read_coded(from, "env", to.env));
-  TRY_ASSIGN(const Members limits, from.object("limits"));
-  TRY(read_limits(limits, to.limits));
+  TRY(read(from, "limits", to.limits));
   TRY(from.read_bytes("note", to.note));
   TRY(from.read("streamed", to.streamed));
   return from.read("refused", to.refused);
 }
 
 // ---- Replies ---------------------------------------------------------------------------------
-
-json::object members_of(const Error& error) {
-  return {{"code", name_in(kCodes, error.code)}, {"message", repair_utf8(error.message)}};
-}
-
-Result<Error> error_in(const json::value& value) {
-  TRY_ASSIGN(const Members from, Members::of(&value, "error"));
-  Error error;
-  TRY(read_in(kCodes, from, "code", error.code));
-  TRY(from.read("message", error.message));
-  return error;
-}
 
 json::object members_of(const engine::FilesAnswer& files) {
   json::array list;
@@ -336,9 +250,10 @@ std::string to_json(const Result<SessionReply>& reply) {
 Result<SessionReply> read_session_reply(std::string_view text) {
   TRY_ASSIGN(const Parsed parsed, Parsed::of(text));
   const Members from = parsed.members();
-  if (const json::value* const error = from.find("error")) {
-    TRY_ASSIGN(Error said, error_in(*error));
-    return std::unexpected(std::move(said));
+  if (from.find("error") != nullptr) {
+    Error error;
+    TRY(read(from, "error", error));
+    return std::unexpected(std::move(error));
   }
   SessionReply to;
   TRY_ASSIGN(const json::array* const sessions, from.list("sessions"));
@@ -403,8 +318,9 @@ Result<engine::ExecutionEnd> read_execution_end(std::string_view text) {
   TRY(from.read("ended_ms", to.ended_ms));
   TRY(from.read_ns("queued_ns", to.queued));
   TRY(from.read_ns("took_ns", to.took));
-  if (const json::value* const failed = from.find("failed")) {
-    TRY_ASSIGN(Error error, error_in(*failed));
+  if (from.find("failed") != nullptr) {
+    Error error;
+    TRY(read(from, "failed", error));
     to.made = std::unexpected(std::move(error));
     return to;
   }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/pause.h"
 #include "base/sys.h"
 #include "base/text.h"
 #include "fleet/messages.h"
@@ -112,13 +113,9 @@ Status SessionWorker::begin() {
   TRY(connection_->flush(kPatience));
   workers_.emplace_back([this](const std::stop_token& stop) { tell_ends(stop); });
   workers_.emplace_back([this](const std::stop_token& stop) {
-    std::mutex mutex;
-    std::condition_variable_any woken;
-    std::unique_lock lock(mutex);
     do {
       say_state();
-    } while (!woken.wait_for(lock, stop, kSessionsStateEvery,
-                             [&stop] { return stop.stop_requested(); }));
+    } while (pause_unless_stopped(stop, kSessionsStateEvery));
   });
   return {};
 }

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/id.h"
+#include "base/pause.h"
 #include "base/sys.h"
 #include "base/text.h"
 #include "fleet/input_receiver.h"
@@ -125,7 +126,6 @@ class Worker::Assignment : public engine::RunListener {
   void on_end(Result<Outcome> outcome) override {
     worker_.finish(order_,
                    {.run = order_.run,
-                    .worker = worker_.settings_.id,
                     .outcome = std::move(outcome),
                     .started = true,
                     .began_us_ago = began_us_ago(),
@@ -142,7 +142,6 @@ class Worker::Assignment : public engine::RunListener {
   void on_give_up(const Error& error) override {
     worker_.finish(order_,
                    {.run = order_.run,
-                    .worker = worker_.settings_.id,
                     .outcome = std::unexpected(error),
                     .started = false,
                     .attempt = attempt_},
@@ -160,10 +159,7 @@ class Worker::Assignment : public engine::RunListener {
   }
 
  private:
-  void say_begun() {
-    say("told",
-        {.kind = Happening::Kind::kBegun, .worker = worker_.settings_.id, .attempt = attempt_});
-  }
+  void say_begun() { say("told", {.kind = Happening::Kind::kBegun, .attempt = attempt_}); }
   // Nothing is told of its beginning after this.
   std::int64_t began_us_ago() {
     const std::lock_guard lock(mutex_);
@@ -340,7 +336,6 @@ void Worker::take(const std::string& text, std::optional<Delivery> delivery) {
     // This one was not given to be run.
     return finish(*order,
                   {.run = order->run,
-                   .worker = settings_.id,
                    .outcome = fail(Code::kInternal, reason),
                    .started = true,
                    .attempt = attempt - 1},
@@ -350,7 +345,6 @@ void Worker::take(const std::string& text, std::optional<Delivery> delivery) {
   if (unix_ms() > kept.expires_ms) {
     return finish(kept,
                   {.run = kept.run,
-                   .worker = settings_.id,
                    .outcome = fail(Code::kExhausted, "waited too long in the queue"),
                    .started = false},
                   std::move(delivery));
@@ -360,7 +354,6 @@ void Worker::take(const std::string& text, std::optional<Delivery> delivery) {
   if (taken.error().code != Code::kInvalid) return refuse(kept, std::move(delivery));
   finish(kept,
          {.run = kept.run,
-          .worker = settings_.id,
           .outcome = std::unexpected(taken.error()),
           .started = true,
           .attempt = attempt},
@@ -378,7 +371,7 @@ void Worker::refuse(const Order& order, std::optional<Delivery> delivery) {
     (void)stream_.give_back(*delivery).has_value();
     return;
   }
-  const Happening busy{.kind = Happening::Kind::kBusy, .worker = settings_.id};
+  const Happening busy{.kind = Happening::Kind::kBusy};
   (void)connection_
       ->publish(told_subject(order.gateway, "told", settings_.id, order.run), to_json(busy))
       .has_value();
@@ -591,9 +584,6 @@ void Worker::say_state() {
 void Worker::keep_alive(const std::stop_token& stop) {
   Nanoseconds held = sys::now();
   Nanoseconds said{};
-  std::mutex mutex;
-  std::condition_variable_any woken;
-  std::unique_lock lock(mutex);
   do {
     std::vector<std::shared_ptr<Assignment>> all;
     {
@@ -610,7 +600,7 @@ void Worker::keep_alive(const std::stop_token& stop) {
     for (const auto& each : all) {
       if (const auto delivery = each->delivery()) (void)stream_.hold(*delivery).has_value();
     }
-  } while (!woken.wait_for(lock, stop, kLookEvery, [&stop] { return stop.stop_requested(); }));
+  } while (pause_unless_stopped(stop, kLookEvery));
 }
 
 bool Worker::drain(Nanoseconds patience) {

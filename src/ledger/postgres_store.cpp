@@ -5,6 +5,7 @@
 #include <set>
 #include <utility>
 
+#include "base/pause.h"
 #include "base/text.h"
 #include "ledger/postgres_sql.h"
 #include "ledger/store_rules.h"
@@ -177,11 +178,8 @@ Status PostgresStore::live() {
 }
 
 void PostgresStore::live_on(const std::stop_token& stop) {
-  std::mutex mutex;
-  std::condition_variable_any woken;
-  std::unique_lock lock(mutex);
   std::chrono::seconds pause = kHeartbeat;
-  while (!woken.wait_for(lock, stop, pause, [&stop] { return stop.stop_requested(); })) {
+  while (pause_unless_stopped(stop, pause)) {
     pause = live() ? kHeartbeat : kHeartbeatAgain;
   }
 }

@@ -52,13 +52,6 @@ Status Members::read(std::string_view name, std::int64_t& to) const {
   return {};
 }
 
-Status Members::read(std::string_view name, int& to) const {
-  std::int64_t number = 0;
-  if (!read(name, number) || !std::in_range<int>(number)) return wrong_member(name);
-  to = static_cast<int>(number);
-  return {};
-}
-
 Status Members::read(std::string_view name, std::vector<std::string>& to) const {
   TRY_ASSIGN(const json::array* const texts, list(name));
   for (const json::value& each : *texts) {

@@ -6,9 +6,11 @@
 
 #include <boost/json/object.hpp>
 #include <boost/json/value.hpp>
+#include <concepts>
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/result.h"
@@ -30,7 +32,14 @@ class Members {
   Status read(std::string_view name, bool& to) const;
   Status read(std::string_view name, std::uint64_t& to) const;
   Status read(std::string_view name, std::int64_t& to) const;
-  Status read(std::string_view name, int& to) const;
+  // A narrower number, of its own range.
+  template <std::integral Number>
+  Status read(std::string_view name, Number& to) const {
+    std::int64_t number = 0;
+    if (!read(name, number) || !std::in_range<Number>(number)) return wrong_member(name);
+    to = static_cast<Number>(number);
+    return {};
+  }
   Status read(std::string_view name, std::vector<std::string>& to) const;
   // Bytes that are written as base64.
   Status read_bytes(std::string_view name, std::string& to) const;

@@ -3,7 +3,6 @@
 #include <boost/json.hpp>
 #include <cmath>
 
-#include "base/text.h"
 #include "model/json_members.h"
 
 namespace belljar {
@@ -13,11 +12,7 @@ namespace json = boost::json;
 
 Status read(const Members& from, std::string_view name, Stream& to) {
   TRY_ASSIGN(const Members stream, Members::of(from.find(name), name));
-  std::string coded;
-  TRY(stream.read("base64", coded));
-  auto bytes = base64_decode(coded);
-  if (!bytes) return wrong_member("base64");
-  to.data = *std::move(bytes);
+  TRY(stream.read_bytes("base64", to.data));
   TRY(stream.read("total_bytes", to.total_bytes));
   return stream.read("truncated", to.truncated);
 }

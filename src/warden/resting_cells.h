@@ -36,7 +36,6 @@ class RestingCells {
   [[nodiscard]] std::vector<CellName> heard() const;
   [[nodiscard]] std::vector<CellName> of(std::uint64_t connection) const;
   [[nodiscard]] std::vector<CellName> all() const;
-  [[nodiscard]] bool contains(CellName name) const { return cells_.contains(name); }
   [[nodiscard]] std::size_t size() const { return cells_.size(); }
 
  private:
