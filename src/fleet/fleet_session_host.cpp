@@ -76,7 +76,7 @@ Result<std::unique_ptr<FleetSessionHost>> FleetSessionHost::open(
 }
 
 Status FleetSessionHost::begin() {
-  TRY(make_streams(stream_, objects_, settings_.replicas, settings_.work_streams));
+  TRY(look_for_streams(stream_));
   TRY(stream_.make_consumer(kEndsStream, kSessionEnds, told_of_session("end", kAnyWorker, "*"),
                             std::chrono::seconds(30)));
   threads_.emplace(kThreads);

@@ -31,12 +31,11 @@ struct SessionGatewaySettings {
   std::string id;                      // as GatewaySettings has it
   std::uint64_t most_per_caller = 20;  // sessions, in the whole fleet
   Nanoseconds queue_wait{};            // how long a worker may let something wait for its turn
-  std::uint64_t work_streams = 1;      // of those, where it is the first to come
-  std::uint64_t replicas = 1;          // of the streams, where it is the first to come
 };
 
 class FleetSessionHost : public engine::SessionHost {
  public:
+  // Needs the streams that a gateway's FleetRunner makes.
   static Result<std::unique_ptr<FleetSessionHost>> open(std::unique_ptr<Connection> connection,
                                                         SessionGatewaySettings settings);
   ~FleetSessionHost() override;

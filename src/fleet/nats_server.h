@@ -17,6 +17,9 @@
 
 #include "base/fd.h"
 #include "fleet/connection.h"
+#include "fleet/jetstream.h"
+#include "fleet/object_bucket.h"
+#include "fleet/subjects.h"
 
 namespace belljar::fleet {
 
@@ -69,6 +72,14 @@ class NatsServer {
     auto made = Connection::open({.urls = url(), .name = "test"});
     EXPECT_TRUE(made.has_value()) << (made ? "" : made.error().message);
     return made ? *std::move(made) : nullptr;
+  }
+  // What a gateway's runner makes at its start.
+  void make_streams(std::uint64_t work = 1) const {
+    const std::unique_ptr<Connection> connection = connect();
+    JetStream stream(*connection);
+    ObjectBucket objects(stream, kBucket);
+    const Status made = fleet::make_streams(stream, objects, 1, work);
+    EXPECT_TRUE(made) << (made ? "" : made.error().message);
   }
 
  private:

@@ -98,10 +98,7 @@ class Local {
 class Fleet {
  public:
   explicit Fleet(std::uint64_t streams = 1) {
-    const auto connection = server_.connect();
-    JetStream stream(*connection);
-    ObjectBucket objects(stream, kBucket);
-    EXPECT_TRUE(make_streams(stream, objects, 1, streams).has_value());
+    server_.make_streams(streams);
     auto worker = Worker::open(server_.connect(), local_.runner(),
                                {.id = worker_id("w", "1"),
                                 .pool = "pool",
@@ -420,10 +417,9 @@ TEST(Workers, StoreAnEndThatNobodyConfirms) {
   const NatsServer server;
   Local local;
   const std::string id = worker_id("w", "1");
+  server.make_streams();
   const auto connection = server.connect();
   JetStream stream(*connection);
-  ObjectBucket objects(stream, kBucket);
-  ASSERT_TRUE(make_streams(stream, objects, 1, 1).has_value());
   auto worker = Worker::open(server.connect(), local.runner(),
                              {.id = id, .pool = "pool", .languages = {"python"}, .capacity = 2});
   ASSERT_TRUE(worker.has_value()) << worker.error().message;
@@ -508,8 +504,7 @@ TEST(Workers, WaitForAGatewayToHaveMadeTheStreams) {
   const auto connection = server.connect();
   JetStream stream(*connection);
   EXPECT_EQ(stream.stream_state(kWorkStream).error().code, Code::kNotFound);
-  ObjectBucket objects(stream, kBucket);
-  ASSERT_TRUE(make_streams(stream, objects, 1, 1).has_value());
+  server.make_streams();
   EXPECT_TRUE(open().has_value());
 }
 

@@ -98,6 +98,7 @@ class Local {
 class Fleet {
  public:
   Fleet() {
+    server_.make_streams();
     auto host = FleetSessionHost::open(
         server_.connect(), {.id = "gateway_1", .most_per_caller = 2, .queue_wait = kLong});
     EXPECT_TRUE(host.has_value()) << (host ? "" : host.error().message);

@@ -135,9 +135,7 @@ Result<std::unique_ptr<engine::SessionHost>> open_sessions(const api::Settings& 
              fleet::FleetSessionHost::open(std::move(connection),
                                            {.id = home,
                                             .most_per_caller = settings.sessions_per_caller,
-                                            .queue_wait = settings.queue_wait,
-                                            .work_streams = settings.fleet_streams,
-                                            .replicas = settings.fleet_replicas}));
+                                            .queue_wait = settings.queue_wait}));
   return host;
 }
 
