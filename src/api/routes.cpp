@@ -247,21 +247,21 @@ std::size_t Service::rate_of(const Caller& caller) const {
 }
 
 // Zero where it is let in, else how long to wait. What other gateways let in counts too.
-Nanoseconds Service::take_rate(const Caller& caller, std::size_t limit, std::size_t count) {
+Nanoseconds Service::take_rate(const std::string& who, std::size_t limit, std::size_t count) {
   if (limit == 0 || count == 0) return {};
-  const std::size_t elsewhere = runner_.let_in_elsewhere(caller.id);
+  const std::size_t elsewhere = runner_.let_in_elsewhere(who);
   Nanoseconds wait{};
   {
     const std::lock_guard lock(mutex_);
-    wait = rate_.take(caller.id, limit, sys::now(), count, elsewhere);
+    wait = rate_.take(who, limit, sys::now(), count, elsewhere);
   }
-  if (wait == Nanoseconds{}) runner_.let_in(caller.id, count);
+  if (wait == Nanoseconds{}) runner_.let_in(who, count);
   return wait;
 }
 
 bool Service::admit(const Caller& caller, const Reply& reply) {
   const std::size_t limit = rate_of(caller);
-  const Nanoseconds wait = take_rate(caller, limit, 1);
+  const Nanoseconds wait = take_rate(caller.id, limit, 1);
   if (wait == Nanoseconds{}) return true;
   metrics_.count("belljar_refusals_total", "reason=\"rate\"");
   reply(retry_later(429, "more than " + std::to_string(limit) + " requests a minute", wait));
@@ -282,7 +282,7 @@ bool Service::admit_batch(const Caller& caller,
                       ", the requests a minute that you may make; each run counts as one"));
     return false;
   }
-  const Nanoseconds wait = take_rate(caller, limit, count - 1);
+  const Nanoseconds wait = take_rate(caller.id, limit, count - 1);
   if (wait == Nanoseconds{}) return true;
   metrics_.count("belljar_refusals_total", "reason=\"rate\"");
   reply(retry_later(429,

@@ -131,7 +131,8 @@ struct RunService::Work : Journal::Entry, engine::RunListener {
   void forward_control(std::function<void(const engine::InputControl&)> sink) override {
     live->forward_control(std::move(sink));
   }
-  [[nodiscard]] bool was_heard() const override { return heard; }
+  [[nodiscard]] bool may_begin_again() const override { return !heard && !has_read; }
+  void on_input() override { has_read = true; }
   void on_stage(StageKind stage) override {
     if (!followed) add_stage(*live, stage);
   }
@@ -150,6 +151,7 @@ struct RunService::Work : Journal::Entry, engine::RunListener {
   RunService& service;
   bool keep_outcome = false;
   bool heard = false;
+  bool has_read = false;  // of what came while it ran
   std::shared_ptr<LiveRun> live;
   std::shared_ptr<FollowedRun> followed;  // begun before this process was: told from the start
   RunRequest request;
@@ -353,7 +355,10 @@ Result<RunService::Batch> RunService::submit_programs(const Caller& caller,
     if (good) {
       good = runner_.check(task_for(caller, checked->plan, options, {checked->work}), 1);
       // Whether there is room is asked for all of them together.
-      if (!good && good.error().code != Code::kInvalid) good = {};
+      if (!good && good.error().code == Code::kExhausted) good = {};
+      // Whether it can be run is another question a moment later: a batch that is sent again must
+      // find the same of its runs taken, so none of this one are.
+      if (!good && good.error().code == Code::kUnavailable) return std::unexpected(good.error());
     }
     batch.runs.push_back({.id = {}, .refusal = good ? "" : good.error().message});
     if (good) taken.push_back(*std::move(checked));

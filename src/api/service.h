@@ -66,7 +66,8 @@ class Service {
   [[nodiscard]] bool knows_host(const Request& request) const;
   Result<Caller> identify(const Request& request);
   [[nodiscard]] std::size_t rate_of(const Caller& caller) const;
-  Nanoseconds take_rate(const Caller& caller, std::size_t limit, std::size_t count);
+  // Who shares a rate is a caller, or what an interface counts by.
+  Nanoseconds take_rate(const std::string& who, std::size_t limit, std::size_t count);
   bool admit(const Caller& caller, const Reply& reply);
   // For a batch of `count` runs, whose request was admitted as one. `field` has them.
   bool admit_batch(const Caller& caller,
@@ -165,7 +166,6 @@ class Service {
 
   std::mutex mutex_;
   engine::RateWindow rate_{std::chrono::minutes(1)};
-  engine::RateWindow dialect_rate_{std::chrono::minutes(1)};
 };
 
 }  // namespace belljar::api

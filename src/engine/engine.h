@@ -29,6 +29,8 @@ class Observer {
   // Bytes as the program wrote them, raw and hostile; nothing beyond limits.output.
   virtual void on_output(StageKind /*stage*/, OutputStream /*stream*/, std::string_view /*bytes*/) {
   }
+  // Some of what comes while it runs has been taken, and will not come a second time.
+  virtual void on_input() {}
   // The stage ends on the wish of Input::signal_fd: output that still comes must hold nothing up.
   virtual void on_cancel() {}
 };

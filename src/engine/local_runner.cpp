@@ -18,7 +18,7 @@ Job job_of(const Task& task) {
 }
 
 // A warden that goes away takes what it had begun with it: the next one gets it from the start,
-// unless somebody has seen of it. More than once, because a dying warden's sockets close one after
+// where it can be begun again. More than once, because a dying warden's sockets close one after
 // the other, and the last of them still takes a request.
 template <typename Body>
 Result<Outcome> with_warden(WardenAccess& access, const RunListener& run, const Body& body) {
@@ -27,7 +27,7 @@ Result<Outcome> with_warden(WardenAccess& access, const RunListener& run, const 
     Result<Outcome> outcome = body();
     if (outcome || outcome.error().code != Code::kUnavailable) return outcome;
     access.drop();
-    if (run.was_heard() || attempt == kMostAttempts) return outcome;
+    if (!run.may_begin_again() || attempt == kMostAttempts) return outcome;
     std::this_thread::sleep_for(attempt * std::chrono::milliseconds(20));
   }
 }

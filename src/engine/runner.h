@@ -34,8 +34,8 @@ class RunListener : public Observer {
   virtual Result<Fd> open_control() = 0;
   // Where it runs elsewhere: such messages go to `sink`, those that came before it too.
   virtual void forward_control(std::function<void(const InputControl&)> sink) = 0;
-  // Whether a program that were begun again would repeat what somebody has heard.
-  [[nodiscard]] virtual bool was_heard() const = 0;
+  // False where it would repeat what somebody has heard, or miss what was typed.
+  [[nodiscard]] virtual bool may_begin_again() const = 0;
   // The last call, where it was started: what happened, or what Belljar could not do.
   virtual void on_end(Result<Outcome> outcome) = 0;
   // The last call, where it was not: its time in the queue is over, or the service stops

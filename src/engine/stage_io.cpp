@@ -156,7 +156,7 @@ Status StageIo::loop(StageKind kind, std::uint64_t id, const Input& input, Obser
     if (is_ready(out)) read_stream(out_, result_.out, kind, OutputStream::kOut, id, observer);
     if (is_ready(err)) read_stream(err_, result_.err, kind, OutputStream::kErr, id, observer);
     if (is_ready(artifacts)) read_artifacts();
-    if (is_ready(source)) take_input(input.fd);
+    if (is_ready(source) && take_input(input.fd)) observer.on_input();
     if (is_ready(feed_at)) feed(input);
     if (is_ready(signals)) on_signal(input, id, observer);
     if (is_ready(control)) on_control(input.control_fd, id, observer);
@@ -188,19 +188,20 @@ Status StageIo::loop(StageKind kind, std::uint64_t id, const Input& input, Obser
   return {};
 }
 
-void StageIo::take_input(int fd) {
+bool StageIo::take_input(int fd) {
   const ssize_t got = ::read(fd, chunk().data(), chunk().size());
-  if (got < 0 && (errno == EINTR || errno == EAGAIN)) return;
+  if (got < 0 && (errno == EINTR || errno == EAGAIN)) return false;
   if (got <= 0) {
     input_done_ = true;
     pending_.clear();
     // A terminal has no end to close; its line discipline takes ^D for it.
     if (terminal_.valid()) pending_ = "\x04";
     pending_at_ = 0;
-    return;
+    return false;
   }
   pending_.assign(chunk().data(), static_cast<std::size_t>(got));
   pending_at_ = 0;
+  return true;
 }
 
 void StageIo::feed(const Input& input) {

@@ -46,7 +46,7 @@ class StageIo {
   Result<Ends> open_streams(const cell::CellSpec& spec, const Input& input);
   Status loop(StageKind kind, std::uint64_t id, const Input& input, Observer& observer);
   void feed(const Input& input);
-  void take_input(int fd);
+  bool take_input(int fd);  // whether there was some
   // Whether there may be more to read now.
   bool read_stream(Fd& fd,
                    Stream& stream,

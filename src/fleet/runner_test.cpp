@@ -44,7 +44,7 @@ class Listener : public engine::RunListener {
   }
   Result<Fd> open_control() override { return Fd(); }
   void forward_control(std::function<void(const engine::InputControl&)> /*sink*/) override {}
-  [[nodiscard]] bool was_heard() const override { return false; }
+  [[nodiscard]] bool may_begin_again() const override { return true; }
   void on_end(Result<Outcome> outcome) override {
     const std::lock_guard lock(mutex_);
     ++ends;

@@ -23,7 +23,7 @@ class UnpackingRun : public engine::RunListener {
   }
   Result<Fd> open_control() override { return fail(Code::kInternal, "an archive is no program"); }
   void forward_control(std::function<void(const engine::InputControl&)> /*sink*/) override {}
-  [[nodiscard]] bool was_heard() const override { return false; }
+  [[nodiscard]] bool may_begin_again() const override { return true; }
   void on_end(Result<Outcome> outcome) override {
     if (!outcome) return unpacking_.done(std::unexpected(outcome.error()));
     unpacking_.done(check_unpacked(std::move(outcome->artifacts)));

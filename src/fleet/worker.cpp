@@ -110,9 +110,8 @@ class Worker::Assignment : public engine::RunListener {
     return std::move(pipe.read);
   }
   void forward_control(std::function<void(const engine::InputControl&)> /*sink*/) override {}
-  // What was heard twice is told apart by nobody; a run that is lost is worse.
-  // What was typed into one that reads while it runs is not there a second time.
-  [[nodiscard]] bool was_heard() const override { return heard_ || input_ != nullptr; }
+  [[nodiscard]] bool may_begin_again() const override { return !heard_ && !has_read_; }
+  void on_input() override { has_read_ = true; }
   void on_stage(StageKind stage) override {
     if (order_.streamed) say("event", {.kind = Happening::Kind::kStage, .stage = stage});
   }
@@ -183,6 +182,7 @@ class Worker::Assignment : public engine::RunListener {
   const Order order_;
   const std::uint64_t attempt_;
   bool heard_ = false;
+  bool has_read_ = false;
   std::mutex mutex_;
   Nanoseconds began_{};
   bool told_begun_ = false;

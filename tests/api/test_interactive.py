@@ -2,11 +2,14 @@
 
 import base64
 import json
+import time
 
 import pytest
 import websocket
 
 from service import READY
+from support.client import PATIENCE
+from support.command import wait_until
 from support.service import out_of
 
 ECHO = "import sys\nfor line in sys.stdin: print('got', line.strip(), flush=True)\nprint('end')"
@@ -45,6 +48,25 @@ def test_what_is_sent_before_the_program_runs_is_kept(talk):
     talk.send("stdin", text="early\n")
     talk.send("eof")
     assert talk.finish()["status"] == "ok" and talk.shown == b"got early\nend\n"
+
+
+@pytest.mark.parametrize("typed", [b"", b"early"], ids=["nothing typed", "typed"])
+def test_it_is_begun_again_with_another_warden_only_where_it_has_read_nothing(serve, typed):
+    """What it has read is not there a second time."""
+    service = serve()
+    with service.converse() as talk:
+        # Tells nobody that it runs: what somebody has heard of is not begun again either.
+        talk.start("import os, time; open('here', 'w').close(); time.sleep(1); print(os.read(0, 10))")
+        if typed:
+            talk.send("stdin", base64=base64.b64encode(typed).decode())
+        wait_until(lambda: service.get("/v1/runs?state=running").json["runs"], "it to run", PATIENCE)
+        time.sleep(0.5)  # within its second
+        service.kill("warden")
+        wait_until(lambda: service.logged("warden_ended"), "the service to see it", PATIENCE)
+        if not typed:
+            talk.send("stdin", text="late")
+        run = talk.finish()
+        assert (run["state"], talk.shown) == (("lost", b"") if typed else ("done", b"b'late'\n")), run
 
 
 def test_without_a_terminal_there_is_none(talk):

@@ -1,5 +1,6 @@
 """Gateways without cells, workers without a ledger, and NATS between them."""
 
+import contextlib
 import json
 import signal
 import subprocess
@@ -53,10 +54,10 @@ def gauge(gateway, name):
     return None
 
 
-@pytest.fixture
-def fleet(shared_postgres, serve):
+@contextlib.contextmanager
+def live_fleet(serve, url):
     with scratch_folder("belljar-fleet-") as folder, Nats(folder / "nats") as nats:
-        made = Fleet(folder, nats, serve, shared_postgres.url(shared_postgres.new_database()))
+        made = Fleet(folder, nats, serve, url)
         try:
             yield made
             # Gateways are ended by their own fixture, which wants NATS no more than a moment.
@@ -67,6 +68,12 @@ def fleet(shared_postgres, serve):
                     each.kill()
     wrong = [f"exit code {code}:\n{each.log[-5000:]}" for each, code in codes if code != 0]
     assert not wrong, "\n".join(wrong)
+
+
+@pytest.fixture
+def fleet(shared_postgres, serve):
+    with live_fleet(serve, shared_postgres.url(shared_postgres.new_database())) as made:
+        yield made
 
 
 def events_of(service, run, after=0):

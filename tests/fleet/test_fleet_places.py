@@ -106,6 +106,12 @@ def test_a_run_goes_to_a_worker_with_its_labels(fleet):
         answer = gateway.call("POST", "/v1/runs", gateway.request("pass", "python", {"labels": fields}))
         assert answer.status == 503 and answer.json["field"] == "labels", answer
         assert all(f"{name}={value}" in answer.json["detail"] for name, value in fields.items())
+    # Of a batch with such a run none is taken.
+    entries = [gateway.request("pass", "python", {"labels": {"region": name}}) for name in ("us", "eu")]
+    before = len(gateway.call("GET", "/v1/runs").json["runs"])
+    answer = gateway.call("POST", "/v1/batches", {"runs": entries})
+    assert (answer.status, answer.json["field"]) == (503, "labels") and "region=eu" in answer.json["detail"], answer
+    assert len(gateway.call("GET", "/v1/runs").json["runs"]) == before
     answer = send(gateway, archive_of({"main.py": "pass"}), "language=python&label=region=eu")
     assert (answer.status, answer.json["field"]) == (503, "labels"), answer
     assert out_of(gateway.run("print(2)", labels={"region": "us"})) == "2\n"
@@ -126,6 +132,15 @@ def test_a_rate_holds_over_gateways(fleet):
     assert 1 <= int(refused.headers["Retry-After"]) <= 60
     time.sleep(3)
     assert gateway.call("GET", "/v1/runs").status == 429
+
+
+def test_the_rate_of_another_systems_interface_holds_over_gateways_too(fleet):
+    gateway, other = (fleet.gateway("--secure-sandbox-rate", "30") for _ in range(2))
+    assert [gateway.call("POST", "/execute", {}).status for _ in range(20)] == [422] * 20
+    time.sleep(3)
+    assert [other.call("POST", "/execute", {}).status for _ in range(20)] == [422] * 10 + [429] * 10
+    # Another count than that of the requests to its own interface.
+    assert gateway.call("GET", "/v1/runs").status == 200
 
 
 def test_a_rate_of_one_gateway_alone_is_as_ever(fleet):

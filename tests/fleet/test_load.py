@@ -1,5 +1,6 @@
 """What was accepted is recorded once and with its own output, whatever becomes of the database meanwhile."""
 
+import contextlib
 import os
 import pathlib
 import signal
@@ -11,6 +12,7 @@ from support.client import PATIENCE
 from support.command import scratch_folder, wait_until
 from support.postgres import Postgres
 from support.service import out_of
+from test_dispatch import live_fleet
 
 THREADS = 4
 
@@ -93,9 +95,27 @@ def until_ready(services):
         wait_until(lambda s=each: s.call("GET", "/readyz").status == 200, "it to be ready", PATIENCE)
 
 
-def test_a_database_that_stops_and_crashes_under_load_loses_nothing(own_postgres, serve):
+@pytest.fixture(params=["cells", "workers"])
+def start(request, serve):
+    """So many services on a database: with cells of their own, or with a worker that they share."""
+    with contextlib.ExitStack() as stack:
+
+        def start(url, count):
+            if request.param == "cells":
+                return [serve(url, "--concurrent", "2") for _ in range(count)]
+            fleet = stack.enter_context(live_fleet(serve, url))
+            services = [fleet.gateway() for _ in range(count)]
+            fleet.worker()
+            for each in services:
+                fleet.with_room(each, 1)
+            return services
+
+        yield start
+
+
+def test_a_database_that_stops_and_crashes_under_load_loses_nothing(own_postgres, start):
     database = own_postgres.new_database()
-    services = [serve(own_postgres.url(database), "--concurrent", "2") for _ in range(2)]
+    services = start(own_postgres.url(database), 2)
     load = Load(services)
     for how in (signal.SIGINT, signal.SIGQUIT, signal.SIGQUIT):
         load.until(accepted=len(load.accepted) + 10)
@@ -122,10 +142,10 @@ def small_disk():
             subprocess.run(["umount", str(folder)], check=True)
 
 
-def test_a_full_disk_of_the_database_is_recovered_from(small_disk, serve):
+def test_a_full_disk_of_the_database_is_recovered_from(small_disk, start):
     with Postgres(small_disk / "postgres") as server:
         database = server.new_database()
-        services = [serve(server.url(database), "--concurrent", "2")]
+        services = start(server.url(database), 1)
         load = Load(services)
         load.until(accepted=10)
         before = load.refused

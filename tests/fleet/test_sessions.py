@@ -1,6 +1,8 @@
 """Sessions of a fleet: at one worker, found from any gateway, with an honest end."""
 
+import base64
 import json
+import marshal
 import pathlib
 import signal
 
@@ -202,6 +204,25 @@ def test_e2bs_port_has_one_sandbox_for_all_gateways(fleet):  # noqa: F811
     execute(0, "x = 20")
     (result,) = [each for each in execute(1, "x + 1") if each["type"] == "result"]
     assert result["text"] == "21", result
+
+
+def test_pysandboxs_cells_go_on_at_another_gateway(fleet):  # noqa: F811
+    port = free_port()
+
+    def post(service, source):
+        code = base64.b64encode(marshal.dumps(compile(source, "<pysandbox>", "exec"))).decode()
+        answer = service.call("POST", "/", {"code": code}, port=port)
+        assert answer.status == 200, answer
+        return answer.json["result"]["out"]
+
+    first = fleet.gateway("--pysandbox-ports", port)
+    fleet.worker()
+    fleet.with_room(first, 1)
+    assert post(first, "x = 41") == ""
+    assert first.stop() == 0
+    second = fleet.gateway("--pysandbox-ports", port)
+    fleet.with_room(second, 1)
+    assert post(second, "print(x + 1)") == "42\n"
 
 
 def test_the_command_shows_how_many_a_worker_holds(two):

@@ -113,11 +113,8 @@ std::optional<Asked> read(const Request& request, Response& refusal) {
 }  // namespace
 
 void Service::secure_sandbox(const Context& context, const Reply& reply) {
-  Nanoseconds wait{};
-  {
-    const std::lock_guard lock(mutex_);
-    wait = dialect_rate_.take(context.caller.address, settings_.rate_limit, sys::now());
-  }
+  const Nanoseconds wait =
+      take_rate("secure-sandbox " + context.caller.address, settings_.rate_limit, 1);
   if (wait > Nanoseconds{}) {
     Response response = retry_later(429, "", wait);
     response.type = "application/json";
