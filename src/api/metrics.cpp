@@ -26,7 +26,7 @@ std::string_view help_of(std::string_view name) {
       {"belljar_fleet_up", "1 while the fleet's NATS answers."},
       {"belljar_fleet_workers", "Workers of the fleet that take runs."},
       {"belljar_fleet_running", "Runs at all workers of the fleet."},
-      {"belljar_fleet_given_again", "How often a run was given to another worker."},
+      {"belljar_fleet_given_again", "How often a run was given to the fleet once more."},
       {"belljar_fleet_redelivered", "How often a worker was given a run that another one had."},
       {"belljar_fleet_oldest_waiting_seconds", "How long the first of the waiting runs waits."},
       {"belljar_fleet_waiting", "Runs of this gateway in the work queue, by lane."},

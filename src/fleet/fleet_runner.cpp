@@ -19,6 +19,11 @@ constexpr Milliseconds kPatience{5000};
 constexpr Milliseconds kLookEvery{100};
 constexpr Milliseconds kStateEvery{500};
 constexpr std::chrono::seconds kLateEndsEvery{1};
+constexpr std::chrono::seconds kQueueLookEvery{5};
+// What is in the queue, or runs from there, for longer is looked after.
+constexpr std::chrono::seconds kLongQueued{10};
+// What is told of it may be on its way.
+constexpr std::chrono::seconds kMissedFor{10};
 // A worker that has been sent a run says within this that it has begun it, or that it is full.
 constexpr std::chrono::seconds kAnswerWithin{1};
 // Another attempt at what NATS did not take.
@@ -114,6 +119,7 @@ Status FleetRunner::begin() {
   TRY(connection_->flush(kPatience));
   watchers_.emplace_back([this](const std::stop_token& stop) { watch(stop); });
   watchers_.emplace_back([this](const std::stop_token& stop) { take_late_ends(stop); });
+  watchers_.emplace_back([this](const std::stop_token& stop) { look_after_queue(stop); });
   std::unique_lock lock(mutex_);
   ended_.wait_for(lock, kFirstWorkerWithin, [this] { return !workers_.empty(); });
   return {};
@@ -388,29 +394,32 @@ bool FleetRunner::send(const Shared& run) {
 }
 
 void FleetRunner::enqueue(const Shared& run) {
-  std::optional<std::string> pool;
-  unsigned lane = 0;
+  Run::Queued queued{.stream =
+                         work_stream_of(run->id, static_cast<unsigned>(settings_.work_streams))};
   {
     const std::lock_guard lock(mutex_);
-    pool = pool_for_locked(run->language, run->labels);
-    const std::uint64_t waiting = of_caller_locked(run->caller).waiting;
-    lane = lane_of(static_cast<unsigned>(run->urgency), waiting > 0 ? waiting - 1 : 0);
-    run->lane = lane;
     run->since = sys::now();
-    run->was_queued = run->was_queued || pool;
+    const std::optional<std::string> pool = pool_for_locked(run->language, run->labels);
+    if (!pool) return;
+    run->was_queued = true;
+    const std::uint64_t waiting = of_caller_locked(run->caller).waiting;
+    queued.pool = *pool;
+    queued.lane = lane_of(static_cast<unsigned>(run->urgency), waiting > 0 ? waiting - 1 : 0);
   }
-  if (!pool) return;
-  const unsigned stream = work_stream_of(run->id, static_cast<unsigned>(settings_.work_streams));
   // The same id again where it is not known whether it was stored.
-  const std::string id = run->id + "." + settings_.id + "." + std::to_string(run->deaths);
-  if (!stream_.publish(work_subject(stream, *pool, lane), parcel(*run), id, kPatience)) return;
+  const std::string id = run->id + "." + settings_.id + "." + std::to_string(run->times_queued);
+  const auto stored = stream_.publish(work_subject(queued.stream, queued.pool, queued.lane),
+                                      parcel(*run), id, kPatience);
+  if (!stored) return;
+  queued.number = *stored;
   {
     const std::lock_guard lock(mutex_);
     run->place = Run::Place::kQueued;
     run->since = sys::now();
     run->direct = false;
+    run->queued = queued;
   }
-  (void)connection_->publish(wake_subject(*pool), "").has_value();
+  (void)connection_->publish(wake_subject(queued.pool), "").has_value();
 }
 
 // ---- What workers tell -----------------------------------------------------------------------
@@ -464,6 +473,7 @@ void FleetRunner::on_happening(const Shared& run, const Told& told, const Happen
         run->place = Run::Place::kRunning;
         run->since = sys::now();
         run->worker = told.worker;
+        run->queued.missed = {};
       }
       if (start(run, happening.attempt)) {
         if (run->input) run->input->begin();
@@ -625,23 +635,87 @@ void FleetRunner::look_after_runs() {
     } else if (run->place == Place::kHere && now - run->since > kTryAgainAfter) {
       threads_->post(id, [this, run] { place(run); });
     } else if (run->place == Place::kSent && now - run->since > kAnswerWithin) {
-      ++again_;
-      run->place = Place::kHere;
-      run->only_queue = true;
-      threads_->post(id, [this, run] { place(run); });
+      give_again_locked(run);
     } else if (run->place == Place::kRunning && run->input && is_gone(run->worker)) {
       threads_->post(id, [this, run] { end_without_input(run); });
     } else if (run->place == Place::kRunning && run->direct && is_gone(run->worker)) {
-      ++again_;
-      run->place = Place::kHere;
-      run->only_queue = true;
-      run->direct = false;
       ++run->deaths;
-      threads_->post(id, [this, run] { place(run); });
+      give_again_locked(run);
     }
   }
   std::erase_if(workers_,
                 [now](const auto& each) { return now - each.second.heard > 10 * kWorkerGone; });
+}
+
+void FleetRunner::give_again_locked(const Shared& run) {
+  ++again_;
+  ++run->times_queued;
+  run->place = Run::Place::kHere;
+  run->only_queue = true;
+  run->direct = false;
+  threads_->post(run->id, [this, run] { place(run); });
+}
+
+// Nodes of NATS whose leaders fall one after the other lose what they had taken, or what had become
+// of it (see JetStream::mend). So what is long in the queue is looked after, and what is not there
+// any more, with nobody who has begun it or tells its end, is given to the fleet once more.
+void FleetRunner::look_after_queue(const std::stop_token& stop) {
+  while (pause_unless_stopped(stop, kQueueLookEvery)) {
+    using Name = std::pair<unsigned, std::string>;  // of a stream and a pool
+    std::map<Name, std::array<std::vector<Shared>, kLanes>> old;
+    {
+      const std::lock_guard lock(mutex_);
+      for (const auto& [id, run] : runs_) {
+        if (!is_from_queue_locked(*run) || sys::now() - run->since < kLongQueued) continue;
+        old[{run->queued.stream, run->queued.pool}].at(run->queued.lane).push_back(run);
+      }
+    }
+    for (const auto& [name, lanes] : old) {
+      const std::string stream = work_stream(name.first);
+      // Also the lanes that workers look into before.
+      for (unsigned lane = 0; lane < kLanes && !stop.stop_requested(); ++lane) {
+        const auto state = stream_.mend(stream, work_consumer(name.second, lane));
+        if (!state) break;
+        (void)stream_
+            .remove_what_is_past(stream, work_subject(name.first, name.second, lane), *state)
+            .has_value();
+        for (const Shared& run : lanes.at(lane)) look_after_queued(run, stream, *state);
+      }
+    }
+  }
+}
+
+bool FleetRunner::is_from_queue_locked(const Run& run) {
+  if (run.queued.number == 0) return false;
+  return run.place == Run::Place::kQueued || (run.place == Run::Place::kRunning && !run.direct);
+}
+
+void FleetRunner::look_after_queued(const Shared& run,
+                                    const std::string& stream,
+                                    const ConsumerState& consumer) {
+  std::uint64_t number = 0;
+  {
+    const std::lock_guard lock(mutex_);
+    number = run->queued.number;
+  }
+  bool is_missed = number <= consumer.acknowledged;
+  if (!is_missed && (number <= consumer.delivered || consumer.waiting == 0)) {
+    const Result<bool> there = stream_.has(stream, number);
+    if (!there) return;
+    is_missed = !*there;
+  }
+  const std::lock_guard lock(mutex_);
+  if (!runs_.contains(run->id) || !is_from_queue_locked(*run) || run->queued.number != number) {
+    return;
+  }
+  if (!is_missed) {
+    run->queued.missed = {};
+  } else if (run->queued.missed == Nanoseconds{}) {
+    run->queued.missed = sys::now();
+  } else if (sys::now() - run->queued.missed > kMissedFor) {
+    if (!run->started || !run->input) return give_again_locked(run);
+    threads_->post(run->id, [this, run] { end_without_input(run); });
+  }
 }
 
 void FleetRunner::say_state() {
@@ -673,6 +747,7 @@ void FleetRunner::take_late_ends(const std::stop_token& stop) {
   while (pause_unless_stopped(stop, kLateEndsEvery)) {
     while (!stop.stop_requested()) {
       auto delivery = stream_.next(kEndsStream, ends_consumer(settings_.id));
+      if (!delivery) (void)stream_.mend(kEndsStream, ends_consumer(settings_.id)).has_value();
       if (!delivery || !*delivery) break;
       const std::optional<Told> told = read_told_subject((*delivery)->subject);
       if (!told) continue;
@@ -767,7 +842,7 @@ std::vector<engine::Gauge> FleetRunner::gauges() const {
   }
   std::array<double, kLanes> lanes{};
   for (const auto& [id, each] : runs_) {
-    if (each->place == Run::Place::kQueued && !each->started) ++lanes.at(each->lane);
+    if (each->place == Run::Place::kQueued && !each->started) ++lanes.at(each->queued.lane);
   }
   std::vector<engine::Gauge> all{
       {.name = "belljar_fleet_up", .value = connection_->is_up() ? 1.0 : 0.0},

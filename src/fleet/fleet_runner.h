@@ -82,9 +82,17 @@ class FleetRunner : public engine::Runner {
     bool only_queue = false;         // no worker took it when it was sent
     bool started = false;
     std::uint64_t deaths = 0;
+    // The message that it is in the queue as.
+    struct Queued {
+      unsigned stream = 0;
+      std::string pool;
+      unsigned lane = 0;
+      std::uint64_t number = 0;
+      Nanoseconds missed{};  // when it was first seen not to be there; zero: it is
+    } queued;
+    unsigned times_queued = 0;  // as different messages
     std::uint64_t attempt = 0;  // how often a worker was given it, as far as is known
     Nanoseconds submitted{};
-    unsigned lane = 0;                   // kQueued
     std::shared_ptr<InputSender> input;  // where it reads while it runs
   };
   struct Worker {
@@ -138,6 +146,12 @@ class FleetRunner : public engine::Runner {
   void say_state();
   void say_heard();
   void take_late_ends(const std::stop_token& stop);
+  void look_after_queue(const std::stop_token& stop);
+  [[nodiscard]] static bool is_from_queue_locked(const Run& run);
+  void look_after_queued(const Shared& run,
+                         const std::string& stream,
+                         const ConsumerState& consumer);
+  void give_again_locked(const Shared& run);
 
   const std::unique_ptr<Connection> connection_;
   const GatewaySettings settings_;

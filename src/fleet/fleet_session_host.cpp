@@ -485,6 +485,7 @@ void FleetSessionHost::take_late_ends(const std::stop_token& stop) {
   while (pause_unless_stopped(stop, kLateEndsEvery)) {
     while (!stop.stop_requested()) {
       auto delivery = stream_.next(kEndsStream, kSessionEnds);
+      if (!delivery) (void)stream_.mend(kEndsStream, kSessionEnds).has_value();
       if (!delivery || !*delivery) break;
       const auto told = read_told_subject((*delivery)->subject);
       if (!told) {

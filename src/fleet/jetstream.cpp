@@ -48,8 +48,18 @@ std::uint64_t number_of(const json::value* value) {
              : 0;
 }
 
+const json::value* member(const json::value& answer, std::string_view name) {
+  return answer.is_object() ? answer.get_object().if_contains(name) : nullptr;
+}
+
 std::uint64_t number_in(const json::value& answer, std::string_view name) {
-  return answer.is_object() ? number_of(answer.get_object().if_contains(name)) : 0;
+  return number_of(member(answer, name));
+}
+
+// Of what stands in a consumer's `delivered` and `ack_floor`.
+std::uint64_t stream_number_in(const json::value& answer, std::string_view name) {
+  const json::value* const pair = member(answer, name);
+  return pair == nullptr ? 0 : number_in(*pair, "stream_seq");
 }
 
 // "$JS.ACK.<stream>.<consumer>.<delivered>.…", with two words more after ACK where servers have
@@ -127,14 +137,16 @@ Result<ConsumerState> JetStream::consumer_state(const std::string& stream,
              ask("CONSUMER.INFO." + stream + "." + durable, json::object()));
   return ConsumerState{.waiting = number_in(answer, "num_pending"),
                        .out = number_in(answer, "num_ack_pending"),
-                       .redelivered = number_in(answer, "num_redelivered")};
+                       .redelivered = number_in(answer, "num_redelivered"),
+                       .delivered = stream_number_in(answer, "delivered"),
+                       .acknowledged = stream_number_in(answer, "ack_floor")};
 }
 
-Status JetStream::publish(const std::string& subject,
-                          std::string_view data,
-                          const std::string& id,
-                          Milliseconds patience,
-                          const std::vector<Header>& headers) {
+Result<std::uint64_t> JetStream::publish(const std::string& subject,
+                                         std::string_view data,
+                                         const std::string& id,
+                                         Milliseconds patience,
+                                         const std::vector<Header>& headers) {
   std::vector<Header> all = headers;
   if (!id.empty()) all.emplace_back("Nats-Msg-Id", id);
   TRY_ASSIGN(const Message answer, connection_.request(subject, data, patience, all));
@@ -142,7 +154,8 @@ Status JetStream::publish(const std::string& subject,
     return fail(Code::kUnavailable, "JetStream: status " + std::to_string(answer.status));
   }
   TRY_ASSIGN(const json::value value, parse(answer.data));
-  return check(value);
+  TRY(check(value));
+  return number_in(value, "seq");
 }
 
 Result<std::optional<Delivery>> JetStream::next(const std::string& stream,
@@ -195,9 +208,65 @@ Result<JetStream::Stored> JetStream::get(const std::string& stream,
                 .data = *std::move(bytes)};
 }
 
-Status JetStream::purge(const std::string& stream, const std::string& subject) {
-  TRY(ask("STREAM.PURGE." + stream, json::object{{"filter", subject}}));
+Result<bool> JetStream::has(const std::string& stream, std::uint64_t number) {
+  const auto got = ask("STREAM.MSG.GET." + stream, json::object{{"seq", number}});
+  if (!got && got.error().code == Code::kNotFound) return false;
+  if (!got) return std::unexpected(got.error());
+  return true;
+}
+
+Status JetStream::purge(const std::string& stream,
+                        const std::string& subject,
+                        std::uint64_t below) {
+  json::object question{{"filter", subject}};
+  if (below > 0) question["seq"] = below;
+  TRY(ask("STREAM.PURGE." + stream, question));
   return {};
+}
+
+Result<ConsumerState> JetStream::mend(const std::string& stream, const std::string& durable) {
+  TRY_ASSIGN(const ConsumerState state, consumer_state(stream, durable));
+  if (state.out == 0 || state.redelivered == 0) return state;
+  TRY(acknowledge_what_is_gone(stream, durable, state));
+  return consumer_state(stream, durable);
+}
+
+Status JetStream::remove_what_is_past(const std::string& stream,
+                                      const std::string& subject,
+                                      const ConsumerState& consumer) {
+  const Result<Stored> first = get(stream, subject, 1);
+  if (!first && first.error().code == Code::kNotFound) return {};
+  if (!first) return std::unexpected(first.error());
+  if (first->number > consumer.acknowledged) return {};
+  return purge(stream, subject, consumer.acknowledged + 1);
+}
+
+// An acknowledgement names the number in the stream, and the number of the delivery, which the node
+// knows better; as the zeroth it moves no floor. One of what is not out changes nothing, but for
+// the message, which goes: so only numbers are named that the stream has no message of.
+Status JetStream::acknowledge_what_is_gone(const std::string& stream,
+                                           const std::string& durable,
+                                           const ConsumerState& state) {
+  TRY_ASSIGN(const json::value answer,
+             ask("STREAM.INFO." + stream, json::object{{"deleted_details", true}}));
+  const json::value* const whole = member(answer, "state");
+  if (whole == nullptr) return fail(Code::kUnavailable, "JetStream: no state");
+  const auto acknowledge = [&](std::uint64_t number) {
+    return connection_.publish(
+        "$JS.ACK." + stream + "." + durable + ".1." + std::to_string(number) + ".0.0.0", "+ACK");
+  };
+  const std::uint64_t first = number_in(*whole, "first_seq");
+  for (std::uint64_t i = state.acknowledged + 1; i < first && i <= state.delivered; ++i) {
+    TRY(acknowledge(i));
+  }
+  const json::value* const gone = member(*whole, "deleted");
+  if (gone != nullptr && gone->is_array()) {
+    for (const json::value& each : gone->get_array()) {
+      const std::uint64_t number = number_of(&each);
+      if (number > state.acknowledged && number <= state.delivered) TRY(acknowledge(number));
+    }
+  }
+  return connection_.flush(kPatience);
 }
 
 }  // namespace belljar::fleet

@@ -36,9 +36,11 @@ struct StreamState {
 };
 
 struct ConsumerState {
-  std::uint64_t waiting = 0;      // not delivered yet
-  std::uint64_t out = 0;          // delivered and not acknowledged
-  std::uint64_t redelivered = 0;  // of those, more than once
+  std::uint64_t waiting = 0;       // not delivered yet
+  std::uint64_t out = 0;           // delivered and not acknowledged
+  std::uint64_t redelivered = 0;   // of those, more than once
+  std::uint64_t delivered = 0;     // number in the stream of the last that was delivered
+  std::uint64_t acknowledged = 0;  // and of the last up to which all are acknowledged
 };
 
 // A message of a consumer, which has it until it is acknowledged or its time is over.
@@ -64,12 +66,13 @@ class JetStream {
   Result<StreamState> stream_state(const std::string& stream);
   Result<ConsumerState> consumer_state(const std::string& stream, const std::string& durable);
 
-  // Stored when it answers; a message of an id that came before, of late, is stored no second time.
-  Status publish(const std::string& subject,
-                 std::string_view data,
-                 const std::string& id,
-                 Milliseconds patience,
-                 const std::vector<Header>& headers = {});
+  // Stored when it answers, with its number in the stream; a message of an id that came before, of
+  // late, is stored no second time, and has the number of the first.
+  Result<std::uint64_t> publish(const std::string& subject,
+                                std::string_view data,
+                                const std::string& id,
+                                Milliseconds patience,
+                                const std::vector<Header>& headers = {});
   // Nothing where none waits.
   Result<std::optional<Delivery>> next(const std::string& stream, const std::string& durable);
   Status acknowledge(const Delivery& delivery);  // it is done, and goes
@@ -84,10 +87,25 @@ class JetStream {
     std::string data;
   };
   Result<Stored> get(const std::string& stream, const std::string& subject, std::uint64_t from);
-  // Removes what has this subject.
-  Status purge(const std::string& stream, const std::string& subject);
+  // Whether the message of this number is there.
+  Result<bool> has(const std::string& stream, std::uint64_t number);
+  // Removes what has this subject; where `below` is not 0, of that only what has a lower number.
+  Status purge(const std::string& stream, const std::string& subject, std::uint64_t below = 0);
+
+  // For what nodes of 2.9 leave of a work queue whose leaders fall one after the other. Messages
+  // that are gone and that a consumer still waits for: it stumbles over each of them again and
+  // again, and who asks it waits in vain. This acknowledges them; answers how it stands then.
+  Result<ConsumerState> mend(const std::string& stream, const std::string& durable);
+  // And messages that the consumer of `subject` is past and that are still there: nobody ever gets
+  // them. This removes them.
+  Status remove_what_is_past(const std::string& stream,
+                             const std::string& subject,
+                             const ConsumerState& consumer);
 
  private:
+  Status acknowledge_what_is_gone(const std::string& stream,
+                                  const std::string& durable,
+                                  const ConsumerState& state);
   Result<boost::json::value> ask(const std::string& what, const boost::json::value& question);
 
   Connection& connection_;

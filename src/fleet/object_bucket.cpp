@@ -63,8 +63,9 @@ Status ObjectBucket::put(const std::string& name, std::string_view bytes) {
                                  {"mtime", format_time(unix_ms())},
                                  {"chunks", chunks},
                                  {"digest", sha256(bytes)}};
-  return stream_.publish(description_of(name), json::serialize(description), "", kPatience,
-                         {kReplacesOthers});
+  TRY(stream_.publish(description_of(name), json::serialize(description), "", kPatience,
+                      {kReplacesOthers}));
+  return {};
 }
 
 Result<std::string> ObjectBucket::get(const std::string& name) {

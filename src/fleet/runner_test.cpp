@@ -595,6 +595,58 @@ TEST(JetStreams, AMessageOfOneIdIsStoredOnce) {
   EXPECT_FALSE(stream.next("S", "c")->has_value());
 }
 
+// What a change of leaders makes of a queue cannot be had with one server: so what is acknowledged
+// is looked at, of a queue that has one message of each kind.
+TEST(JetStreams, WhatIsGoneIsAcknowledgedAndNothingElse) {
+  const NatsServer server;
+  const auto connection = server.connect();
+  JetStream stream(*connection);
+  constexpr Milliseconds kPatience{5000};
+  ASSERT_TRUE(
+      stream.make_stream({.name = "S", .subjects = {"s.*"}, .work_queue = true}).has_value());
+  for (const std::string lane : {"a", "b"}) {
+    ASSERT_TRUE(stream.make_consumer("S", lane, "s." + lane, std::chrono::seconds(1)).has_value());
+  }
+  const std::vector<std::string> subjects{"s.b", "s.a", "s.b", "s.a", "s.a"};
+  for (std::size_t i = 0; i < subjects.size(); ++i) {
+    const auto number = stream.publish(subjects[i], "x", "", kPatience);
+    ASSERT_TRUE(number.has_value());
+    EXPECT_EQ(*number, i + 1);
+  }
+  const auto taken = [&stream]() -> Delivery {
+    for (int i = 0; i < 200; ++i) {
+      auto got = stream.next("S", "a");
+      if (got && *got) return **got;
+      std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    }
+    ADD_FAILURE() << "nothing came";
+    return {};
+  };
+  const Delivery held = taken();
+  ASSERT_TRUE(stream.acknowledge(taken()).has_value());  // the fourth
+  const Delivery last = taken();
+  EXPECT_EQ(taken().delivered, 2U);  // the second once more, after its time
+  EXPECT_TRUE(*stream.has("S", 2));
+  EXPECT_FALSE(*stream.has("S", 4));
+
+  Heard said(*connection, "$JS.ACK.S.>");
+  const auto mended = stream.mend("S", "a");
+  ASSERT_TRUE(mended.has_value()) << mended.error().message;
+  EXPECT_EQ(mended->out, 2U);
+  EXPECT_EQ(mended->delivered, 5U);
+  ASSERT_TRUE(connection->publish("$JS.ACK.S.over", "").has_value());
+  EXPECT_TRUE(said.next().subject.starts_with("$JS.ACK.S.a.1.4."));
+  EXPECT_EQ(said.next().subject, "$JS.ACK.S.over");
+
+  ASSERT_TRUE(stream.remove_what_is_past("S", "s.a", *mended).has_value());
+  EXPECT_EQ(stream.stream_state("S")->messages, 4U);
+  ConsumerState past = *mended;
+  past.acknowledged = 2;
+  ASSERT_TRUE(stream.remove_what_is_past("S", "s.a", past).has_value());
+  EXPECT_FALSE(*stream.has("S", 2));
+  EXPECT_TRUE(*stream.has("S", 1) && *stream.has("S", 3) && *stream.has("S", 5));
+}
+
 TEST(ObjectBuckets, GiveBackWhatWasPutIn) {
   const NatsServer server;
   const auto connection = server.connect();

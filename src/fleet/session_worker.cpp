@@ -340,8 +340,8 @@ void SessionWorker::tell_ends(const std::stop_token& stop) {
         told.text = reference_to(object);
         told.in_bucket = true;
       }
-      return stream_.publish(told_of_session("end", settings_.id, told.id), told.text, "",
-                             kPatience);
+      TRY(stream_.publish(told_of_session("end", settings_.id, told.id), told.text, "", kPatience));
+      return {};
     };
     const bool stored = store().has_value();
     std::unique_lock lock(mutex_);

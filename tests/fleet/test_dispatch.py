@@ -1,5 +1,6 @@
 """Gateways without cells, workers without a ledger, and NATS between them."""
 
+import base64
 import contextlib
 import json
 import signal
@@ -10,6 +11,7 @@ import pytest
 from support.client import PATIENCE
 from support.command import as_user, binary, environment, give_to_user, scratch_folder, wait_until
 from support.nats import Nats
+from support.nats_wire import Wire
 from support.service import out_of
 from support.worker import LiveWorker
 
@@ -243,6 +245,28 @@ def test_while_nats_is_away_nothing_is_taken_and_nothing_taken_is_lost(fleet):
         wait_until(lambda run=run: gateway.look(run)["state"] == "done", "it to be run", LONG)
         assert out_of(gateway.look(run)) == f"{i}\n"
     assert out_of(gateway.run("print(3)")) == "3\n"
+
+
+def test_a_run_that_nats_has_lost_is_given_to_the_fleet_again(fleet):
+    """As nodes leave it whose leaders fell one after the other: it is in no queue, and nobody has it."""
+    gateway = fleet.gateway()
+    fleet.worker(capacity=1)
+    fleet.with_room(gateway, 1)
+    busy = gateway.submit(nap(5))
+    wait_until(lambda: gateway.look(busy)["state"] == "running", "it to run", PATIENCE)
+    lost = gateway.submit("print('found')")
+    kept = gateway.submit("print('kept')")
+    with Wire(fleet.nats.port) as wire:
+        stream = "BELLJAR_WORK"
+        wait_until(lambda: wire.ask(f"$JS.API.STREAM.INFO.{stream}")["state"]["last_seq"] == 3, "all to be queued", PATIENCE)
+        for number in (2, 3):
+            message = wire.ask(f"$JS.API.STREAM.MSG.GET.{stream}", {"seq": number})["message"]
+            if lost in base64.b64decode(message["data"]).decode():
+                wire.ask(f"$JS.API.STREAM.MSG.DELETE.{stream}", {"seq": number})
+    run = gateway.look(lost, wait=True)
+    assert (run["state"], out_of(run), run["attempts"]) == ("done", "found\n", 1), run
+    assert out_of(gateway.look(kept, wait=True)) == "kept\n"
+    assert gauge(gateway, "belljar_fleet_given_again") == 1
 
 
 def test_a_run_is_cancelled_through_another_gateway(fleet):

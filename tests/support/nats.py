@@ -41,8 +41,15 @@ class Nats(Server):
         return f"{'tls' if self._tls else 'nats'}://{self._host.address}:{self.port}"
 
     def start(self):
+        """As who watches over it does: a node of 2.9 that comes back in the middle of an election may never learn who
+        leads, and is started anew."""
         self.launch()
-        self.wait_until_ready()
+        try:
+            self.wait_until_ready(PATIENCE / 3)
+        except AssertionError:
+            self.stop(signal.SIGKILL)
+            self.launch()
+            self.wait_until_ready()
 
     def launch(self):
         words = [
@@ -53,9 +60,11 @@ class Nats(Server):
             certificate, key = map(str, self._tls)
             words += ["--tlsverify", "--tlscert", certificate, "--tlskey", key, "--tlscacert", certificate]
         with open(self.folder / "log", "ab") as log, self._host.inside():
-            self.process = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+            self.process = subprocess.Popen(
+                words, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=self.folder
+            )
 
-    def wait_until_ready(self):
+    def wait_until_ready(self, patience=PATIENCE):
         def answers():
             assert self.process.poll() is None, "nats-server ended"
             try:
@@ -66,7 +75,7 @@ class Nats(Server):
             except OSError:
                 return False
 
-        wait_until(answers, "nats-server to start", PATIENCE)
+        wait_until(answers, "nats-server to start", patience)
 
 
 class Cluster:

@@ -26,9 +26,15 @@ class LiveWorker:
             self.process = subprocess.Popen(
                 as_user([binary(), *words]), stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment()
             )
-        if ready:
+        if not ready:
+            return
+        try:
             wait_until(lambda: self.has_ended or self.logged("ready"), "the worker to start", PATIENCE)
             assert not self.has_ended, self.log
+        except BaseException:
+            self.process.kill()
+            self.process.wait()
+            raise
 
     @property
     def has_ended(self):
