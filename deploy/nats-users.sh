@@ -21,7 +21,7 @@ END
 more=
 for number in 1 2 3 4 5 6 7; do
   stream=BELLJAR_WORK_$number
-  more="$more        \"\$JS.API.CONSUMER.DURABLE.CREATE.$stream.*\", \"\$JS.API.CONSUMER.MSG.NEXT.$stream.*\", \"\$JS.ACK.$stream.>\"
+  more="$more        \"\$JS.API.STREAM.INFO.$stream\", \"\$JS.API.CONSUMER.DURABLE.CREATE.$stream.*\", \"\$JS.API.CONSUMER.MSG.NEXT.$stream.*\", \"\$JS.ACK.$stream.>\"
 "
 done
 
@@ -41,7 +41,10 @@ for name in "$@"; do
         "belljar.gateway.*.event.$name.*.*"
         "belljar.gateway.*.done.$name.*.*"
         "belljar.gateway.*.end.$name.*.*"
-        "\$JS.API.STREAM.INFO.*"          # whether the streams are there
+        "\$JS.API.STREAM.INFO.BELLJAR_WORK"                # whether the streams are there
+        "\$JS.API.STREAM.INFO.BELLJAR_ENDS"
+        "\$JS.API.STREAM.INFO.BELLJAR_EVENTS"
+        "\$JS.API.STREAM.INFO.OBJ_belljar"
         "\$JS.API.CONSUMER.DURABLE.CREATE.BELLJAR_WORK.*"  # its pool's
         "\$JS.API.CONSUMER.MSG.NEXT.BELLJAR_WORK.*"
         "\$JS.ACK.BELLJAR_WORK.>"

@@ -331,7 +331,7 @@ def test_a_worker_takes_from_every_stream_of_work_that_there_may_be(worker, numb
     "belljar.work.0.p.0", "belljar.order.worker-2.w", "belljar.order.worker-1.w", "belljar.wake.p", "belljar.cancel.r1",
     "belljar.control.worker-1.w.r1", "belljar.heard.worker-1.w", "belljar.gateways.g1",
     "belljar.gateway.g1.other.worker-1.w.r1", "_INBOX.gateway.a", "_INBOX.worker.worker-2.a",
-    "$JS.API.STREAM.CREATE.OTHER", "$JS.API.STREAM.UPDATE.BELLJAR_WORK", "$JS.API.STREAM.PURGE.BELLJAR_WORK",
+    "$JS.API.STREAM.INFO.OTHER", "$JS.API.STREAM.CREATE.OTHER", "$JS.API.STREAM.UPDATE.BELLJAR_WORK", "$JS.API.STREAM.PURGE.BELLJAR_WORK",
     "$JS.API.STREAM.DELETE.OBJ_other", "$JS.API.STREAM.MSG.GET.BELLJAR_WORK", "$JS.API.STREAM.MSG.GET.BELLJAR_EVENTS",
     "$JS.API.STREAM.MSG.DELETE.BELLJAR_WORK", "$JS.API.DIRECT.GET.BELLJAR_WORK", "$JS.API.CONSUMER.CREATE.BELLJAR_EVENTS",
     "$JS.API.CONSUMER.DURABLE.CREATE.BELLJAR_ENDS.mine", "$JS.API.CONSUMER.DELETE.BELLJAR_WORK.p-0",

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import pathlib
+import random
 import re
 import signal
 import socket
@@ -208,8 +209,11 @@ def out_of(run, stream="stdout"):
 
 
 def free_port():
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return listener.getsockname()[1]
+    """Not of those that the kernel gives to whoever connects: there another one might have it by the time it is used."""
+    while True:
+        port = random.randrange(10_000, 32_768)
+        with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            return port
 
 
 @contextlib.contextmanager
