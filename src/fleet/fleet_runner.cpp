@@ -19,11 +19,13 @@ constexpr Milliseconds kPatience{5000};
 constexpr Milliseconds kLookEvery{100};
 constexpr Milliseconds kStateEvery{500};
 constexpr std::chrono::seconds kLateEndsEvery{1};
+constexpr std::chrono::seconds kNextNodeWithin{1};
 constexpr std::chrono::seconds kQueueLookEvery{5};
 // What is in the queue, or runs from there, for longer is looked after.
 constexpr std::chrono::seconds kLongQueued{10};
-// What is told of it may be on its way.
+// What is told of it may be on its way; of one that runs it is its end, which takes what it takes.
 constexpr std::chrono::seconds kMissedFor{10};
+constexpr std::chrono::seconds kEndMissedFor{60};
 // A worker that has been sent a run says within this that it has begun it, or that it is full.
 constexpr std::chrono::seconds kAnswerWithin{1};
 // Another attempt at what NATS did not take.
@@ -188,9 +190,15 @@ Status FleetRunner::check(const engine::Task& task, std::size_t count) const {
   return check_locked(task, count);
 }
 
+// Where a node of NATS is stopped the next one is there in a moment.
+Status FleetRunner::check_nats_locked() const {
+  if (connection_->is_up() || sys::now() - up_at_ < kNextNodeWithin) return {};
+  return fail(Code::kUnavailable, "the fleet's NATS does not answer");
+}
+
 Status FleetRunner::check_locked(const engine::Task& task, std::size_t count) const {
   if (closed_) return fail(Code::kUnavailable, "the service is shutting down");
-  if (!connection_->is_up()) return fail(Code::kUnavailable, "the fleet's NATS does not answer");
+  TRY(check_nats_locked());
   if (!pool_for_locked(task.language, {})) {
     return fail(Code::kUnavailable, task.language.empty()
                                         ? std::string("the fleet has no worker now")
@@ -617,6 +625,7 @@ void FleetRunner::watch(const std::stop_token& stop) {
 void FleetRunner::look_after_runs() {
   const Nanoseconds now = sys::now();
   const std::lock_guard lock(mutex_);
+  if (connection_->is_up()) up_at_ = now;
   const auto is_gone = [this, now](const std::string& worker) {
     const auto found = workers_.find(worker);
     return found == workers_.end() || now - found->second.heard > kWorkerGone;
@@ -674,12 +683,15 @@ void FleetRunner::look_after_queue(const std::stop_token& stop) {
       const std::string stream = work_stream(name.first);
       // Also the lanes that workers look into before.
       for (unsigned lane = 0; lane < kLanes && !stop.stop_requested(); ++lane) {
-        const auto state = stream_.mend(stream, work_consumer(name.second, lane));
+        const std::string consumer = work_consumer(name.second, lane);
+        const auto state = stream_.mend(stream, consumer);
         if (!state) break;
         (void)stream_
             .remove_what_is_past(stream, work_subject(name.first, name.second, lane), *state)
             .has_value();
-        for (const Shared& run : lanes.at(lane)) look_after_queued(run, stream, *state);
+        bool again = false;
+        for (const Shared& run : lanes.at(lane)) again |= is_missed_again(run, stream, *state);
+        if (again) stream_.change_leaders(stream, consumer);
       }
     }
   }
@@ -690,32 +702,41 @@ bool FleetRunner::is_from_queue_locked(const Run& run) {
   return run.place == Run::Place::kQueued || (run.place == Run::Place::kRunning && !run.direct);
 }
 
-void FleetRunner::look_after_queued(const Shared& run,
-                                    const std::string& stream,
-                                    const ConsumerState& consumer) {
+bool FleetRunner::is_missed_again(const Shared& run,
+                                  const std::string& stream,
+                                  const ConsumerState& consumer) {
   std::uint64_t number = 0;
+  bool runs = false;
   {
     const std::lock_guard lock(mutex_);
     number = run->queued.number;
+    runs = run->place == Run::Place::kRunning;
   }
   bool is_missed = number <= consumer.acknowledged;
-  if (!is_missed && (number <= consumer.delivered || consumer.waiting == 0)) {
+  if (!is_missed && number <= consumer.delivered) {
     const Result<bool> there = stream_.has(stream, number);
-    if (!there) return;
+    if (!there) return false;
     is_missed = !*there;
+  } else if (!is_missed) {
+    is_missed = !runs && consumer.waiting == 0;
   }
   const std::lock_guard lock(mutex_);
   if (!runs_.contains(run->id) || !is_from_queue_locked(*run) || run->queued.number != number) {
-    return;
+    return false;
   }
   if (!is_missed) {
     run->queued.missed = {};
   } else if (run->queued.missed == Nanoseconds{}) {
     run->queued.missed = sys::now();
-  } else if (sys::now() - run->queued.missed > kMissedFor) {
-    if (!run->started || !run->input) return give_again_locked(run);
-    threads_->post(run->id, [this, run] { end_without_input(run); });
+  } else if (sys::now() - run->queued.missed > (runs ? kEndMissedFor : kMissedFor)) {
+    if (run->started && run->input) {
+      threads_->post(run->id, [this, run] { end_without_input(run); });
+      return false;
+    }
+    give_again_locked(run);
+    return ++run->times_missed > 1;
   }
+  return false;
 }
 
 void FleetRunner::say_state() {
@@ -793,8 +814,8 @@ bool FleetRunner::drain(Nanoseconds patience) {
 }
 
 Status FleetRunner::ready() const {
-  if (!connection_->is_up()) return fail(Code::kUnavailable, "the fleet's NATS does not answer");
   const std::lock_guard lock(mutex_);
+  TRY(check_nats_locked());
   const bool any = std::ranges::any_of(
       workers_, [this](const auto& each) { return is_there_locked(each.second); });
   if (!any) return fail(Code::kUnavailable, "the fleet has no worker");

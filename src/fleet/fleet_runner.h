@@ -91,6 +91,7 @@ class FleetRunner : public engine::Runner {
       Nanoseconds missed{};  // when it was first seen not to be there; zero: it is
     } queued;
     unsigned times_queued = 0;  // as different messages
+    unsigned times_missed = 0;  // in the queue
     std::uint64_t attempt = 0;  // how often a worker was given it, as far as is known
     Nanoseconds submitted{};
     std::shared_ptr<InputSender> input;  // where it reads while it runs
@@ -124,6 +125,7 @@ class FleetRunner : public engine::Runner {
                                                            const Labels& labels) const;
   [[nodiscard]] bool is_there_locked(const Worker& worker) const;
   [[nodiscard]] GatewayState::Caller of_caller_locked(const std::string& caller) const;
+  [[nodiscard]] Status check_nats_locked() const;
   [[nodiscard]] Status check_locked(const engine::Task& task, std::size_t count) const;
 
   void take_told(const Message& message);
@@ -148,9 +150,8 @@ class FleetRunner : public engine::Runner {
   void take_late_ends(const std::stop_token& stop);
   void look_after_queue(const std::stop_token& stop);
   [[nodiscard]] static bool is_from_queue_locked(const Run& run);
-  void look_after_queued(const Shared& run,
-                         const std::string& stream,
-                         const ConsumerState& consumer);
+  // Whether it was missed once more.
+  bool is_missed_again(const Shared& run, const std::string& stream, const ConsumerState& consumer);
   void give_again_locked(const Shared& run);
 
   const std::unique_ptr<Connection> connection_;
@@ -170,6 +171,7 @@ class FleetRunner : public engine::Runner {
   std::uint64_t again_ = 0;        // how often a run was given to the fleet again
   std::uint64_t redelivered_ = 0;  // how often a worker was given one that another had been given
   LetIn let_in_;
+  Nanoseconds up_at_{};  // when NATS was seen to be there last
   bool closed_ = false;
   // Last: they use what stands above.
   std::optional<KeyedThreads> threads_;

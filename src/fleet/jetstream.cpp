@@ -135,11 +135,14 @@ Result<ConsumerState> JetStream::consumer_state(const std::string& stream,
                                                 const std::string& durable) {
   TRY_ASSIGN(const json::value answer,
              ask("CONSUMER.INFO." + stream + "." + durable, json::object()));
-  return ConsumerState{.waiting = number_in(answer, "num_pending"),
-                       .out = number_in(answer, "num_ack_pending"),
-                       .redelivered = number_in(answer, "num_redelivered"),
-                       .delivered = stream_number_in(answer, "delivered"),
-                       .acknowledged = stream_number_in(answer, "ack_floor")};
+  ConsumerState state{.waiting = number_in(answer, "num_pending"),
+                      .out = number_in(answer, "num_ack_pending"),
+                      .redelivered = number_in(answer, "num_redelivered"),
+                      .delivered = stream_number_in(answer, "delivered"),
+                      .acknowledged = stream_number_in(answer, "ack_floor")};
+  // After a change of leaders the floor may stay behind.
+  if (state.out == 0) state.acknowledged = state.delivered;
+  return state;
 }
 
 Result<std::uint64_t> JetStream::publish(const std::string& subject,
@@ -229,6 +232,12 @@ Result<ConsumerState> JetStream::mend(const std::string& stream, const std::stri
   if (state.out == 0 || state.redelivered == 0) return state;
   TRY(acknowledge_what_is_gone(stream, durable, state));
   return consumer_state(stream, durable);
+}
+
+// One server alone has no leaders, and says so.
+void JetStream::change_leaders(const std::string& stream, const std::string& durable) {
+  (void)ask("STREAM.LEADER.STEPDOWN." + stream, json::object()).has_value();
+  (void)ask("CONSUMER.LEADER.STEPDOWN." + stream + "." + durable, json::object()).has_value();
 }
 
 Status JetStream::remove_what_is_past(const std::string& stream,

@@ -96,6 +96,9 @@ class JetStream {
   // that are gone and that a consumer still waits for: it stumbles over each of them again and
   // again, and who asks it waits in vain. This acknowledges them; answers how it stands then.
   Result<ConsumerState> mend(const std::string& stream, const std::string& durable);
+  // Of a node whose store cannot be read any more, though it takes messages, another one takes
+  // over.
+  void change_leaders(const std::string& stream, const std::string& durable);
   // And messages that the consumer of `subject` is past and that are still there: nobody ever gets
   // them. This removes them.
   Status remove_what_is_past(const std::string& stream,
