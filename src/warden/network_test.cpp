@@ -7,11 +7,11 @@
 #include <unistd.h>
 
 #include <array>
-#include <cstring>
 #include <thread>
 #include <utility>
 
 #include "base/fd.h"
+#include "base/sys.h"
 
 namespace belljar::warden {
 namespace {
@@ -67,31 +67,14 @@ TEST_F(NetworkTest, IsNotUsedAgainWhileASocketIsThere) {
 TEST_F(NetworkTest, IsNotUsedAgainWhileASocketIsOnItsWayInAnotherSocket) {
   Fd left = make_socket(AF_UNIX, SOCK_STREAM);
   ASSERT_TRUE(left.valid());
-  std::array<int, 2> ends{};
-  ASSERT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends.data()), 0);
-  Fd first = Fd::adopt(ends[0]);
-  Fd second = Fd::adopt(ends[1]);
-
-  char byte = 'x';
-  iovec data{&byte, 1};
-  alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int))> control{};
-  msghdr message{};
-  message.msg_iov = &data;
-  message.msg_iovlen = 1;
-  message.msg_control = control.data();
-  message.msg_controllen = control.size();
-  cmsghdr* const header = CMSG_FIRSTHDR(&message);
-  header->cmsg_level = SOL_SOCKET;
-  header->cmsg_type = SCM_RIGHTS;
-  header->cmsg_len = CMSG_LEN(sizeof(int));
+  auto ends = sys::make_seqpacket();
+  ASSERT_TRUE(ends);
   const int number = left.get();
-  std::memcpy(CMSG_DATA(header), &number, sizeof number);
-  ASSERT_EQ(::sendmsg(first.get(), &message, 0), 1);
+  ASSERT_TRUE(sys::send_message(ends->front().get(), "x", {&number, 1}));
   left.reset();
 
   EXPECT_FALSE(network.renew());
-  first.reset();
-  second.reset();
+  for (Fd& each : *ends) each.reset();
   EXPECT_TRUE(network.renew());
 }
 
