@@ -58,12 +58,14 @@ std::string json_page(const fleet::Survey& survey) {
                       {"out", each.out},
                       {"redelivered", each.redelivered}});
   }
-  return escape_json_for_terminal(
-             json_text(json::object{{"workers", std::move(workers)},
-                                    {"gateways", std::move(gateways)},
-                                    {"queues", std::move(queues)},
-                                    {"unrecorded_ends", survey.unrecorded_ends}})) +
-         "\n";
+  json::object page{{"workers", std::move(workers)}, {"gateways", std::move(gateways)}};
+  if (survey.unknown.empty()) {
+    page["queues"] = std::move(queues);
+    page["unrecorded_ends"] = survey.unrecorded_ends;
+  } else {
+    page["queues_unknown"] = survey.unknown;
+  }
+  return escape_json_for_terminal(json_text(page)) + "\n";
 }
 
 // What others say of themselves is shown as text and nothing else.
@@ -92,6 +94,9 @@ std::string table(const fleet::Survey& survey) {
     }
     text += fmt::format("{:<44}  {:>9}  {:>9}  {:>9.1f} s  {:>11}\n", plain(each.id), waiting,
                         running, static_cast<double>(each.oldest_ms) / 1e3, each.redelivered);
+  }
+  if (!survey.unknown.empty()) {
+    return text + "\nwhat waits in queues is not known: " + plain(survey.unknown) + "\n";
   }
   text += fmt::format("\n{:<32}  {:>4}  {:>9}  {:>9}  {:>11}\n", "queue", "lane", "waiting", "out",
                       "redelivered");

@@ -26,6 +26,23 @@ Result<ConsumerState> waiting_in(JetStream& stream, const std::string& pool, uns
   return sum;
 }
 
+Status look_at_queues(JetStream& stream, const std::set<std::string>& pools, Survey& found) {
+  for (const std::string& pool : pools) {
+    for (unsigned lane = 0; lane < kLanes; ++lane) {
+      TRY_ASSIGN(const ConsumerState state, waiting_in(stream, pool, lane));
+      if (state.waiting + state.out == 0) continue;
+      found.queues.push_back({.pool = pool,
+                              .lane = lane,
+                              .waiting = state.waiting,
+                              .out = state.out,
+                              .redelivered = state.redelivered});
+    }
+  }
+  TRY_ASSIGN(const StreamState ends, stream.stream_state(kEndsStream));
+  found.unrecorded_ends = ends.messages;
+  return {};
+}
+
 }  // namespace
 
 Result<Survey> survey(Connection& connection) {
@@ -64,19 +81,9 @@ Result<Survey> survey(Connection& connection) {
   }
   for (auto& [id, each] : gateways) found.gateways.push_back(std::move(each));
   JetStream stream(connection);
-  for (const std::string& pool : pools) {
-    for (unsigned lane = 0; lane < kLanes; ++lane) {
-      TRY_ASSIGN(const ConsumerState state, waiting_in(stream, pool, lane));
-      if (state.waiting + state.out == 0) continue;
-      found.queues.push_back({.pool = pool,
-                              .lane = lane,
-                              .waiting = state.waiting,
-                              .out = state.out,
-                              .redelivered = state.redelivered});
-    }
+  if (const Status looked = look_at_queues(stream, pools, found); !looked) {
+    found.unknown = looked.error().message;
   }
-  const auto ends = stream.stream_state(kEndsStream);
-  if (ends) found.unrecorded_ends = ends->messages;
   return found;
 }
 

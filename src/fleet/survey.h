@@ -26,9 +26,11 @@ struct Survey {
   std::map<std::string, SessionsState> sessions;  // by worker
   std::vector<Queue> queues;                      // those of the workers' pools that are not empty
   std::uint64_t unrecorded_ends = 0;              // that wait for their gateway
+  std::string unknown;  // why these two are not known, where JetStream does not answer
 };
 
-// Takes as long as two of the messages that each of them sends again and again.
+// Takes as long as two of the messages that each of them sends again and again; longer where
+// JetStream does not answer, which is no error: who asks wants to see what is left.
 Result<Survey> survey(Connection& connection);
 
 }  // namespace belljar::fleet

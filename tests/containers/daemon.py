@@ -1,30 +1,20 @@
-"""A Docker daemon of the tests' own, and a small image that has Python and Belljar in it."""
+"""A Docker daemon of the tests' own, or the one that is there, and an image of Belljar's in it."""
 
 import contextlib
 import ctypes
 import os
 import pathlib
-import re
 import shutil
 import signal
-import struct
 import subprocess
-import sysconfig
-import tarfile
 import tempfile
 import time
 
 import pytest
+from support.host import LOOPBACK
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
-SEARCH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-PROGRAMS = ("dash", "cat", "head", "tail", "sleep", "newuidmap", "newgidmap")
-LEFT_OUT = re.compile(r"/(__pycache__|test|idlelib|tkinter|lib2to3|ensurepip|dist-packages|config-3[^/]*)$")
-# What setcap(8) would write, in place of the set-user-id bit: capabilities(7), struct vfs_cap_data.
-FILE_CAPABILITIES = {
-    name: struct.pack("<5I", 0x02000001, 1 << bit, 0, 0, 0).decode(errors="surrogateescape")
-    for name, bit in {"newuidmap": 7, "newgidmap": 6}.items()
-}
+from images import SEARCH, add_belljar, root_in
+
 PATIENCE = 30
 PR_SET_PDEATHSIG = 1
 
@@ -38,6 +28,7 @@ class Docker:
 
     def __init__(self, address=None, own=False):
         self.own = own
+        self.address = address
         self._client = [shutil.which("docker", path=SEARCH)]
         if address:
             self._client += ["--host", address]
@@ -59,14 +50,25 @@ class Docker:
     def run(self, flags, *command):
         return self.call("run", "--rm", "--network", "none", *flags, self.image, *command)
 
-    @contextlib.contextmanager
-    def with_image(self, files):
+    def make_image(self, name, write, changes=()):
+        """`write` is called with the image's root; changes are lines of a Dockerfile."""
         with tempfile.TemporaryDirectory(prefix="belljar-image-") as folder:
             archive = os.path.join(folder, "root.tar")
-            write_root(archive, files)
-            done = self.call("import", archive, self.image)
+            with root_in(archive) as root:
+                write(root)
+            options = [word for change in changes for word in ("--change", change)]
+            done = self.call("import", *options, archive, name)
         if done.returncode != 0:
             raise RuntimeError(f"docker import: {done.stderr}")
+
+    @contextlib.contextmanager
+    def with_image(self, files):
+        def write(root):
+            add_belljar(root)
+            for name, text in files.items():
+                root.text(name, text)
+
+        self.make_image(self.image, write)
         try:
             # What even the plainest container cannot do here, no flag of ours will mend.
             plain = self.run([], "cat", "/etc/passwd")
@@ -86,6 +88,13 @@ def docker():
     if there.answers():
         yield there
         return
+    with own_docker() as started:
+        yield started
+
+
+@contextlib.contextmanager
+def own_docker(host=LOOPBACK):
+    """One that goes away again. On a host of a test's own its containers can have networks."""
     if os.geteuid() != 0:
         raise Unavailable("no Docker daemon answers, and one can be started by root only")
     if shutil.which("dockerd", path=SEARCH) is None:
@@ -93,7 +102,7 @@ def docker():
     folder = pathlib.Path(tempfile.mkdtemp(prefix="belljar-docker-"))
     group = f"belljar-test-docker-{os.getpid()}"
     try:
-        with own_daemon(folder, group) as address:
+        with own_daemon(folder, group, host) as address:
             yield Docker(address, own=True)
     finally:
         unmount_below(folder)
@@ -102,14 +111,16 @@ def docker():
 
 
 @contextlib.contextmanager
-def own_daemon(folder, group):
+def own_daemon(folder, group, host):
     address = f"unix://{folder}/socket"
     words = [shutil.which("dockerd", path=SEARCH), "--host", address]
     words += [f"--data-root={folder}/data", f"--exec-root={folder}/exec", f"--pidfile={folder}/pid"]
-    # Nothing of the host's network is touched: the containers here have none.
-    words += ["--iptables=false", "--ip6tables=false", "--ip-forward=false", "--bridge=none"]
+    words += ["--bridge=none", "--ip6tables=false"]
+    if host is LOOPBACK:
+        # Nothing of this machine's network is touched: the containers have none.
+        words += ["--iptables=false", "--ip-forward=false"]
     words += [f"--cgroup-parent=/{group}", "--shutdown-timeout=2"]
-    with open(folder / "log", "wb") as log:
+    with open(folder / "log", "wb") as log, host.inside():
         child = subprocess.Popen(
             words,
             stdin=subprocess.DEVNULL,
@@ -161,62 +172,30 @@ def remove_groups(name):
                 os.rmdir(place)
 
 
-def write_root(archive, files):
-    """The least that runs Python and Belljar: programs, what they link to, the standard library."""
-    with tarfile.open(archive, "w", format=tarfile.PAX_FORMAT) as tar:
-        for name in ("usr", "usr/bin", "usr/lib", "usr/lib64", "usr/sbin", "etc", "dev", "proc", "sys", "run"):
-            add_directory(tar, name, 0o755)
-        add_directory(tar, "tmp", 0o1777)
-        for name in ("bin", "lib", "lib64", "sbin"):
-            add_link(tar, name, f"usr/{name}")
-        add_link(tar, "usr/bin/sh", "dash")
-        libraries = set()
-        for name in (*PROGRAMS, "python3"):
-            program = shutil.which(name, path=SEARCH)
-            if program is None:
-                raise RuntimeError(f"the image needs {name}")
-            info = tar.gettarinfo(os.path.realpath(program), f"usr/bin/{name}")
-            if name in FILE_CAPABILITIES:
-                info.mode &= 0o777
-                info.pax_headers["SCHILY.xattr.security.capability"] = FILE_CAPABILITIES[name]
-            with open(program, "rb") as content:
-                tar.addfile(info, content)
-            libraries |= libraries_of(program)
-        for library in libraries:
-            tar.add(os.path.realpath(library), "usr/" + library.removeprefix("/usr/").lstrip("/"))
-        library = sysconfig.get_path("stdlib")
-        tar.add(library, library.lstrip("/"), filter=lambda info: None if LEFT_OUT.search(info.name) else info)
-        tar.add(os.environ.get("BELLJAR") or ROOT / "build/release/belljar", "usr/bin/belljar")
-        for name, file in files.items():
-            tar.add(file, name.lstrip("/"))
-
-
-def add_directory(tar, name, mode):
-    info = tarfile.TarInfo(name)
-    info.type, info.mode = tarfile.DIRTYPE, mode
-    tar.addfile(info)
-
-
-def add_link(tar, name, target):
-    info = tarfile.TarInfo(name)
-    info.type, info.linkname = tarfile.SYMTYPE, target
-    tar.addfile(info)
-
-
-def libraries_of(program):
-    listed = subprocess.run(["ldd", program], capture_output=True, text=True, check=False)
-    return set(re.findall(r"(/\S+) \(0x", listed.stdout))
+def flags_of(service, folder):
+    """What a service of a compose file in `folder` is given, as words of `docker run`."""
+    flags = []
+    for option in service["security_opt"]:
+        name, _, value = option.partition("=")
+        if name == "apparmor" and not os.path.exists("/sys/kernel/security/apparmor/profiles"):
+            continue
+        flags += ["--security-opt", f"{name}={folder / value if name == 'seccomp' else value}"]
+    for flag, name in {"--cap-drop": "cap_drop", "--cap-add": "cap_add"}.items():
+        flags += [word for each in service[name] for word in (flag, each)]
+    for flag, name in {"--memory": "mem_limit", "--memory-swap": "memswap_limit", "--pids-limit": "pids_limit",
+                       "--cpus": "cpus"}.items():  # fmt: skip
+        flags += [flag, str(service[name])]
+    for name, value in service["environment"].items():
+        flags += ["--env", f"{name}={value}"]
+    return flags
 
 
 @contextlib.contextmanager
-def docker_with(files, folder):
-    """A daemon with the image, and these files in it: text by path, made in `folder` first. Skips
-    the test where no container can be had."""
-    for name, text in files.items():
-        (folder / name).parent.mkdir(exist_ok=True)
-        (folder / name).write_text(text)
+def docker_with(files):
+    """A daemon with the image, and these files in it: text by path. Skips the test where no container
+    can be had."""
     try:
-        with docker() as engine, engine.with_image({name: folder / name for name in files}):
+        with docker() as engine, engine.with_image(files):
             yield engine
     except Unavailable as why:
         pytest.skip(str(why))

@@ -6,10 +6,11 @@ import pathlib
 import subprocess
 
 import pytest
+from support.command import binary
 
 import daemon
 
-ROOT = daemon.ROOT
+ROOT = pathlib.Path(__file__).resolve().parents[2]
 UNFILTERED = ["--security-opt", "seccomp=unconfined"]
 PROFILE = ["--security-opt", f"seccomp={ROOT}/deploy/docker-seccomp.json"]
 UNMASKED = ["--security-opt", "systempaths=unconfined"]
@@ -39,8 +40,7 @@ PROGRAMS = {
 
 
 @pytest.fixture(scope="session")
-def docker(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("files")
+def docker():
     files = {
         "secret": "of the container\n",
         "etc/passwd": "root:x:0:0::/:/bin/sh\nperson:x:1000:1000::/:/bin/sh\nranged:x:2000:2000::/:/bin/sh\n",
@@ -49,15 +49,14 @@ def docker(tmp_path_factory):
         "etc/subgid": "ranged:100000:65536\n",
         **PROGRAMS,
     }
-    with daemon.docker_with(files, folder) as engine:
+    with daemon.docker_with(files) as engine:
         yield engine
 
 
 @pytest.fixture(scope="session")
 def missing_on_host():
     """What not even the kernel has: no container's fault."""
-    belljar = os.environ.get("BELLJAR") or str(ROOT / "build/release/belljar")
-    done = subprocess.run([belljar, "doctor", "--json"], capture_output=True, stdin=subprocess.DEVNULL, check=False)
+    done = subprocess.run([binary(), "doctor", "--json"], capture_output=True, stdin=subprocess.DEVNULL, check=False)
     return {wall["name"] for wall in json.loads(done.stdout)["walls"] if not wall["stands"]}
 
 

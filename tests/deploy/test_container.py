@@ -29,23 +29,15 @@ print(urllib.request.urlopen(request).read().decode())
 
 
 @pytest.fixture(scope="module")
-def docker(tmp_path_factory):
-    with daemon.docker_with(FILES, tmp_path_factory.mktemp("files")) as engine:
+def docker():
+    with daemon.docker_with(FILES) as engine:
         yield engine
 
 
-def flags_of(compose):
+def flags_of(service):
     flags = ["--user", "1000:1000", "--network", "none", "--tmpfs", "/var/lib/belljar:uid=1000,gid=1000"]
-    for option in compose["security_opt"]:
-        name, _, value = option.partition("=")
-        if name == "apparmor" and not pathlib.Path("/sys/kernel/security/apparmor/profiles").exists():
-            continue
-        flags += ["--security-opt", f"{name}={ROOT / 'deploy' / value if name == 'seccomp' else value}"]
-    flags += [word for each in compose["cap_drop"] for word in ("--cap-drop", each)]
-    flags += [word for each in compose["cap_add"] for word in ("--cap-add", each)]
-    environment = {**compose["environment"], "BELLJAR_LISTEN": "0.0.0.0:8000", "BELLJAR_STATE_DIR": "/var/lib/belljar"}
-    flags += [word for name, value in environment.items() for word in ("--env", f"{name}={value}")]
-    return flags
+    flags += ["--env", "BELLJAR_LISTEN=0.0.0.0:8000", "--env", "BELLJAR_STATE_DIR=/var/lib/belljar"]
+    return [*flags, *daemon.flags_of(service, ROOT / "deploy")]
 
 
 @pytest.fixture(scope="module")

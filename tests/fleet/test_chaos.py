@@ -2,15 +2,17 @@
 its own output, whatever fell."""
 
 import http.client
+import json
 import os
 import random
 import signal
+import subprocess
 import threading
 import time
 
 import pytest
 from support.client import PATIENCE
-from support.command import scratch_folder, wait_until
+from support.command import binary, scratch_folder, wait_until
 from support.fleet import LONG, Fleet, Load, hold
 from support.nats import Cluster
 from support.service import out_of
@@ -131,3 +133,24 @@ def test_every_part_is_restarted_in_turn_without_a_failed_request(fleet, own_pos
             each.join(LONG)
     assert not failed, (len(failed), failed[:5])
     assert len(done) > 20
+
+
+def test_the_command_shows_who_is_left_where_nats_has_no_majority(fleet):
+    def seen():
+        done = subprocess.run([binary(), "fleet", "--fleet", fleet.cluster.url, "--json"], stdin=subprocess.DEVNULL,
+                              capture_output=True, text=True, timeout=PATIENCE, check=True)  # fmt: skip
+        return json.loads(done.stdout)
+
+    whole = seen()
+    assert (whole["queues"], whole["unrecorded_ends"]) == ([], 0)
+    fallen = fleet.cluster.servers[:2]
+    for server in fallen:
+        server.stop(signal.SIGKILL)
+    workers = [each["id"] for each in whole["workers"]]
+    wait_until(lambda: [each["id"] for each in seen()["workers"]] == workers, "them to be at the node that is left", PATIENCE)
+    left = seen()
+    assert left["queues_unknown"].startswith(("NATS: ", "JetStream: ")) and "queues" not in left
+    assert len(left["gateways"]) == 2
+    for server in fallen:
+        server.start()
+    wait_until(lambda: "queues" in seen(), "JetStream", PATIENCE)

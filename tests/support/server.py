@@ -1,6 +1,7 @@
 """A server of a test's own, of a program that is not Belljar's: `with` ends it."""
 
 import signal
+import subprocess
 
 from support.client import PATIENCE
 
@@ -18,5 +19,9 @@ class Server:
         return self
 
     def __exit__(self, *_):
-        if self.process.poll() is None:
+        if self.process.poll() is not None:
+            return
+        try:
             self.stop()
+        except subprocess.TimeoutExpired:
+            self.stop(signal.SIGKILL)  # its own trouble, but nothing stays behind
