@@ -60,6 +60,7 @@ $more
         "belljar.control.$name.*.*"            # signals and input
         "belljar.cancel.*"
         "belljar.wake.*"
+        "belljar.call"                         # who is there?
         "_INBOX.worker.$name.>"
       ]
     }

@@ -30,8 +30,8 @@ constexpr std::chrono::seconds kEndMissedFor{60};
 constexpr std::chrono::seconds kAnswerWithin{1};
 // Another attempt at what NATS did not take.
 constexpr Milliseconds kTryAgainAfter{500};
-// Workers speak twice a second; after a start they are waited for.
-constexpr std::chrono::seconds kFirstWorkerWithin{2};
+// After a start workers are asked who is there, and waited for.
+constexpr Milliseconds kFirstWorkerWithin{500};
 constexpr std::size_t kThreads = 8;
 constexpr std::size_t kMostOver = 20'000;
 
@@ -106,8 +106,7 @@ Status FleetRunner::begin() {
     auto state = read_worker_state(message.data);
     if (!state || state->id != worker_of(message.subject)) return;
     const std::lock_guard lock(mutex_);
-    const std::string id = state->id;
-    workers_[id] = {.state = *std::move(state), .heard = sys::now(), .given = 0};
+    roster_.hear(*std::move(state), sys::now());
     ended_.notify_all();
   }));
   TRY(subscribe(gateway_subject("*"), [this](const Message& message) {
@@ -115,72 +114,27 @@ Status FleetRunner::begin() {
     if (!state || state->id == settings_.id) return;
     let_in_.hear(state->id, std::exchange(state->let_in, {}), sys::now());
     const std::lock_guard lock(mutex_);
-    const std::string id = state->id;
-    gateways_[id] = {.state = *std::move(state), .heard = sys::now()};
+    roster_.hear(*std::move(state), sys::now());
   }));
+  TRY(subscribe(kRollCall, [this](const Message& /*message*/) { say_state(); }));
+  TRY(connection_->publish(kRollCall, ""));
   TRY(connection_->flush(kPatience));
   watchers_.emplace_back([this](const std::stop_token& stop) { watch(stop); });
   watchers_.emplace_back([this](const std::stop_token& stop) { take_late_ends(stop); });
   watchers_.emplace_back([this](const std::stop_token& stop) { look_after_queue(stop); });
   std::unique_lock lock(mutex_);
-  ended_.wait_for(lock, kFirstWorkerWithin, [this] { return !workers_.empty(); });
+  ended_.wait_for(lock, kFirstWorkerWithin, [this] { return roster_.knows_any(); });
   return {};
 }
 
 // ---- Submitting ------------------------------------------------------------------------------
 
-bool FleetRunner::is_there_locked(const Worker& worker) const {
-  return !worker.state.draining && sys::now() - worker.heard < kWorkerGone;
-}
-
-bool FleetRunner::fits(const WorkerState& worker,
-                       const std::string& language,
-                       const Labels& labels) {
-  const bool knows =
-      language.empty() || std::ranges::find(worker.languages, language) != worker.languages.end();
-  return knows && has_labels(worker.labels, labels);
-}
-
-std::optional<std::string> FleetRunner::pool_for_locked(const std::string& language,
-                                                        const Labels& labels) const {
-  const Worker* best = nullptr;
-  for (const auto& [id, each] : workers_) {
-    if (!is_there_locked(each) || !fits(each.state, language, labels)) continue;
-    const auto free = [](const Worker& worker) {
-      return static_cast<std::int64_t>(worker.state.capacity) -
-             static_cast<std::int64_t>(worker.state.running);
-    };
-    if (best == nullptr || free(each) > free(*best)) best = &each;
-  }
-  if (best == nullptr) return std::nullopt;
-  return best->state.pool;
-}
-
-FleetRunner::Worker* FleetRunner::worker_with_room_locked(const Run& run) {
-  Worker* best = nullptr;
-  std::int64_t room = 0;
-  for (auto& [id, each] : workers_) {
-    if (!is_there_locked(each) || !fits(each.state, run.language, run.labels)) continue;
-    const std::int64_t free = static_cast<std::int64_t>(each.state.capacity) -
-                              static_cast<std::int64_t>(each.state.running) - each.given;
-    if (free <= room) continue;
-    best = &each;
-    room = free;
-  }
-  return best;
-}
-
 // In the whole fleet, as far as the others have said.
 GatewayState::Caller FleetRunner::of_caller_locked(const std::string& caller) const {
-  GatewayState::Caller sum{.id = caller};
-  if (const auto ours = callers_.find(caller); ours != callers_.end()) sum = ours->second;
-  for (const auto& [id, gateway] : gateways_) {
-    if (sys::now() - gateway.heard > kGatewayGone) continue;
-    for (const GatewayState::Caller& each : gateway.state.callers) {
-      if (each.id != caller) continue;
-      sum.waiting += each.waiting;
-      sum.running += each.running;
-    }
+  GatewayState::Caller sum = roster_.elsewhere(caller, sys::now());
+  if (const auto ours = callers_.find(caller); ours != callers_.end()) {
+    sum.waiting += ours->second.waiting;
+    sum.running += ours->second.running;
   }
   return sum;
 }
@@ -199,12 +153,12 @@ Status FleetRunner::check_nats_locked() const {
 Status FleetRunner::check_locked(const engine::Task& task, std::size_t count) const {
   if (closed_) return fail(Code::kUnavailable, "the service is shutting down");
   TRY(check_nats_locked());
-  if (!pool_for_locked(task.language, {})) {
+  if (!roster_.pool_for(task.language, {}, sys::now())) {
     return fail(Code::kUnavailable, task.language.empty()
                                         ? std::string("the fleet has no worker now")
                                         : "no worker of the fleet has " + task.language + " now");
   }
-  if (!pool_for_locked(task.language, task.labels)) {
+  if (!roster_.pool_for(task.language, task.labels, sys::now())) {
     return fail(Code::kUnavailable,
                 "labels: no worker of the fleet has all of " + to_string(task.labels) + " now");
   }
@@ -346,15 +300,9 @@ void FleetRunner::cancel_elsewhere(const std::string& run) {
 
 bool FleetRunner::may_go_locked(const Run& run) const {
   if (run.concurrent == 0) return true;
-  std::uint64_t out = 0;
+  std::uint64_t out = roster_.elsewhere(run.caller, sys::now()).running;
   for (const auto& [id, each] : runs_) {
     if (each->caller == run.caller && each->place != Run::Place::kHere) ++out;
-  }
-  for (const auto& [id, gateway] : gateways_) {
-    if (sys::now() - gateway.heard > kGatewayGone) continue;
-    for (const GatewayState::Caller& each : gateway.state.callers) {
-      if (each.id == run.caller) out += each.running;
-    }
   }
   return out < run.concurrent;
 }
@@ -385,10 +333,9 @@ bool FleetRunner::send(const Shared& run) {
   std::string worker;
   {
     const std::lock_guard lock(mutex_);
-    Worker* const found = worker_with_room_locked(*run);
-    if (found == nullptr) return false;
-    ++found->given;
-    worker = found->state.id;
+    const auto found = roster_.take_room(run->language, run->labels, sys::now());
+    if (!found) return false;
+    worker = *found;
     run->worker = worker;
     run->given.push_back(worker);
     run->direct = true;
@@ -407,7 +354,8 @@ void FleetRunner::enqueue(const Shared& run) {
   {
     const std::lock_guard lock(mutex_);
     run->since = sys::now();
-    const std::optional<std::string> pool = pool_for_locked(run->language, run->labels);
+    const std::optional<std::string> pool =
+        roster_.pool_for(run->language, run->labels, sys::now());
     if (!pool) return;
     run->was_queued = true;
     const std::uint64_t waiting = of_caller_locked(run->caller).waiting;
@@ -427,7 +375,7 @@ void FleetRunner::enqueue(const Shared& run) {
     run->direct = false;
     run->queued = queued;
   }
-  (void)connection_->publish(wake_subject(queued.pool), "").has_value();
+  (void)connection_->publish(wake_subject(queued.pool), std::to_string(queued.lane)).has_value();
 }
 
 // ---- What workers tell -----------------------------------------------------------------------
@@ -586,10 +534,7 @@ void FleetRunner::forget(const Shared& run) {
       --caller->second.waiting;
     }
     if (caller->second.running + caller->second.waiting == 0) callers_.erase(caller);
-    if (run->direct) {
-      const auto worker = workers_.find(run->worker);
-      if (worker != workers_.end()) --worker->second.given;
-    }
+    if (run->direct) roster_.give_back_room(run->worker);
     over_.insert(run->id);
     over_order_.push_back(run->id);
     if (over_order_.size() > kMostOver) {
@@ -626,10 +571,6 @@ void FleetRunner::look_after_runs() {
   const Nanoseconds now = sys::now();
   const std::lock_guard lock(mutex_);
   if (connection_->is_up()) up_at_ = now;
-  const auto is_gone = [this, now](const std::string& worker) {
-    const auto found = workers_.find(worker);
-    return found == workers_.end() || now - found->second.heard > kWorkerGone;
-  };
   for (const auto& [id, each] : runs_) {
     const Shared run = each;
     using Place = Run::Place;
@@ -645,15 +586,14 @@ void FleetRunner::look_after_runs() {
       threads_->post(id, [this, run] { place(run); });
     } else if (run->place == Place::kSent && now - run->since > kAnswerWithin) {
       give_again_locked(run);
-    } else if (run->place == Place::kRunning && run->input && is_gone(run->worker)) {
+    } else if (run->place == Place::kRunning && run->input && roster_.is_gone(run->worker, now)) {
       threads_->post(id, [this, run] { end_without_input(run); });
-    } else if (run->place == Place::kRunning && run->direct && is_gone(run->worker)) {
+    } else if (run->place == Place::kRunning && run->direct && roster_.is_gone(run->worker, now)) {
       ++run->deaths;
       give_again_locked(run);
     }
   }
-  std::erase_if(workers_,
-                [now](const auto& each) { return now - each.second.heard > 10 * kWorkerGone; });
+  roster_.forget_gone(now);
 }
 
 void FleetRunner::give_again_locked(const Shared& run) {
@@ -816,24 +756,21 @@ bool FleetRunner::drain(Nanoseconds patience) {
 Status FleetRunner::ready() const {
   const std::lock_guard lock(mutex_);
   TRY(check_nats_locked());
-  const bool any = std::ranges::any_of(
-      workers_, [this](const auto& each) { return is_there_locked(each.second); });
-  if (!any) return fail(Code::kUnavailable, "the fleet has no worker");
+  if (roster_.workers(sys::now()).count == 0)
+    return fail(Code::kUnavailable, "the fleet has no worker");
   return {};
 }
 
 bool FleetRunner::has(const runtime::Manifest& language) const {
   const std::lock_guard lock(mutex_);
-  return pool_for_locked(language.name, {}).has_value();
+  return roster_.pool_for(language.name, {}, sys::now()).has_value();
 }
 
 engine::RunnerState FleetRunner::state() const {
   const std::lock_guard lock(mutex_);
-  engine::RunnerState state{.waiting = waiting_, .running = runs_.size() - waiting_};
-  for (const auto& [id, each] : workers_) {
-    if (is_there_locked(each)) state.capacity += each.state.capacity;
-  }
-  return state;
+  return {.waiting = waiting_,
+          .running = runs_.size() - waiting_,
+          .capacity = roster_.workers(sys::now()).capacity};
 }
 
 void FleetRunner::let_in(const std::string& caller, std::size_t count) {
@@ -854,21 +791,15 @@ Nanoseconds FleetRunner::oldest_wait_locked() const {
 
 std::vector<engine::Gauge> FleetRunner::gauges() const {
   const std::lock_guard lock(mutex_);
-  std::size_t there = 0;
-  std::uint64_t running = 0;
-  for (const auto& [id, each] : workers_) {
-    if (!is_there_locked(each)) continue;
-    ++there;
-    running += each.state.running;
-  }
+  const Roster::Workers workers = roster_.workers(sys::now());
   std::array<double, kLanes> lanes{};
   for (const auto& [id, each] : runs_) {
     if (each->place == Run::Place::kQueued && !each->started) ++lanes.at(each->queued.lane);
   }
   std::vector<engine::Gauge> all{
       {.name = "belljar_fleet_up", .value = connection_->is_up() ? 1.0 : 0.0},
-      {.name = "belljar_fleet_workers", .value = static_cast<double>(there)},
-      {.name = "belljar_fleet_running", .value = static_cast<double>(running)},
+      {.name = "belljar_fleet_workers", .value = static_cast<double>(workers.count)},
+      {.name = "belljar_fleet_running", .value = static_cast<double>(workers.running)},
       {.name = "belljar_fleet_given_again", .value = static_cast<double>(again_)},
       {.name = "belljar_fleet_redelivered", .value = static_cast<double>(redelivered_)},
       {.name = "belljar_fleet_oldest_waiting_seconds",

@@ -26,6 +26,7 @@
 #include "fleet/let_in.h"
 #include "fleet/messages.h"
 #include "fleet/object_bucket.h"
+#include "fleet/roster.h"
 #include "fleet/subjects.h"
 
 namespace belljar::fleet {
@@ -96,15 +97,6 @@ class FleetRunner : public engine::Runner {
     Nanoseconds submitted{};
     std::shared_ptr<InputSender> input;  // where it reads while it runs
   };
-  struct Worker {
-    WorkerState state;
-    Nanoseconds heard{};
-    std::int64_t given = 0;  // sent since, less those that ended
-  };
-  struct Gateway {
-    GatewayState state;
-    Nanoseconds heard{};
-  };
   using Shared = std::shared_ptr<Run>;
 
   FleetRunner(std::unique_ptr<Connection> connection, GatewaySettings settings);
@@ -117,13 +109,6 @@ class FleetRunner : public engine::Runner {
   bool send(const Shared& run);
   void enqueue(const Shared& run);
   [[nodiscard]] bool may_go_locked(const Run& run) const;
-  [[nodiscard]] Worker* worker_with_room_locked(const Run& run);
-  [[nodiscard]] static bool fits(const WorkerState& worker,
-                                 const std::string& language,
-                                 const Labels& labels);
-  [[nodiscard]] std::optional<std::string> pool_for_locked(const std::string& language,
-                                                           const Labels& labels) const;
-  [[nodiscard]] bool is_there_locked(const Worker& worker) const;
   [[nodiscard]] GatewayState::Caller of_caller_locked(const std::string& caller) const;
   [[nodiscard]] Status check_nats_locked() const;
   [[nodiscard]] Status check_locked(const engine::Task& task, std::size_t count) const;
@@ -163,8 +148,7 @@ class FleetRunner : public engine::Runner {
   std::map<std::string, Shared> runs_;
   std::map<std::string, GatewayState::Caller> callers_;  // of this gateway
   std::size_t waiting_ = 0;
-  std::map<std::string, Worker> workers_;
-  std::map<std::string, Gateway> gateways_;
+  Roster roster_;
   std::set<std::string> over_;  // ends that may come again
   std::deque<std::string> over_order_;
   std::map<std::string, std::vector<std::string>> heard_;  // by worker: ends to confirm

@@ -22,8 +22,8 @@ constexpr std::chrono::seconds kInACell{60};  // for what a cell has to do for i
 constexpr std::chrono::seconds kAskAfterEvery{5};
 // An end that its worker has told is recorded within this, or it never is.
 constexpr std::chrono::seconds kMostMissing{30};
-// Workers speak twice a second; after a start they are waited for.
-constexpr std::chrono::seconds kFirstWorkerWithin{1};
+// After a start workers are asked who is there, and waited for.
+constexpr Milliseconds kFirstWorkerWithin{500};
 constexpr std::size_t kThreads = 8;
 constexpr std::size_t kMostOver = 20'000;
 
@@ -91,6 +91,7 @@ void FleetSessionHost::serve(engine::SessionOwner& owner) {
   auto told = connection_->subscribe(told_subject(kAllGateways, "*", kAnyWorker, "*"),
                                      [this](const Message& message) { take_told(message); });
   if (told) told_ = *std::move(told);
+  (void)connection_->publish(kRollCall, "").has_value();
   (void)connection_->flush(kSoon).has_value();
   watchers_.emplace_back([this](const std::stop_token& stop) { watch(stop); });
   watchers_.emplace_back([this](const std::stop_token& stop) { take_late_ends(stop); });

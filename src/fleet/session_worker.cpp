@@ -90,6 +90,7 @@ SessionWorker::SessionWorker(std::unique_ptr<Connection> connection,
 
 SessionWorker::~SessionWorker() {
   questions_.reset();
+  calls_.reset();
   threads_.reset();
   for (std::jthread& each : workers_) each.request_stop();
 }
@@ -110,6 +111,8 @@ Status SessionWorker::begin() {
   threads_.emplace(kThreads);
   TRY_ASSIGN(questions_, connection_->subscribe(session_subject(settings_.id),
                                                 [this](const Message& message) { take(message); }));
+  TRY_ASSIGN(calls_, connection_->subscribe(kRollCall,
+                                            [this](const Message& /*message*/) { say_state(); }));
   TRY(connection_->flush(kPatience));
   workers_.emplace_back([this](const std::stop_token& stop) { tell_ends(stop); });
   workers_.emplace_back([this](const std::stop_token& stop) {

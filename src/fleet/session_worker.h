@@ -100,6 +100,7 @@ class SessionWorker : private engine::SessionOwner {
   // Last: they use what stands above.
   std::optional<KeyedThreads> threads_;
   std::unique_ptr<Subscription> questions_;
+  std::unique_ptr<Subscription> calls_;
   std::vector<std::jthread> workers_;
 };
 

@@ -39,7 +39,7 @@ unsigned lane_of(unsigned urgency, std::uint64_t waiting);
 
 std::string work_subject(unsigned stream, const std::string& pool, unsigned lane);
 std::string work_consumer(const std::string& pool, unsigned lane);
-std::string wake_subject(const std::string& pool);
+std::string wake_subject(const std::string& pool);  // says in which lane there is a new one
 // A worker's id is two words: its name, which its certificate may carry, and one that no other
 // process has. NATS can be told to let a worker use the subjects with its own name alone.
 std::string worker_id(const std::string& name, const std::string& unique);
@@ -47,6 +47,8 @@ inline constexpr const char* kAnyWorker = "*.*";
 std::string order_subject(const std::string& worker);
 std::string heard_subject(const std::string& worker);  // ends that its gateway has recorded
 std::string worker_subject(const std::string& worker);
+// Who hears it says at once what it says of itself again and again.
+inline constexpr const char* kRollCall = "belljar.call";
 std::string gateway_subject(const std::string& gateway);  // or "*"
 std::string control_subject(const std::string& worker, const std::string& run);
 std::string cancel_subject(const std::string& run);  // whichever worker has it

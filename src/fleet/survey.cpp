@@ -72,6 +72,7 @@ Result<Survey> survey(Connection& connection) {
                                       if (state)
                                         found.sessions.insert_or_assign(state->worker, *state);
                                     }));
+    TRY(connection.publish(kRollCall, ""));
     std::this_thread::sleep_for(kListen);
   }
   std::set<std::string> pools;

@@ -20,7 +20,7 @@ constexpr Milliseconds kPatience{5000};
 constexpr Milliseconds kStateEvery{500};
 constexpr Milliseconds kLookEvery{100};
 constexpr Milliseconds kSayBegunAfter{50};
-// Where nobody woke it: a message about new work may be lost.
+// All lanes: a message about new work may be lost, and what a worker gives back is told to nobody.
 constexpr std::chrono::seconds kPullEvery{1};
 // Streams of work may be added while it runs.
 constexpr std::chrono::seconds kLookForStreamsEvery{5};
@@ -233,9 +233,12 @@ Status Worker::begin() {
                 [this](const Message& message) { take_heard(message); }));
   TRY(subscribe(order_subject(settings_.id),
                 [this](const Message& message) { take_directly(message); }));
-  TRY(subscribe(wake_subject(settings_.pool), [this](const Message& /*message*/) {
+  TRY(subscribe(kRollCall, [this](const Message& /*message*/) { say_state(); }));
+  TRY(subscribe(wake_subject(settings_.pool), [this](const Message& message) {
+    const auto lane = parse_count(message.data);
+    if (!lane || *lane >= kLanes) return;
     const std::lock_guard lock(mutex_);
-    woken_ = true;
+    lanes_.set(*lane);
     pulls_.notify_all();
   }));
   TRY(connection_->flush(kPatience));
@@ -270,6 +273,7 @@ void Worker::take_directly(const Message& message) {
 
 void Worker::pull(const std::stop_token& stop) {
   Nanoseconds looked = sys::now();
+  Nanoseconds swept{};
   for (unsigned turn = 1; !stop.stop_requested(); ++turn) {
     if (sys::now() - looked > kLookForStreamsEvery) {
       (void)find_streams().has_value();
@@ -278,21 +282,22 @@ void Worker::pull(const std::stop_token& stop) {
     {
       std::unique_lock lock(mutex_);
       pulls_.wait(lock, stop, [this] { return has_room_locked(); });
+      pulls_.wait_for(lock, stop, swept + kPullEvery - sys::now(), [this] { return lanes_.any(); });
       if (stop.stop_requested()) return;
-      woken_ = false;
+      if (!has_room_locked()) continue;
+      if (sys::now() - swept >= kPullEvery) {
+        lanes_.set();
+        swept = sys::now();
+      }
       reserved_ = 1;
     }
-    auto delivery = next_delivery(turn);
-    const bool found = delivery.has_value();
-    if (found) {
+    if (auto delivery = next_delivery(turn)) {
       const std::string text = std::exchange(delivery->data, {});
       take(text, std::move(delivery));
     }
-    std::unique_lock lock(mutex_);
+    const std::lock_guard lock(mutex_);
     reserved_ = 0;
     if (draining_) drained_.notify_all();
-    if (found) continue;
-    pulls_.wait_for(lock, stop, kPullEvery, [this] { return woken_; });
   }
 }
 
@@ -300,15 +305,27 @@ std::optional<Delivery> Worker::next_delivery(unsigned turn) {
   const bool from_the_top = turn % kFromTheTop == 0;
   for (unsigned i = 0; i < kLanes; ++i) {
     const unsigned lane = from_the_top ? kLanes - 1 - i : i;
+    if (!is_lane_to_look_into(lane)) continue;
     // Another stream first each time, so that none waits behind the others.
     for (unsigned k = 0; k < streams_; ++k) {
       auto delivery =
           stream_.next(work_stream((turn + k) % streams_), work_consumer(settings_.pool, lane));
       if (!delivery) return std::nullopt;  // NATS is away; it is looked again
-      if (*delivery) return *std::move(delivery);
+      if (!*delivery) continue;
+      const std::lock_guard lock(mutex_);
+      lanes_.set(lane);  // it may have more
+      return *std::move(delivery);
     }
   }
   return std::nullopt;
+}
+
+// Not a second time before somebody says that there is something: each look is a request.
+bool Worker::is_lane_to_look_into(unsigned lane) {
+  const std::lock_guard lock(mutex_);
+  const bool is = lanes_.test(lane);
+  lanes_.reset(lane);
+  return is;
 }
 
 // An order that came directly has no delivery: its gateway sees to it that somebody runs it.

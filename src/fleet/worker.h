@@ -4,6 +4,7 @@
 // Every member may be called from any thread.
 #pragma once
 
+#include <bitset>
 #include <condition_variable>
 #include <deque>
 #include <map>
@@ -19,6 +20,7 @@
 #include "fleet/jetstream.h"
 #include "fleet/messages.h"
 #include "fleet/object_bucket.h"
+#include "fleet/subjects.h"
 
 namespace belljar::fleet {
 
@@ -69,6 +71,7 @@ class Worker {
   void take_directly(const Message& message);
   void pull(const std::stop_token& stop);
   std::optional<Delivery> next_delivery(unsigned turn);
+  bool is_lane_to_look_into(unsigned lane);
   void take(const std::string& text, std::optional<Delivery> delivery);
   void refuse(const Order& order, std::optional<Delivery> delivery);
   Status find_streams();
@@ -90,16 +93,16 @@ class Worker {
   JetStream stream_;
   ObjectBucket objects_;
   mutable std::mutex mutex_;
-  std::condition_variable_any pulls_;    // there is room, or work
+  std::condition_variable_any pulls_;    // there is room, or a lane to look into
   std::condition_variable_any stores_;   // there is an end to store
   std::condition_variable_any drained_;  // an end is recorded or stored, after drain()
   std::map<std::string, std::shared_ptr<Assignment>> assignments_;  // by run
   std::map<std::string, Unheard> unheard_;  // by run: told, and not known to be recorded
   std::deque<Finished> finished_;           // to be stored
   std::size_t storing_ = 0;
-  unsigned streams_ = 0;      // of work, that it takes from
-  std::size_t reserved_ = 0;  // 1 while a run is fetched, for which there must be room
-  bool woken_ = false;
+  unsigned streams_ = 0;       // of work, that it takes from
+  std::size_t reserved_ = 0;   // 1 while a run is fetched, for which there must be room
+  std::bitset<kLanes> lanes_;  // that may have something, as far as is known
   bool draining_ = false;
   // Last: they use what stands above.
   std::vector<std::unique_ptr<Subscription>> subscriptions_;

@@ -269,7 +269,7 @@ def test_a_run_goes_its_way(gateway, worker):
 OWN = ["belljar.order.{}.w", "belljar.order.{}.*", "belljar.heard.{}.*", "belljar.session.{}.*", "belljar.control.{}.w.*", "_INBOX.worker.{}.>"]
 
 
-@pytest.mark.parametrize("subject", [*OWN, "belljar.wake.p", "belljar.cancel.*"])
+@pytest.mark.parametrize("subject", [*OWN, "belljar.wake.p", "belljar.call", "belljar.cancel.*"])
 def test_a_worker_listens_to_what_is_for_it(worker, subject):
     assert worker.may_listen(subject.format("worker-1"))
 
@@ -328,7 +328,7 @@ def test_a_worker_takes_from_every_stream_of_work_that_there_may_be(worker, numb
 
 
 @pytest.mark.parametrize("subject", [
-    "belljar.work.0.p.0", "belljar.order.worker-2.w", "belljar.order.worker-1.w", "belljar.wake.p", "belljar.cancel.r1",
+    "belljar.work.0.p.0", "belljar.order.worker-2.w", "belljar.order.worker-1.w", "belljar.wake.p", "belljar.call", "belljar.cancel.r1",
     "belljar.control.worker-1.w.r1", "belljar.heard.worker-1.w", "belljar.gateways.g1",
     "belljar.gateway.g1.other.worker-1.w.r1", "_INBOX.gateway.a", "_INBOX.worker.worker-2.a",
     "$JS.API.STREAM.INFO.OTHER", "$JS.API.STREAM.CREATE.OTHER", "$JS.API.STREAM.UPDATE.BELLJAR_WORK", "$JS.API.STREAM.PURGE.BELLJAR_WORK",

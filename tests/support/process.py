@@ -5,8 +5,10 @@ import os
 import pathlib
 import re
 import signal
+import time
 
 TICK = os.sysconf("SC_CLK_TCK")
+CPUCLOCK_SCHED = 2  # include/linux/posix-timers.h
 
 
 class Process:
@@ -19,9 +21,11 @@ class Process:
 
     def cpu(self):
         """Seconds of its own, and of its children that were waited for (with all of theirs)."""
+        # What clock_getcpuclockid(3) answers: to the nanosecond, where stat counts in hundredths of a second.
+        own = time.clock_gettime((~self.pid << 3) | CPUCLOCK_SCHED)
         fields = self._stat()
-        user, system, child_user, child_system = (int(fields[i]) / TICK for i in range(11, 15))
-        return user + system, child_user + child_system
+        child_user, child_system = (int(fields[i]) / TICK for i in (13, 14))
+        return own, child_user + child_system
 
     def resident(self):
         """Bytes that are in memory for this process."""
