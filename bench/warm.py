@@ -610,7 +610,7 @@ class Bench:
             self.aims.append((work, aim, "not measured", "–", None))
         self.report.add(
             "### An idle service with a full pool",
-            f"{cells} of {self.options.pool} cells wait. Over {seconds:.0f} s, share of one core; the clock of a process counts in steps of 10 ms.",
+            f"{cells} cells with Python wait (pool {self.options.pool}). Over {seconds:.0f} s, share of one core; the clock of a process counts in steps of 10 ms.",
             markdown_table((*shares, "all"), [[f"{100 * share:.2f} %" for share in (*shares.values(), total)]]),
         )
         self.aims.append(("idle service, pool full", "≤ 1 % of a core", f"{100 * total:.2f} %", "–", total <= 0.01))

@@ -9,6 +9,7 @@
 set -eu
 
 here=$(cd "$(dirname "$0")" && pwd)
+command -v openssl >/dev/null || { echo 'fleet-certificates.sh: openssl is not installed' >&2 && exit 1; }
 usage='usage: fleet-certificates.sh [-w WORKER]… FOLDER [NAME…]'
 workers=
 while getopts w: option; do

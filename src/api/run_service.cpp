@@ -131,13 +131,13 @@ struct RunService::Work : Journal::Entry, engine::RunListener {
   void forward_control(std::function<void(const engine::InputControl&)> sink) override {
     live->forward_control(std::move(sink));
   }
-  [[nodiscard]] bool may_begin_again() const override { return !heard && !has_read; }
-  void on_input() override { has_read = true; }
+  [[nodiscard]] bool may_begin_again() const override { return !took_effect; }
+  void on_input() override { took_effect = true; }
   void on_stage(StageKind stage) override {
     if (!followed) add_stage(*live, stage);
   }
   void on_output(StageKind stage, engine::OutputStream stream, std::string_view bytes) override {
-    if (!followed) heard = add_output(*live, stage, stream, bytes) || heard;
+    if (!followed && add_output(*live, stage, stream, bytes)) took_effect = true;
   }
   void on_end(Result<Outcome> outcome) override {
     if (outcome) {
@@ -150,8 +150,7 @@ struct RunService::Work : Journal::Entry, engine::RunListener {
 
   RunService& service;
   bool keep_outcome = false;
-  bool heard = false;
-  bool has_read = false;  // of what came while it ran
+  bool took_effect = false;  // somebody has heard of it, or it has read what came while it ran
   std::shared_ptr<LiveRun> live;
   std::shared_ptr<FollowedRun> followed;  // begun before this process was: told from the start
   RunRequest request;

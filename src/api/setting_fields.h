@@ -234,7 +234,7 @@ inline constexpr std::array kSettingFields{
     number_setting("fleet-replicas",
                    "BELLJAR_FLEET_REPLICAS",
                    &Settings::fleet_replicas,
-                   "servers of NATS that keep each message: 1, 3 or 5"),
+                   "servers of NATS that keep each message: 1 to 5"),
     text_setting("sync",
                  "BELLJAR_SYNC",
                  &Settings::sync,

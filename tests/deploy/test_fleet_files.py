@@ -61,9 +61,10 @@ def test_a_worker_is_kept_from_the_ledger_and_the_world(compose, services):
         assert "ledger" not in yaml.safe_dump(each).lower()
         assert "gateway" not in yaml.safe_dump(each["volumes"])
         assert "ports" not in each
-    for name in ("work", "ledger"):
+    for name in ("work", "orders", "ledger"):
         assert compose["networks"][name] == {"internal": True}
-    assert "work" not in services["ledger"]["networks"]
+    for name, each in services.items():
+        assert ("work" in each["networks"]) == name.startswith(("worker-", "nats-")), name
 
 
 def test_a_gateway_has_no_privilege(services):
@@ -72,7 +73,7 @@ def test_a_gateway_has_no_privilege(services):
         assert each["security_opt"] == ["no-new-privileges:true"]
         assert each["read_only"] is True
         assert all(port.startswith("127.0.0.1:") for port in each["ports"])
-        assert set(each["networks"]) == {"work", "ledger", "outside"}
+        assert set(each["networks"]) == {"orders", "ledger", "outside"}
 
 
 def test_no_two_share_a_port_or_a_volume(compose, services):
