@@ -2,6 +2,7 @@
 
 #include <nats/nats.h>
 
+#include <algorithm>
 #include <condition_variable>
 #include <cstdlib>
 #include <mutex>
@@ -52,6 +53,16 @@ class TakenMessages {
 };
 
 using OwnedOptions = std::unique_ptr<natsOptions, Destroyer<natsOptions_Destroy>>;
+
+// libnats writes it as it is, and a space or the end of a line in it would be the protocol's own.
+Status check_subject(const std::string& subject) {
+  const bool ok = !subject.empty() && std::ranges::none_of(subject, [](unsigned char c) {
+    constexpr unsigned char kDelete = 0x7f;
+    return c <= ' ' || c == kDelete;
+  });
+  if (!ok) return fail(Code::kInvalid, "NATS: " + quote(subject) + " is no subject");
+  return {};
+}
 
 std::string text_of(const char* text) {
   return text == nullptr ? std::string() : std::string(text);
@@ -151,6 +162,7 @@ bool Connection::is_up() const {
 
 // While it is away libnats would keep what is published, and send it when nobody expects it.
 Status Connection::publish(const std::string& subject, std::string_view data) {
+  TRY(check_subject(subject));
   if (!is_up()) return fail(Code::kUnavailable, "NATS is away");
   const natsStatus s = natsConnection_Publish(handle_->connection, subject.c_str(), data.data(),
                                               static_cast<int>(data.size()));
@@ -162,6 +174,7 @@ Result<Message> Connection::request(const std::string& subject,
                                     std::string_view data,
                                     Milliseconds patience,
                                     const std::vector<Header>& headers) {
+  TRY(check_subject(subject));
   if (!is_up()) return fail(Code::kUnavailable, "NATS is away");
   natsMsg* asked = nullptr;
   natsStatus s =
@@ -181,6 +194,7 @@ Result<Message> Connection::request(const std::string& subject,
 
 Result<std::unique_ptr<Subscription>> Connection::subscribe(const std::string& subject,
                                                             std::function<void(Message)> take) {
+  TRY(check_subject(subject));
   auto handle = std::make_unique<Subscription::Handle>();
   handle->take = std::move(take);
   constexpr auto on_message = [](natsConnection*, natsSubscription*, natsMsg* got, void* closure) {
@@ -221,6 +235,14 @@ Subscription::~Subscription() {
     handle_->changed.wait_for(lock, kPatience, [this] { return handle_->complete; });
   }
   natsSubscription_Destroy(handle_->subscription);
+}
+
+bool is_word(std::string_view text) {
+  constexpr std::size_t kLongest = 128;
+  return !text.empty() && text.size() <= kLongest && std::ranges::all_of(text, [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
+           c == '_';
+  });
 }
 
 std::vector<std::string_view> words_of(std::string_view subject) {

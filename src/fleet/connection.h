@@ -84,6 +84,9 @@ class Subscription {
   std::unique_ptr<Handle> handle_;
 };
 
+// Whether it can be one word of a subject, as what is put into one by what strangers say must be:
+// 1 to 128 letters, digits, - and _.
+bool is_word(std::string_view text);
 // The words of a subject, which stand between its dots.
 std::vector<std::string_view> words_of(std::string_view subject);
 

@@ -116,7 +116,8 @@ Status FleetRunner::begin() {
     const std::lock_guard lock(mutex_);
     roster_.hear(*std::move(state), sys::now());
   }));
-  TRY(subscribe(kRollCall, [this](const Message& /*message*/) { say_state(); }));
+  TRY(subscribe(kRollCall,
+                [this](const Message& message) { called_ = called_ || is_call(message); }));
   TRY(connection_->publish(kRollCall, ""));
   TRY(connection_->flush(kPatience));
   watchers_.emplace_back([this](const std::stop_token& stop) { watch(stop); });
@@ -188,6 +189,7 @@ FleetRunner::Shared FleetRunner::make_run(const engine::Task& task,
   run->deadline = task.deadline;
   run->attempt = task.attempts;
   run->submitted = sys::now();
+  run->since = run->submitted;
   return run;
 }
 
@@ -510,6 +512,12 @@ bool FleetRunner::on_end(const Told& told, const std::string& text) {
   const std::chrono::microseconds ago(std::clamp<std::int64_t>(end->began_us_ago, 0, kDay.count()));
   if (!run->started) run->listener->on_began(ago);
   if (!end->started && !run->started) {
+    if (end->outcome.error().code == Code::kUnavailable) {
+      // Its worker is on the way out; another one may take it.
+      const std::lock_guard lock(mutex_);
+      if (runs_.contains(run->id)) give_again_locked(run);
+      return true;
+    }
     run->listener->on_give_up(end->outcome.error());
   } else if (start(run, end->attempt)) {
     run->listener->on_end(std::move(end->outcome));
@@ -561,7 +569,7 @@ void FleetRunner::watch(const std::stop_token& stop) {
   do {
     look_after_runs();
     say_heard();
-    if (sys::now() - said < kStateEvery) continue;
+    if (!called_.exchange(false) && sys::now() - said < kStateEvery) continue;
     said = sys::now();
     say_state();
   } while (pause_unless_stopped(stop, kLookEvery));
@@ -707,12 +715,11 @@ void FleetRunner::say_heard() {
 void FleetRunner::take_late_ends(const std::stop_token& stop) {
   while (pause_unless_stopped(stop, kLateEndsEvery)) {
     while (!stop.stop_requested()) {
-      auto delivery = stream_.next(kEndsStream, ends_consumer(settings_.id));
-      if (!delivery) (void)stream_.mend(kEndsStream, ends_consumer(settings_.id)).has_value();
-      if (!delivery || !*delivery) break;
-      const std::optional<Told> told = read_told_subject((*delivery)->subject);
+      const auto delivery = stream_.next_or_mend(kEndsStream, ends_consumer(settings_.id));
+      if (!delivery) break;
+      const std::optional<Told> told = read_told_subject(delivery->subject);
       if (!told) continue;
-      threads_->post(told->run, [this, told = *told, end = **delivery] {
+      threads_->post(told->run, [this, told = *told, end = *delivery] {
         const bool known = on_end(told, end.data) || is_over(told.run);
         if (known || (end.delivered > 1 && !find(told.run))) {
           (void)stream_.acknowledge(end).has_value();

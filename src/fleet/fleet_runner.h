@@ -8,6 +8,7 @@
 // Runs in: gateway. Every member may be called from any thread.
 #pragma once
 
+#include <atomic>
 #include <condition_variable>
 #include <deque>
 #include <map>
@@ -157,6 +158,7 @@ class FleetRunner : public engine::Runner {
   LetIn let_in_;
   Nanoseconds up_at_{};  // when NATS was seen to be there last
   bool closed_ = false;
+  std::atomic<bool> called_ = false;  // somebody asked who is there
   // Last: they use what stands above.
   std::optional<KeyedThreads> threads_;
   std::vector<std::unique_ptr<Subscription>> subscriptions_;

@@ -374,13 +374,14 @@ void FleetSessionHost::take_told(const Message& message) {
     // Of the executions of others only the end is theirs to hear, and that is stored for them.
     if (!listener && !left_.contains(id) && !id.starts_with("ses")) return;
   }
-  threads_->post(id, [this, id, kind = told->kind, listener, data = message.data] {
-    if (kind == "end") {
-      (void)take_end(id, data);
-    } else if (const auto happening = read_session_happening(data); happening && listener) {
-      tell(*listener, *happening);
-    }
-  });
+  threads_->post(
+      id, [this, id, kind = told->kind, worker = told->worker, listener, data = message.data] {
+        if (kind == "end") {
+          (void)take_end(id, worker, data);
+        } else if (const auto happening = read_session_happening(data); happening && listener) {
+          tell(*listener, *happening);
+        }
+      });
 }
 
 // As far as it is known here who does: of the sessions and executions of others it is not.
@@ -418,7 +419,9 @@ void FleetSessionHost::take_state(const std::string& worker, const std::string& 
 }
 
 // Answers whether that is done with.
-bool FleetSessionHost::take_end(const std::string& id, const std::string& text) {
+bool FleetSessionHost::take_end(const std::string& id,
+                                const std::string& worker,
+                                const std::string& text) {
   {
     const std::lock_guard lock(mutex_);
     if (over_.contains(id)) return true;
@@ -426,6 +429,8 @@ bool FleetSessionHost::take_end(const std::string& id, const std::string& text) 
   std::string whole = text;
   const auto object = referred_object(text);
   if (object) {
+    // Not what is another's: it would be shown as this one's, and removed.
+    if (*object != end_object(id, worker)) return true;
     auto got = objects_.get(*object);
     // It comes again; where it is gone another gateway has recorded it.
     if (!got) return got.error().code == Code::kNotFound;
@@ -433,7 +438,10 @@ bool FleetSessionHost::take_end(const std::string& id, const std::string& text) 
   }
   bool done = true;
   if (id.starts_with("ses")) {
-    if (const auto session = read_session(whole)) done = take_session_end(*session);
+    const auto session = read_session(whole);
+    // Nothing of another session than the one that it says to hold.
+    if (!session || session->address.id != id || session->address.place != worker) return true;
+    done = take_session_end(*session);
   } else if (auto end = read_execution_end(whole); end && end->id == id) {
     done = take_execution_end(*std::move(end));
   } else {
@@ -485,21 +493,21 @@ bool FleetSessionHost::take_session_end(const engine::SessionView& session) {
 void FleetSessionHost::take_late_ends(const std::stop_token& stop) {
   while (pause_unless_stopped(stop, kLateEndsEvery)) {
     while (!stop.stop_requested()) {
-      auto delivery = stream_.next(kEndsStream, kSessionEnds);
-      if (!delivery) (void)stream_.mend(kEndsStream, kSessionEnds).has_value();
-      if (!delivery || !*delivery) break;
-      const auto told = read_told_subject((*delivery)->subject);
+      const auto delivery = stream_.next_or_mend(kEndsStream, kSessionEnds);
+      if (!delivery) break;
+      const auto told = read_told_subject(delivery->subject);
       if (!told) {
-        (void)stream_.acknowledge(**delivery).has_value();
+        (void)stream_.acknowledge(*delivery).has_value();
         continue;
       }
-      threads_->post(told->run, [this, told = *told, end = **delivery] {
+      threads_->post(told->run, [this, told = *told, end = *delivery] {
         bool wanted = false;
         {
           const std::lock_guard inner(mutex_);
           wanted = is_its_worker_locked(told.run, told.worker);
         }
-        if (!wanted || take_end(told.run, end.data)) (void)stream_.acknowledge(end).has_value();
+        if (!wanted || take_end(told.run, told.worker, end.data))
+          (void)stream_.acknowledge(end).has_value();
       });
     }
   }

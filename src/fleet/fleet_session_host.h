@@ -101,7 +101,7 @@ class FleetSessionHost : public engine::SessionHost {
   void take_told(const Message& message);
   void take_state(const std::string& worker, const std::string& text);
   [[nodiscard]] bool is_its_worker_locked(const std::string& id, const std::string& worker) const;
-  bool take_end(const std::string& id, const std::string& text);
+  bool take_end(const std::string& id, const std::string& worker, const std::string& text);
   bool take_execution_end(engine::ExecutionEnd end);
   bool take_session_end(const engine::SessionView& session);
   void over_locked(const std::string& id);

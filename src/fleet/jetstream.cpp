@@ -162,9 +162,10 @@ Result<std::uint64_t> JetStream::publish(const std::string& subject,
 }
 
 Result<std::optional<Delivery>> JetStream::next(const std::string& stream,
-                                                const std::string& durable) {
+                                                const std::string& durable,
+                                                Milliseconds patience) {
   TRY_ASSIGN(Message got, connection_.request("$JS.API.CONSUMER.MSG.NEXT." + stream + "." + durable,
-                                              R"({"batch":1,"no_wait":true})", kPatience));
+                                              R"({"batch":1,"no_wait":true})", patience));
   if (got.status == kNotThere) return std::optional<Delivery>();
   if (got.status != 0 || !got.reply.starts_with("$JS.ACK.")) {
     return fail(Code::kUnavailable, "JetStream: status " + std::to_string(got.status));
@@ -232,6 +233,14 @@ Result<ConsumerState> JetStream::mend(const std::string& stream, const std::stri
   if (state.out == 0 || state.redelivered == 0) return state;
   TRY(acknowledge_what_is_gone(stream, durable, state));
   return consumer_state(stream, durable);
+}
+
+std::optional<Delivery> JetStream::next_or_mend(const std::string& stream,
+                                                const std::string& durable) {
+  auto delivery = next(stream, durable);
+  if (delivery) return *std::move(delivery);
+  (void)mend(stream, durable).has_value();
+  return std::nullopt;
 }
 
 // One server alone has no leaders, and says so.

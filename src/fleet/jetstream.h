@@ -74,7 +74,9 @@ class JetStream {
                                 Milliseconds patience,
                                 const std::vector<Header>& headers = {});
   // Nothing where none waits.
-  Result<std::optional<Delivery>> next(const std::string& stream, const std::string& durable);
+  Result<std::optional<Delivery>> next(const std::string& stream,
+                                       const std::string& durable,
+                                       Milliseconds patience = Milliseconds(5000));
   Status acknowledge(const Delivery& delivery);  // it is done, and goes
   Status hold(const Delivery& delivery);         // it is being worked on: its time begins anew
   Status give_back(const Delivery& delivery);    // delivered again at once
@@ -96,6 +98,9 @@ class JetStream {
   // that are gone and that a consumer still waits for: it stumbles over each of them again and
   // again, and who asks it waits in vain. This acknowledges them; answers how it stands then.
   Result<ConsumerState> mend(const std::string& stream, const std::string& durable);
+  // next(), for who asks again and again: where that fails the consumer is mended for the next
+  // time.
+  std::optional<Delivery> next_or_mend(const std::string& stream, const std::string& durable);
   // Of a node whose store cannot be read any more, though it takes messages, another one takes
   // over.
   void change_leaders(const std::string& stream, const std::string& durable);

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/text.h"
+#include "fleet/connection.h"
 #include "fleet/message_members.h"
 #include "model/outcome_reader.h"
 
@@ -155,6 +156,7 @@ Result<End> read_end(std::string_view text) {
   }
   const json::value* const outcome = from.find("outcome");
   if (outcome == nullptr) return wrong_member("outcome");
+  if (!to.started) return wrong_member("started");  // what was not begun has no outcome
   TRY_ASSIGN(to.outcome, read_outcome(*outcome));
   TRY(read(from, "artifacts", to.outcome->artifacts));
   return to;
@@ -281,12 +283,16 @@ Result<WorkerState> read_worker_state(std::string_view text) {
   WorkerState to;
   TRY(from.read("id", to.id));
   TRY(from.read("pool", to.pool));
+  if (!is_word(to.pool)) return wrong_member("pool");  // it will be in subjects
   TRY(from.read("kernel", to.kernel));
   TRY(from.read("languages", to.languages));
   TRY(read_map(from, "labels", to.labels));
   TRY(check_labels(to.labels));
+  constexpr std::uint64_t kMostAtOnce = 1'000'000;
   TRY(from.read("capacity", to.capacity));
+  if (to.capacity > kMostAtOnce) return wrong_member("capacity");
   TRY(from.read("running", to.running));
+  if (to.running > kMostAtOnce) return wrong_member("running");
   TRY(from.read("draining", to.draining));
   return to;
 }

@@ -79,6 +79,10 @@ TEST(End, IsReadAsItWasWritten) {
   EXPECT_EQ(read_failed->outcome.error().code, Code::kExhausted);
   EXPECT_EQ(read_failed->outcome.error().message, "no");
   EXPECT_FALSE(read_failed->started);
+
+  // What was not begun has no outcome.
+  end.started = false;
+  EXPECT_FALSE(read_end(to_json(end)).has_value());
 }
 
 TEST(Happening, IsReadAsItWasWritten) {
@@ -123,6 +127,20 @@ TEST(States, AreReadAsTheyWereWritten) {
   ASSERT_TRUE(read_gateway.has_value()) << read_gateway.error().message;
   EXPECT_EQ(to_json(*read_gateway), to_json(gateway));
   EXPECT_EQ(read_gateway->let_in, gateway.let_in);
+}
+
+TEST(States, OfAWorkerThatWouldWriteIntoSubjectsAreRefused) {
+  WorkerState worker{.id = "w", .pool = "p"};
+  for (const std::string& pool :
+       {std::string(), std::string("a.b"), std::string("*"), std::string("a b"),
+        std::string("a\r\nPUB x 0\r\n"), std::string(129, 'a')}) {
+    worker.pool = pool;
+    EXPECT_FALSE(read_worker_state(to_json(worker)).has_value()) << pool;
+  }
+  worker.pool = "p-1_A";
+  EXPECT_TRUE(read_worker_state(to_json(worker)).has_value());
+  worker.capacity = UINT64_MAX;
+  EXPECT_FALSE(read_worker_state(to_json(worker)).has_value());
 }
 
 TEST(Messages, ThatAreNotWhatTheyMustBeAreErrors) {

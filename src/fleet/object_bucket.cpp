@@ -15,6 +15,7 @@ namespace {
 namespace json = boost::json;
 
 constexpr std::size_t kChunk = 128 * 1024;
+constexpr std::size_t kLargest = 1024 * 1024 * 1024;
 constexpr Milliseconds kPatience{5000};
 const Header kReplacesOthers{"Nats-Rollup", "sub"};
 
@@ -51,6 +52,7 @@ Status ObjectBucket::make(std::chrono::seconds max_age, std::uint64_t replicas) 
 }
 
 Status ObjectBucket::put(const std::string& name, std::string_view bytes) {
+  if (bytes.size() > kLargest) return fail(Code::kInvalid, "an object has at most 1 GiB");
   const std::string nuid = make_id("o");
   std::uint64_t chunks = 0;
   for (std::size_t at = 0; at < bytes.size(); at += kChunk, ++chunks) {
@@ -83,12 +85,15 @@ Result<std::string> ObjectBucket::get(const std::string& name) {
       sum == nullptr || !sum->is_string()) {
     return damaged();
   }
+  // Who made it may be a worker: nothing but chunks of one object, and not without an end.
+  if (!is_word(std::string_view(nuid->get_string()))) return damaged();
   std::string bytes;
   std::uint64_t from = 1;
   for (std::int64_t i = 0; i < chunks->get_int64(); ++i) {
     TRY_ASSIGN(const JetStream::Stored chunk,
                stream_.get(stream_name(), chunks_of(std::string(nuid->get_string())), from));
     bytes += chunk.data;
+    if (bytes.size() > kLargest) return damaged();
     from = chunk.number + 1;
   }
   if (sha256(bytes) != sum->get_string()) return damaged();
@@ -101,7 +106,7 @@ Status ObjectBucket::remove(const std::string& name) {
   const json::value description = json::parse(stored.data, error);
   const json::value* const nuid =
       error || !description.is_object() ? nullptr : description.get_object().if_contains("nuid");
-  if (nuid != nullptr && nuid->is_string()) {
+  if (nuid != nullptr && nuid->is_string() && is_word(std::string_view(nuid->get_string()))) {
     TRY(stream_.purge(stream_name(), chunks_of(std::string(nuid->get_string()))));
   }
   return stream_.purge(stream_name(), description_of(name));

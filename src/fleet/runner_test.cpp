@@ -12,6 +12,7 @@
 
 #include "base/id.h"
 #include "base/sys.h"
+#include "base/text.h"
 #include "engine/local_runner.h"
 #include "fleet/fleet_runner.h"
 #include "fleet/nats_server.h"
@@ -358,6 +359,13 @@ class Strangers : public testing::Test {
     ASSERT_TRUE(
         connection_->publish(told_subject("g", kind, worker, run), to_json(end)).has_value());
   }
+  static void wait_for_work(JetStream& stream) {
+    const Nanoseconds until = sys::now() + kLong;
+    while (stream.stream_state(kWorkStream)->messages == 0 && sys::now() < until) {
+      std::this_thread::yield();
+    }
+    EXPECT_EQ(stream.stream_state(kWorkStream)->messages, 1U);
+  }
   static std::string end_of(const Message& message) { return read_runs(message.data)->front(); }
 
   const NatsServer server_;
@@ -387,10 +395,7 @@ TEST_F(Strangers, WhoTakesARunFromTheQueueEndsIt) {
   const auto run = std::make_shared<Listener>("run_2");
   submit(run, engine::Urgency::kAsynchronous);
   JetStream stream(*connection_);
-  const Nanoseconds until = sys::now() + kLong;
-  while (stream.stream_state(kWorkStream)->messages == 0 && sys::now() < until) {
-    std::this_thread::yield();
-  }
+  wait_for_work(stream);
   Heard confirmed(*connection_, heard_subject(others_));
   tell(others_, "done", "run_2");
   ASSERT_TRUE(run->wait());
@@ -400,6 +405,35 @@ TEST_F(Strangers, WhoTakesARunFromTheQueueEndsIt) {
   tell(others_, "done", "run_2");
   EXPECT_EQ(end_of(confirmed.next()), "run_2");
   EXPECT_EQ(run->ends, 1);
+}
+
+TEST_F(Strangers, WhatAWorkerDoesNotBeginGoesToAnother) {
+  Heard orders(*connection_, order_subject(mine_));
+  const auto run = std::make_shared<Listener>("run_4");
+  submit(run, engine::Urgency::kInteractive);
+  EXPECT_EQ(read_parcel(orders.next().data)->order.run, "run_4");
+  const End leaving{
+      .run = "run_4", .outcome = fail(Code::kUnavailable, "leaving"), .started = false};
+  ASSERT_TRUE(connection_->publish(told_subject("g", "done", mine_, "run_4"), to_json(leaving))
+                  .has_value());
+  JetStream stream(*connection_);
+  wait_for_work(stream);
+  EXPECT_EQ(run->ends, 0);
+  tell(others_, "done", "run_4");
+  ASSERT_TRUE(run->wait());
+  EXPECT_EQ(run->error.message, others_);
+}
+
+TEST_F(Strangers, AnEndThatContradictsItselfIsAnError) {
+  Heard orders(*connection_, order_subject(mine_));
+  const auto run = std::make_shared<Listener>("run_5");
+  submit(run, engine::Urgency::kInteractive);
+  EXPECT_EQ(read_parcel(orders.next().data)->order.run, "run_5");
+  const End end{.run = "run_5", .outcome = Outcome(), .started = false};
+  ASSERT_TRUE(
+      connection_->publish(told_subject("g", "done", mine_, "run_5"), to_json(end)).has_value());
+  ASSERT_TRUE(run->wait());
+  EXPECT_EQ(run->error.code, Code::kInvalid);
 }
 
 TEST_F(Strangers, AWorkerIsWhoItsSubjectSays) {
@@ -532,38 +566,60 @@ TEST(FleetRunners, AttemptsAreCountedByWhatWorkersWereGiven) {
 }
 
 // As a gateway and a worker of the fleet that died: what they had read is not there again.
-TEST(Workers, AnInteractiveRunThatWasGivenBeforeIsNotBegunAgain) {
-  Fleet fleet;
-  const auto connection = fleet.server().connect();
-  JetStream stream(*connection);
-  const std::string ends = told_subject("gateway_2", "end", kAnyWorker, "*");
-  ASSERT_TRUE(
-      stream.make_consumer(kEndsStream, ends_consumer("gateway_2"), ends, kAckWait).has_value());
-  constexpr Milliseconds kPatience{5000};
-  for (const std::uint64_t deaths : {0U, 1U}) {
-    const Order order{.run = "run_" + std::to_string(deaths),
-                      .gateway = "gateway_2",
-                      .caller = "ada",
-                      .language = "python",
-                      .policy = "default",
-                      .reads = Order::Reads::kPipe,
-                      .expires_ms = unix_ms() + 60'000};
-    const std::string parcel = parcel_of({.deaths = deaths, .attempts = deaths}, to_json(order));
+// What becomes of a run in the queue of a fleet whose worker has no warden.
+class FromTheQueue : public testing::Test {
+ protected:
+  void SetUp() override {
+    const std::string ends = told_subject("gateway_2", "end", kAnyWorker, "*");
     ASSERT_TRUE(
-        stream.publish(work_subject(0, "pool", 0), parcel, order.run, kPatience).has_value());
+        stream_.make_consumer(kEndsStream, ends_consumer("gateway_2"), ends, kAckWait).has_value());
+  }
+  std::string reason(Order order, Parcel::Past past) {
+    constexpr Milliseconds kPatience{5000};
+    order.run = "run_" + std::to_string(++runs_);
+    order.gateway = "gateway_2";
+    order.caller = "ada";
+    order.language = "python";
+    order.policy = "default";
+    EXPECT_TRUE(stream_
+                    .publish(work_subject(0, "pool", 0), parcel_of(past, to_json(order)), order.run,
+                             kPatience)
+                    .has_value());
     Result<std::optional<Delivery>> got;
     for (int i = 0; i < 1000 && (!got || !*got); ++i) {
       std::this_thread::sleep_for(std::chrono::milliseconds(10));
-      got = stream.next(kEndsStream, ends_consumer("gateway_2"));
+      got = stream_.next(kEndsStream, ends_consumer("gateway_2"));
     }
-    ASSERT_TRUE(got && *got) << order.run;
-    ASSERT_TRUE(stream.acknowledge(**got).has_value());
+    if (!got || !*got) return "no end";
+    EXPECT_TRUE(stream_.acknowledge(**got).has_value());
     const auto end = read_end((*got)->data);
-    ASSERT_TRUE(end.has_value() && !end->outcome.has_value());
+    if (!end || end->outcome) return "no error";
     EXPECT_EQ(end->run, order.run);
-    EXPECT_EQ(end->outcome.error().message, deaths == 0 ? "no warden here" : kInputIsGone);
-    EXPECT_EQ(end->attempt, 1U);
+    attempt_ = end->attempt;
+    return end->outcome.error().message;
   }
+
+  std::uint64_t attempt_ = 0;  // of the last
+
+ private:
+  Fleet fleet_;
+  const std::unique_ptr<Connection> connection_ = fleet_.server().connect();
+  JetStream stream_{*connection_};
+  int runs_ = 0;
+};
+
+TEST_F(FromTheQueue, AnInteractiveRunThatWasGivenBeforeIsNotBegunAgain) {
+  const Order order{.reads = Order::Reads::kPipe, .expires_ms = unix_ms() + 60'000};
+  EXPECT_EQ(reason(order, {}), "no warden here");
+  EXPECT_EQ(attempt_, 1U);
+  EXPECT_EQ(reason(order, {.deaths = 1, .attempts = 1}), kInputIsGone);
+  EXPECT_EQ(attempt_, 1U);
+}
+
+TEST_F(FromTheQueue, WhatWasBegunBeforeHasNotWaitedTooLong) {
+  const Order late{.reads = Order::Reads::kBytes, .expires_ms = unix_ms() - 1000};
+  EXPECT_EQ(reason(late, {}), "waited too long in the queue");
+  EXPECT_EQ(reason(late, {.deaths = 1, .attempts = 1}), "no warden here");
 }
 
 TEST(JetStreams, AMessageOfOneIdIsStoredOnce) {
@@ -664,6 +720,36 @@ TEST(ObjectBuckets, GiveBackWhatWasPutIn) {
   EXPECT_EQ(objects.get("another").error().code, Code::kNotFound);
   ASSERT_TRUE(objects.remove("a name").has_value());
   EXPECT_EQ(objects.get("a name").error().code, Code::kNotFound);
+}
+
+TEST(ObjectBuckets, ADescriptionOfEverythingIsOfNothing) {
+  const NatsServer server;
+  const auto connection = server.connect();
+  JetStream stream(*connection);
+  ObjectBucket objects(stream, "bucket");
+  ASSERT_TRUE(objects.make(std::chrono::hours(1), 1).has_value());
+  ASSERT_TRUE(objects.put("others", "bytes").has_value());
+  const std::string name = "$O.bucket.M." + base64_encode("mine");
+  const std::string description =
+      R"({"name":"mine","nuid":">","chunks":1,"digest":"SHA-256=J3kZ"})";
+  ASSERT_TRUE(stream.publish(name, description, "", Milliseconds(5000)).has_value());
+  EXPECT_EQ(objects.get("mine").error().code, Code::kUnavailable);
+  ASSERT_TRUE(objects.remove("mine").has_value());
+  EXPECT_EQ(objects.get("mine").error().code, Code::kNotFound);
+  EXPECT_EQ(*objects.get("others"), "bytes");
+}
+
+TEST(Connections, ASubjectThatWouldBeProtocolIsRefused) {
+  const NatsServer server;
+  const auto connection = server.connect();
+  Heard heard(*connection, "told");
+  for (const char* const subject : {"", "a b", "a\r\nPUB told 1\r\nx\r\n", "a\tb", "a\x7f"}) {
+    EXPECT_EQ(connection->publish(subject, "x").error().code, Code::kInvalid);
+    EXPECT_EQ(connection->request(subject, "x", Milliseconds(100)).error().code, Code::kInvalid);
+    EXPECT_EQ(connection->subscribe(subject, [](const Message&) {}).error().code, Code::kInvalid);
+  }
+  EXPECT_TRUE(connection->publish("told", "in earnest").has_value());
+  EXPECT_EQ(heard.next().data, "in earnest");
 }
 
 TEST(Connections, FailAtOnceWhileTheServerIsAwayAndComeBack) {

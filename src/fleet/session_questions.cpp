@@ -118,6 +118,7 @@ void SessionQuestions::take(const Told& told, const std::string& text) {
   }
   const auto object = referred_object(text);
   if (!object) return over(name, read_session_reply(text));
+  if (*object != answer_object(name)) return;  // another's
   const auto whole = objects_.get(*object);
   if (!whole && whole.error().code == Code::kUnavailable) return;  // it is asked again
   over(name, whole ? read_session_reply(*whole) : std::unexpected(whole.error()));

@@ -33,6 +33,11 @@ inline std::string answer_subject(const std::string& gateway,
   return told_subject(gateway + "-sessions", "told", worker, question);
 }
 
+// The object with one that is too large for a message.
+inline std::string answer_object(const std::string& question) {
+  return "answer." + question;
+}
+
 inline constexpr std::chrono::milliseconds kSessionsStateEvery{500};
 // A question that was not answered within this is asked again.
 inline constexpr std::chrono::milliseconds kAskAgainAfter{1000};

@@ -16,6 +16,7 @@ namespace {
 using Kind = SessionQuestion::Kind;
 
 constexpr Milliseconds kPatience{5000};
+constexpr Milliseconds kLookEvery{100};
 constexpr std::size_t kThreads = 4;
 constexpr std::size_t kMostAnswers = 2000;
 constexpr std::size_t kMostExecutions = 20'000;
@@ -111,14 +112,18 @@ Status SessionWorker::begin() {
   threads_.emplace(kThreads);
   TRY_ASSIGN(questions_, connection_->subscribe(session_subject(settings_.id),
                                                 [this](const Message& message) { take(message); }));
-  TRY_ASSIGN(calls_, connection_->subscribe(kRollCall,
-                                            [this](const Message& /*message*/) { say_state(); }));
+  TRY_ASSIGN(calls_, connection_->subscribe(kRollCall, [this](const Message& message) {
+    called_ = called_ || is_call(message);
+  }));
   TRY(connection_->flush(kPatience));
   workers_.emplace_back([this](const std::stop_token& stop) { tell_ends(stop); });
   workers_.emplace_back([this](const std::stop_token& stop) {
+    Nanoseconds said{};
     do {
+      if (!called_.exchange(false) && sys::now() - said < kSessionsStateEvery) continue;
+      said = sys::now();
       say_state();
-    } while (pause_unless_stopped(stop, kSessionsStateEvery));
+    } while (pause_unless_stopped(stop, kLookEvery));
   });
   return {};
 }
@@ -276,7 +281,7 @@ Status SessionWorker::execute(const SessionQuestion& question) {
 void SessionWorker::answer(const SessionQuestion& question, const Result<SessionReply>& reply) {
   std::string text = to_json(reply);
   if (text.size() > kMostInline) {
-    const std::string object = "answer." + question.name;
+    const std::string object = answer_object(question.name);
     // Where NATS does not take it now it is asked again, and is then not known any more.
     const Status stored = objects_.put(object, text);
     text = stored ? reference_to(object)

@@ -97,6 +97,7 @@ class SessionWorker : private engine::SessionOwner {
   std::size_t under_way_ = 0;  // executions
   std::size_t held_ = 0;       // sessions
   bool draining_ = false;
+  std::atomic<bool> called_ = false;  // somebody asked who is there
   // Last: they use what stands above.
   std::optional<KeyedThreads> threads_;
   std::unique_ptr<Subscription> questions_;

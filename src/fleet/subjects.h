@@ -47,8 +47,10 @@ inline constexpr const char* kAnyWorker = "*.*";
 std::string order_subject(const std::string& worker);
 std::string heard_subject(const std::string& worker);  // ends that its gateway has recorded
 std::string worker_subject(const std::string& worker);
-// Who hears it says at once what it says of itself again and again.
+// Who hears it says soon what it says of itself again and again. Soon and not at once: JetStream
+// answers wherever a worker wants it to, and many answers are one call.
 inline constexpr const char* kRollCall = "belljar.call";
+bool is_call(const Message& message);
 std::string gateway_subject(const std::string& gateway);  // or "*"
 std::string control_subject(const std::string& worker, const std::string& run);
 std::string cancel_subject(const std::string& run);  // whichever worker has it

@@ -55,8 +55,9 @@ Result<Survey> survey(Connection& connection) {
     TRY_ASSIGN(const auto from_workers,
                connection.subscribe(worker_subject(kAnyWorker), [&](const Message& message) {
                  auto state = read_worker_state(message.data);
+                 if (!state || state->id != worker_of(message.subject)) return;
                  const std::lock_guard lock(mutex);
-                 if (state) workers.insert_or_assign(state->id, *state);
+                 workers.insert_or_assign(state->id, *state);
                }));
     TRY_ASSIGN(const auto from_gateways,
                connection.subscribe(gateway_subject("*"), [&](const Message& message) {
@@ -68,9 +69,10 @@ Result<Survey> survey(Connection& connection) {
                connection.subscribe(told_of_session("told", kAnyWorker, kItsSessions),
                                     [&](const Message& message) {
                                       auto state = read_sessions_state(message.data);
+                                      const auto told = read_told_subject(message.subject);
+                                      if (!state || !told || state->worker != told->worker) return;
                                       const std::lock_guard lock(mutex);
-                                      if (state)
-                                        found.sessions.insert_or_assign(state->worker, *state);
+                                      found.sessions.insert_or_assign(state->worker, *state);
                                     }));
     TRY(connection.publish(kRollCall, ""));
     std::this_thread::sleep_for(kListen);

@@ -20,8 +20,13 @@ constexpr Milliseconds kPatience{5000};
 constexpr Milliseconds kStateEvery{500};
 constexpr Milliseconds kLookEvery{100};
 constexpr Milliseconds kSayBegunAfter{50};
+constexpr Milliseconds kBeginWithin{10'000};
 // All lanes: a message about new work may be lost, and what a worker gives back is told to nobody.
 constexpr std::chrono::seconds kPullEvery{1};
+// Of a lane that does not answer.
+constexpr Milliseconds kProbePatience{1000};
+constexpr std::chrono::seconds kShortestSilence{1};
+constexpr std::chrono::seconds kLongestSilence{30};
 // Streams of work may be added while it runs.
 constexpr std::chrono::seconds kLookForStreamsEvery{5};
 // Every so manieth run comes from the highest lane that has one.
@@ -110,14 +115,14 @@ class Worker::Assignment : public engine::RunListener {
     return std::move(pipe.read);
   }
   void forward_control(std::function<void(const engine::InputControl&)> /*sink*/) override {}
-  [[nodiscard]] bool may_begin_again() const override { return !heard_ && !has_read_; }
-  void on_input() override { has_read_ = true; }
+  [[nodiscard]] bool may_begin_again() const override { return !took_effect_; }
+  void on_input() override { took_effect_ = true; }
   void on_stage(StageKind stage) override {
     if (order_.streamed) say("event", {.kind = Happening::Kind::kStage, .stage = stage});
   }
   void on_output(StageKind stage, engine::OutputStream stream, std::string_view bytes) override {
     if (!order_.streamed || stage != StageKind::kRun) return;
-    heard_ = true;
+    took_effect_ = true;
     using Kind = Happening::Kind;
     say("event", {.kind = stream == engine::OutputStream::kOut ? Kind::kOut : Kind::kErr,
                   .bytes = std::string(bytes)});
@@ -181,8 +186,7 @@ class Worker::Assignment : public engine::RunListener {
   Worker& worker_;
   const Order order_;
   const std::uint64_t attempt_;
-  bool heard_ = false;
-  bool has_read_ = false;
+  bool took_effect_ = false;  // somebody has heard of it, or it has read what was typed
   std::mutex mutex_;
   Nanoseconds began_{};
   bool told_begun_ = false;
@@ -233,7 +237,8 @@ Status Worker::begin() {
                 [this](const Message& message) { take_heard(message); }));
   TRY(subscribe(order_subject(settings_.id),
                 [this](const Message& message) { take_directly(message); }));
-  TRY(subscribe(kRollCall, [this](const Message& /*message*/) { say_state(); }));
+  TRY(subscribe(kRollCall,
+                [this](const Message& message) { called_ = called_ || is_call(message); }));
   TRY(subscribe(wake_subject(settings_.pool), [this](const Message& message) {
     const auto lane = parse_count(message.data);
     if (!lane || *lane >= kLanes) return;
@@ -308,14 +313,29 @@ std::optional<Delivery> Worker::next_delivery(unsigned turn) {
     if (!is_lane_to_look_into(lane)) continue;
     // Another stream first each time, so that none waits behind the others.
     for (unsigned k = 0; k < streams_; ++k) {
-      auto delivery =
-          stream_.next(work_stream((turn + k) % streams_), work_consumer(settings_.pool, lane));
-      if (!delivery) return std::nullopt;  // NATS is away; it is looked again
-      if (!*delivery) continue;
+      auto delivery = next_of((turn + k) % streams_, lane);
+      if (!delivery) continue;
       const std::lock_guard lock(mutex_);
       lanes_.set(lane);  // it may have more
-      return *std::move(delivery);
+      return delivery;
     }
+  }
+  return std::nullopt;
+}
+
+std::optional<Delivery> Worker::next_of(unsigned stream, unsigned lane) {
+  Silence& silence = silences_.at(stream).at(lane);
+  if (sys::now() < silence.until) return std::nullopt;
+  auto delivery = stream_.next(work_stream(stream), work_consumer(settings_.pool, lane),
+                               silence.pause == Nanoseconds{} ? kPatience : kProbePatience);
+  if (delivery) {
+    silence = {};
+    return *std::move(delivery);
+  }
+  // Where NATS is away it is no lane's fault.
+  if (connection_->is_up()) {
+    silence.pause = std::clamp<Nanoseconds>(2 * silence.pause, kShortestSilence, kLongestSilence);
+    silence.until = sys::now() + silence.pause;
   }
   return std::nullopt;
 }
@@ -359,7 +379,8 @@ void Worker::take(const std::string& text, std::optional<Delivery> delivery) {
                   std::move(delivery));
   }
   const Order kept = *order;
-  if (unix_ms() > kept.expires_ms) {
+  // What was given to a worker before has begun, as far as is known: it waits no more.
+  if (attempt == 1 && !has(kept.run) && unix_ms() > kept.expires_ms) {
     return finish(kept,
                   {.run = kept.run,
                    .outcome = fail(Code::kExhausted, "waited too long in the queue"),
@@ -435,7 +456,9 @@ Status Worker::hand_over(Order order, std::uint64_t attempt, std::optional<Deliv
 
 Status Worker::begin_run(const std::shared_ptr<Assignment>& assignment) {
   const Order& its = assignment->order();
-  const Nanoseconds deadline = sys::now() + Milliseconds(its.expires_ms - unix_ms());
+  // There is room for it; one that is begun again may be past its time in the queue.
+  const Nanoseconds deadline =
+      sys::now() + std::max(Milliseconds(its.expires_ms - unix_ms()), kBeginWithin);
   if (its.unpack) {
     (void)assignment->on_start(0);
     return runner_.unpack({.caller = its.caller,
@@ -608,7 +631,7 @@ void Worker::keep_alive(const std::stop_token& stop) {
       for (const auto& [run, each] : assignments_) all.push_back(each);
     }
     for (const auto& each : all) each->tell_begun();
-    if (sys::now() - said < kStateEvery) continue;
+    if (!called_.exchange(false) && sys::now() - said < kStateEvery) continue;
     said = sys::now();
     say_state();
     store_unheard();

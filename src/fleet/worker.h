@@ -4,6 +4,8 @@
 // Every member may be called from any thread.
 #pragma once
 
+#include <array>
+#include <atomic>
 #include <bitset>
 #include <condition_variable>
 #include <deque>
@@ -71,6 +73,7 @@ class Worker {
   void take_directly(const Message& message);
   void pull(const std::stop_token& stop);
   std::optional<Delivery> next_delivery(unsigned turn);
+  std::optional<Delivery> next_of(unsigned stream, unsigned lane);
   bool is_lane_to_look_into(unsigned lane);
   void take(const std::string& text, std::optional<Delivery> delivery);
   void refuse(const Order& order, std::optional<Delivery> delivery);
@@ -100,10 +103,18 @@ class Worker {
   std::map<std::string, Unheard> unheard_;  // by run: told, and not known to be recorded
   std::deque<Finished> finished_;           // to be stored
   std::size_t storing_ = 0;
-  unsigned streams_ = 0;       // of work, that it takes from
+  unsigned streams_ = 0;  // of work, that it takes from
+  // A lane of a stream whose leader does not answer is left alone, for longer each time: it would
+  // keep what is in the others waiting. Of the thread that pulls.
+  struct Silence {
+    Nanoseconds until{};
+    Nanoseconds pause{};  // zero: it answers
+  };
+  std::array<std::array<Silence, kLanes>, kMostWorkStreams> silences_{};
   std::size_t reserved_ = 0;   // 1 while a run is fetched, for which there must be room
   std::bitset<kLanes> lanes_;  // that may have something, as far as is known
   bool draining_ = false;
+  std::atomic<bool> called_ = false;  // somebody asked who is there
   // Last: they use what stands above.
   std::vector<std::unique_ptr<Subscription>> subscriptions_;
   std::vector<std::jthread> threads_;
