@@ -326,7 +326,7 @@ def docker_way(spawner):
         with contextlib.ExitStack() as stack:
             # Only the way to the daemon may be missing: what fails inside is not to be hidden.
             daemon = stack.enter_context(docker())
-            daemon = stack.enter_context(daemon.with_image({"etc/passwd": "/etc/passwd"}))
+            daemon = stack.enter_context(daemon.with_image({"etc/passwd": pathlib.Path("/etc/passwd").read_text()}))
             client = daemon.command("run", "--rm", "--network", "none", daemon.image, "python3", "-c", HELLO)
             yield Spawned("docker run", client, spawner, every=10)
             return

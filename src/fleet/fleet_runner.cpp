@@ -507,17 +507,15 @@ bool FleetRunner::on_end(const Told& told, const std::string& text) {
   if (!end) {
     end = End{.run = told.run, .outcome = std::unexpected(end.error()), .started = true};
   }
+  if (!end->started && !end->outcome && end->outcome.error().code == Code::kUnavailable) {
+    give_to_another(run, told.worker);
+    return true;
+  }
   // As from a stranger: no time in the future, nor one that cannot be counted.
   constexpr std::chrono::microseconds kDay = std::chrono::hours(24);
   const std::chrono::microseconds ago(std::clamp<std::int64_t>(end->began_us_ago, 0, kDay.count()));
   if (!run->started) run->listener->on_began(ago);
   if (!end->started && !run->started) {
-    if (end->outcome.error().code == Code::kUnavailable) {
-      // Its worker is on the way out; another one may take it.
-      const std::lock_guard lock(mutex_);
-      if (runs_.contains(run->id)) give_again_locked(run);
-      return true;
-    }
     run->listener->on_give_up(end->outcome.error());
   } else if (start(run, end->attempt)) {
     run->listener->on_end(std::move(end->outcome));
@@ -525,6 +523,13 @@ bool FleetRunner::on_end(const Told& told, const std::string& text) {
   forget(run);
   if (object) (void)objects_.remove(*object).has_value();
   return true;
+}
+
+// The worker that had it is on the way out, and says so once, or the same once more.
+void FleetRunner::give_to_another(const Shared& run, const std::string& worker) {
+  const std::lock_guard lock(mutex_);
+  const bool is_news = runs_.contains(run->id) && run->left.insert(worker).second;
+  if (is_news && !run->started) give_again_locked(run);
 }
 
 void FleetRunner::forget(const Shared& run) {
@@ -591,6 +596,7 @@ void FleetRunner::look_after_runs() {
         forget(run);
       });
     } else if (run->place == Place::kHere && now - run->since > kTryAgainAfter) {
+      run->since = now;
       threads_->post(id, [this, run] { place(run); });
     } else if (run->place == Place::kSent && now - run->since > kAnswerWithin) {
       give_again_locked(run);
@@ -763,9 +769,8 @@ bool FleetRunner::drain(Nanoseconds patience) {
 Status FleetRunner::ready() const {
   const std::lock_guard lock(mutex_);
   TRY(check_nats_locked());
-  if (roster_.workers(sys::now()).count == 0)
-    return fail(Code::kUnavailable, "the fleet has no worker");
-  return {};
+  if (roster_.workers(sys::now()).count > 0) return {};
+  return fail(Code::kUnavailable, "the fleet has no worker");
 }
 
 bool FleetRunner::has(const runtime::Manifest& language) const {

@@ -80,6 +80,7 @@ class FleetRunner : public engine::Runner {
     std::string worker;              // kSent, kRunning
     bool direct = false;             // the worker has it from here and not from the queue
     std::vector<std::string> given;  // workers that were sent it
+    std::set<std::string> left;      // those that were on the way out when they had it
     bool was_queued = false;         // whoever took it from there may know it
     bool only_queue = false;         // no worker took it when it was sent
     bool started = false;
@@ -122,6 +123,7 @@ class FleetRunner : public engine::Runner {
   [[nodiscard]] bool is_over(const std::string& id) const;
   bool start(const Shared& run, std::uint64_t attempt);
   void end_without_input(const Shared& run);
+  void give_to_another(const Shared& run, const std::string& worker);
   void forget(const Shared& run);
   [[nodiscard]] Shared find(const std::string& id) const;
   void send_control(const std::string& run, const engine::InputControl& control);

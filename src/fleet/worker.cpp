@@ -325,15 +325,16 @@ std::optional<Delivery> Worker::next_delivery(unsigned turn) {
 
 std::optional<Delivery> Worker::next_of(unsigned stream, unsigned lane) {
   Silence& silence = silences_.at(stream).at(lane);
-  if (sys::now() < silence.until) return std::nullopt;
+  const Nanoseconds asked = sys::now();
+  if (asked < silence.until) return std::nullopt;
   auto delivery = stream_.next(work_stream(stream), work_consumer(settings_.pool, lane),
                                silence.pause == Nanoseconds{} ? kPatience : kProbePatience);
   if (delivery) {
     silence = {};
     return *std::move(delivery);
   }
-  // Where NATS is away it is no lane's fault.
-  if (connection_->is_up()) {
+  // Where NATS is away, or says at once that nobody leads now, nothing was kept waiting.
+  if (sys::now() - asked >= kProbePatience) {
     silence.pause = std::clamp<Nanoseconds>(2 * silence.pause, kShortestSilence, kLongestSilence);
     silence.until = sys::now() + silence.pause;
   }

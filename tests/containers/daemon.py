@@ -11,9 +11,8 @@ import tempfile
 import time
 
 import pytest
+from containers.images import SEARCH, add_belljar, root_in
 from support.host import LOOPBACK
-
-from images import SEARCH, add_belljar, root_in
 
 PATIENCE = 30
 PR_SET_PDEATHSIG = 1

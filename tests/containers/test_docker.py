@@ -6,9 +6,8 @@ import pathlib
 import subprocess
 
 import pytest
+from containers import daemon
 from support.command import binary
-
-import daemon
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 UNFILTERED = ["--security-opt", "seccomp=unconfined"]

@@ -15,19 +15,15 @@ import re
 import shlex
 import shutil
 import subprocess
-import sys
 
 import pytest
 import yaml
+from containers import daemon, images
 from support.client import PATIENCE, Client
 from support.command import scratch_folder, wait_until
 from support.network import Network, reason_against
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-sys.path.append(str(ROOT / "tests/containers"))
-
-import daemon  # noqa: E402
-import images  # noqa: E402
 
 COMPOSE = shutil.which("docker-compose", path=images.SEARCH)
 GATEWAYS = {"gateway-1": 8001, "gateway-2": 8002}

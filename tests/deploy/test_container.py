@@ -2,16 +2,13 @@
 
 import json
 import pathlib
-import sys
 import time
 
 import pytest
 import yaml
+from containers import daemon
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-sys.path.append(str(ROOT / "tests/containers"))
-
-import daemon  # noqa: E402
 
 # As the Containerfile makes them.
 FILES = {
