@@ -45,6 +45,7 @@ void LiveRun::add(std::string_view name, std::string data) {
   std::vector<std::function<void()>> sleepers;
   {
     const std::lock_guard lock(mutex_);
+    if (over_) return;
     add_locked(name, std::move(data), false);
     sleepers.swap(on_more_);
   }
@@ -63,6 +64,7 @@ void LiveRun::add_output(engine::OutputStream stream, std::string_view bytes) {
   std::vector<std::function<void()>> sleepers;
   {
     const std::lock_guard lock(mutex_);
+    if (over_) return;
     std::string& held = stream == engine::OutputStream::kOut ? held_out_ : held_err_;
     held += bytes;
     flush_output(stream, held, false);

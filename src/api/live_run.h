@@ -35,7 +35,8 @@ class LiveRun {
   [[nodiscard]] const std::string& id() const { return id_; }
   [[nodiscard]] const std::string& caller() const { return caller_; }
 
-  // `name` is kept as it is: a literal.
+  // What comes after the end is left out: a run that was cancelled while it began goes on for a
+  // moment. `name` is kept as it is: a literal.
   void add(std::string_view name, std::string data);
   // Bytes of the program: text as far as it is valid UTF-8 in whole characters, else base64.
   void add_output(engine::OutputStream stream, std::string_view bytes);

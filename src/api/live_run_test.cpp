@@ -71,6 +71,17 @@ TEST(LiveRun, OnlyTheFirstEndCounts) {
   EXPECT_FALSE(run.error());
 }
 
+TEST(LiveRun, NothingComesAfterTheEnd) {
+  LiveRun run("run_1", "");
+  run.end("{\"a\":1}", std::nullopt);
+  run.add("stage", "{}");
+  run.add_output(OutputStream::kOut, "late");
+  const std::vector<RunEvent> events = run.events_after(0);
+  ASSERT_EQ(events.size(), 1U);
+  EXPECT_EQ(events.front().name, "outcome");
+  EXPECT_EQ(events.front().data, "{\"a\":1}");
+}
+
 TEST(LiveRun, ControlBeforeTheCellIsThereIsKept) {
   LiveRun run("run_1", "");
   run.control({.kind = engine::InputControl::Kind::kResize, .rows = 5, .columns = 6});
