@@ -64,9 +64,9 @@ def added(rows, concurrency):
 def parts(rows):
     for concurrency in CONCURRENCIES:
         for name in ("one machine", "fleet"):
-            cost = rows[name, concurrency].cost
-            shown = ", ".join(f"{part} {spent:.2f}" for part, spent in cost.items() if spent >= 0.005)
-            yield concurrency, name, shown, f"{sum(cost.values()):.2f}"
+            row = rows[name, concurrency]
+            shown = ", ".join(f"{part} {spent:.2f}" for part, spent in row.cost.items() if spent >= 0.005)
+            yield concurrency, name, shown, f"{total(row):.2f}"
         yield concurrency, "added by the fleet", "", f"{added(rows, concurrency):.2f}"
 
 

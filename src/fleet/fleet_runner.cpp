@@ -17,7 +17,6 @@ namespace {
 
 constexpr Milliseconds kPatience{5000};
 constexpr Milliseconds kLookEvery{100};
-constexpr Milliseconds kStateEvery{500};
 constexpr std::chrono::seconds kLateEndsEvery{1};
 constexpr std::chrono::seconds kNextNodeWithin{1};
 constexpr std::chrono::seconds kQueueLookEvery{5};
@@ -116,8 +115,7 @@ Status FleetRunner::begin() {
     const std::lock_guard lock(mutex_);
     roster_.hear(*std::move(state), sys::now());
   }));
-  TRY(subscribe(kRollCall,
-                [this](const Message& message) { called_ = called_ || is_call(message); }));
+  TRY(subscribe(kRollCall, [this](const Message& message) { heartbeat_.hear(message); }));
   TRY(connection_->publish(kRollCall, ""));
   TRY(connection_->flush(kPatience));
   watchers_.emplace_back([this](const std::stop_token& stop) { watch(stop); });
@@ -570,12 +568,10 @@ void FleetRunner::forget(const Shared& run) {
 // ---- Looking after them ----------------------------------------------------------------------
 
 void FleetRunner::watch(const std::stop_token& stop) {
-  Nanoseconds said{};
   do {
     look_after_runs();
     say_heard();
-    if (!called_.exchange(false) && sys::now() - said < kStateEvery) continue;
-    said = sys::now();
+    if (!heartbeat_.is_due(sys::now())) continue;
     say_state();
   } while (pause_unless_stopped(stop, kLookEvery));
 }

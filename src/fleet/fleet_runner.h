@@ -8,7 +8,6 @@
 // Runs in: gateway. Every member may be called from any thread.
 #pragma once
 
-#include <atomic>
 #include <condition_variable>
 #include <deque>
 #include <map>
@@ -21,6 +20,7 @@
 
 #include "engine/runner.h"
 #include "fleet/connection.h"
+#include "fleet/heartbeat.h"
 #include "fleet/input_sender.h"
 #include "fleet/jetstream.h"
 #include "fleet/keyed_threads.h"
@@ -160,7 +160,7 @@ class FleetRunner : public engine::Runner {
   LetIn let_in_;
   Nanoseconds up_at_{};  // when NATS was seen to be there last
   bool closed_ = false;
-  std::atomic<bool> called_ = false;  // somebody asked who is there
+  Heartbeat heartbeat_{kStateEvery};
   // Last: they use what stands above.
   std::optional<KeyedThreads> threads_;
   std::vector<std::unique_ptr<Subscription>> subscriptions_;

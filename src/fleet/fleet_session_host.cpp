@@ -7,6 +7,7 @@
 #include "base/sys.h"
 #include "base/text.h"
 #include "fleet/events_following.h"
+#include "fleet/heartbeat.h"
 #include "fleet/messages.h"
 #include "fleet/session_subjects.h"
 

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <boost/json.hpp>
+#include <optional>
 
 #include "base/id.h"
 #include "base/text.h"
@@ -31,6 +32,16 @@ std::string sha256(std::string_view bytes) {
   crypto_hash_sha256(sum.data(), reinterpret_cast<const unsigned char*>(bytes.data()),
                      bytes.size());
   return "SHA-256=" + url_safe({reinterpret_cast<const char*>(sum.data()), sum.size()});
+}
+
+// Of the chunks. Who made the description may be a worker: the name of one object's, no pattern.
+std::optional<std::string> nuid_in(const json::value& description) {
+  const json::value* const nuid =
+      description.is_object() ? description.get_object().if_contains("nuid") : nullptr;
+  if (nuid == nullptr || !nuid->is_string()) return std::nullopt;
+  std::string name(nuid->get_string());
+  if (!is_word(name)) return std::nullopt;
+  return name;
 }
 
 }  // namespace
@@ -78,22 +89,18 @@ Result<std::string> ObjectBucket::get(const std::string& name) {
   boost::system::error_code error;
   const json::value description = json::parse(stored.data, error);
   if (error || !description.is_object()) return damaged();
-  const json::value* const nuid = description.get_object().if_contains("nuid");
+  const std::optional<std::string> nuid = nuid_in(description);
   const json::value* const chunks = description.get_object().if_contains("chunks");
   const json::value* const sum = description.get_object().if_contains("digest");
-  if (nuid == nullptr || !nuid->is_string() || chunks == nullptr || !chunks->is_int64() ||
-      sum == nullptr || !sum->is_string()) {
+  if (!nuid || chunks == nullptr || !chunks->is_int64() || sum == nullptr || !sum->is_string()) {
     return damaged();
   }
-  // Who made it may be a worker: nothing but chunks of one object, and not without an end.
-  if (!is_word(std::string_view(nuid->get_string()))) return damaged();
   std::string bytes;
   std::uint64_t from = 1;
   for (std::int64_t i = 0; i < chunks->get_int64(); ++i) {
-    TRY_ASSIGN(const JetStream::Stored chunk,
-               stream_.get(stream_name(), chunks_of(std::string(nuid->get_string())), from));
+    TRY_ASSIGN(const JetStream::Stored chunk, stream_.get(stream_name(), chunks_of(*nuid), from));
     bytes += chunk.data;
-    if (bytes.size() > kLargest) return damaged();
+    if (bytes.size() > kLargest) return damaged();  // how many there are was the maker's to say
     from = chunk.number + 1;
   }
   if (sha256(bytes) != sum->get_string()) return damaged();
@@ -104,11 +111,8 @@ Status ObjectBucket::remove(const std::string& name) {
   TRY_ASSIGN(const JetStream::Stored stored, stream_.get(stream_name(), description_of(name), 0));
   boost::system::error_code error;
   const json::value description = json::parse(stored.data, error);
-  const json::value* const nuid =
-      error || !description.is_object() ? nullptr : description.get_object().if_contains("nuid");
-  if (nuid != nullptr && nuid->is_string() && is_word(std::string_view(nuid->get_string()))) {
-    TRY(stream_.purge(stream_name(), chunks_of(std::string(nuid->get_string()))));
-  }
+  const std::optional<std::string> nuid = error ? std::nullopt : nuid_in(description);
+  if (nuid) TRY(stream_.purge(stream_name(), chunks_of(*nuid)));
   return stream_.purge(stream_name(), description_of(name));
 }
 

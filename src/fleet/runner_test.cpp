@@ -568,7 +568,6 @@ TEST(FleetRunners, AttemptsAreCountedByWhatWorkersWereGiven) {
   }
 }
 
-// As a gateway and a worker of the fleet that died: what they had read is not there again.
 // What becomes of a run in the queue of a fleet whose worker has no warden.
 class FromTheQueue : public testing::Test {
  protected:
@@ -611,6 +610,7 @@ class FromTheQueue : public testing::Test {
   int runs_ = 0;
 };
 
+// As a gateway and a worker of the fleet that died: what they had read is not there again.
 TEST_F(FromTheQueue, AnInteractiveRunThatWasGivenBeforeIsNotBegunAgain) {
   const Order order{.reads = Order::Reads::kPipe, .expires_ms = unix_ms() + 60'000};
   EXPECT_EQ(reason(order, {}), "no warden here");
@@ -706,12 +706,17 @@ TEST(JetStreams, WhatIsGoneIsAcknowledgedAndNothingElse) {
   EXPECT_TRUE(*stream.has("S", 1) && *stream.has("S", 3) && *stream.has("S", 5));
 }
 
-TEST(ObjectBuckets, GiveBackWhatWasPutIn) {
+class ObjectBuckets : public testing::Test {
+ protected:
+  void SetUp() override { ASSERT_TRUE(objects.make(std::chrono::hours(1), 1).has_value()); }
+
   const NatsServer server;
-  const auto connection = server.connect();
-  JetStream stream(*connection);
-  ObjectBucket objects(stream, "bucket");
-  ASSERT_TRUE(objects.make(std::chrono::hours(1), 1).has_value());
+  const std::unique_ptr<Connection> connection = server.connect();
+  JetStream stream{*connection};
+  ObjectBucket objects{stream, "bucket"};
+};
+
+TEST_F(ObjectBuckets, GiveBackWhatWasPutIn) {
   std::string large(1'000'001, 'x');
   large[500'000] = '\0';
   for (const std::string& bytes : {std::string(), std::string("\xff"), large}) {
@@ -725,12 +730,7 @@ TEST(ObjectBuckets, GiveBackWhatWasPutIn) {
   EXPECT_EQ(objects.get("a name").error().code, Code::kNotFound);
 }
 
-TEST(ObjectBuckets, ADescriptionOfEverythingIsOfNothing) {
-  const NatsServer server;
-  const auto connection = server.connect();
-  JetStream stream(*connection);
-  ObjectBucket objects(stream, "bucket");
-  ASSERT_TRUE(objects.make(std::chrono::hours(1), 1).has_value());
+TEST_F(ObjectBuckets, ADescriptionOfEverythingIsOfNothing) {
   ASSERT_TRUE(objects.put("others", "bytes").has_value());
   const std::string name = "$O.bucket.M." + base64_encode("mine");
   const std::string description =

@@ -112,17 +112,13 @@ Status SessionWorker::begin() {
   threads_.emplace(kThreads);
   TRY_ASSIGN(questions_, connection_->subscribe(session_subject(settings_.id),
                                                 [this](const Message& message) { take(message); }));
-  TRY_ASSIGN(calls_, connection_->subscribe(kRollCall, [this](const Message& message) {
-    called_ = called_ || is_call(message);
-  }));
+  TRY_ASSIGN(calls_, connection_->subscribe(
+                         kRollCall, [this](const Message& message) { heartbeat_.hear(message); }));
   TRY(connection_->flush(kPatience));
   workers_.emplace_back([this](const std::stop_token& stop) { tell_ends(stop); });
   workers_.emplace_back([this](const std::stop_token& stop) {
-    Nanoseconds said{};
     do {
-      if (!called_.exchange(false) && sys::now() - said < kSessionsStateEvery) continue;
-      said = sys::now();
-      say_state();
+      if (heartbeat_.is_due(sys::now())) say_state();
     } while (pause_unless_stopped(stop, kLookEvery));
   });
   return {};

@@ -16,10 +16,12 @@
 
 #include "engine/local_session_host.h"
 #include "fleet/connection.h"
+#include "fleet/heartbeat.h"
 #include "fleet/jetstream.h"
 #include "fleet/keyed_threads.h"
 #include "fleet/object_bucket.h"
 #include "fleet/session_messages.h"
+#include "fleet/session_subjects.h"
 
 namespace belljar::fleet {
 
@@ -97,7 +99,7 @@ class SessionWorker : private engine::SessionOwner {
   std::size_t under_way_ = 0;  // executions
   std::size_t held_ = 0;       // sessions
   bool draining_ = false;
-  std::atomic<bool> called_ = false;  // somebody asked who is there
+  Heartbeat heartbeat_{kSessionsStateEvery};
   // Last: they use what stands above.
   std::optional<KeyedThreads> threads_;
   std::unique_ptr<Subscription> questions_;

@@ -81,10 +81,6 @@ std::string wake_subject(const std::string& pool) {
   return "belljar.wake." + pool;
 }
 
-bool is_call(const Message& message) {
-  return message.data.empty() && message.status == 0;
-}
-
 std::string worker_id(const std::string& name, const std::string& unique) {
   return name + "." + unique;
 }

@@ -47,10 +47,6 @@ inline constexpr const char* kAnyWorker = "*.*";
 std::string order_subject(const std::string& worker);
 std::string heard_subject(const std::string& worker);  // ends that its gateway has recorded
 std::string worker_subject(const std::string& worker);
-// Who hears it says soon what it says of itself again and again. Soon and not at once: JetStream
-// answers wherever a worker wants it to, and many answers are one call.
-inline constexpr const char* kRollCall = "belljar.call";
-bool is_call(const Message& message);
 std::string gateway_subject(const std::string& gateway);  // or "*"
 std::string control_subject(const std::string& worker, const std::string& run);
 std::string cancel_subject(const std::string& run);  // whichever worker has it
@@ -78,6 +74,8 @@ std::string worker_of(std::string_view subject);
 // A worker that has not held its work for so long has died.
 inline constexpr std::chrono::seconds kAckWait{10};
 inline constexpr std::chrono::seconds kHoldEvery{3};
+// Workers and gateways say of themselves how it stands.
+inline constexpr Milliseconds kStateEvery{500};
 // A worker, or a gateway, that has not been heard of for so long has died.
 inline constexpr std::chrono::seconds kWorkerGone{5};
 // An end that its gateway has not said to have recorded within this is stored for it.

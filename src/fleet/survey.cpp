@@ -5,6 +5,7 @@
 #include <set>
 #include <thread>
 
+#include "fleet/heartbeat.h"
 #include "fleet/jetstream.h"
 #include "fleet/session_subjects.h"
 #include "fleet/subjects.h"

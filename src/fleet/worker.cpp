@@ -17,7 +17,6 @@ namespace belljar::fleet {
 namespace {
 
 constexpr Milliseconds kPatience{5000};
-constexpr Milliseconds kStateEvery{500};
 constexpr Milliseconds kLookEvery{100};
 constexpr Milliseconds kSayBegunAfter{50};
 constexpr Milliseconds kBeginWithin{10'000};
@@ -237,8 +236,7 @@ Status Worker::begin() {
                 [this](const Message& message) { take_heard(message); }));
   TRY(subscribe(order_subject(settings_.id),
                 [this](const Message& message) { take_directly(message); }));
-  TRY(subscribe(kRollCall,
-                [this](const Message& message) { called_ = called_ || is_call(message); }));
+  TRY(subscribe(kRollCall, [this](const Message& message) { heartbeat_.hear(message); }));
   TRY(subscribe(wake_subject(settings_.pool), [this](const Message& message) {
     const auto lane = parse_count(message.data);
     if (!lane || *lane >= kLanes) return;
@@ -624,7 +622,6 @@ void Worker::say_state() {
 
 void Worker::keep_alive(const std::stop_token& stop) {
   Nanoseconds held = sys::now();
-  Nanoseconds said{};
   do {
     std::vector<std::shared_ptr<Assignment>> all;
     {
@@ -632,8 +629,7 @@ void Worker::keep_alive(const std::stop_token& stop) {
       for (const auto& [run, each] : assignments_) all.push_back(each);
     }
     for (const auto& each : all) each->tell_begun();
-    if (!called_.exchange(false) && sys::now() - said < kStateEvery) continue;
-    said = sys::now();
+    if (!heartbeat_.is_due(sys::now())) continue;
     say_state();
     store_unheard();
     if (sys::now() - held < kHoldEvery) continue;

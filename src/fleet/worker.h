@@ -5,7 +5,6 @@
 #pragma once
 
 #include <array>
-#include <atomic>
 #include <bitset>
 #include <condition_variable>
 #include <deque>
@@ -19,6 +18,7 @@
 
 #include "engine/runner.h"
 #include "fleet/connection.h"
+#include "fleet/heartbeat.h"
 #include "fleet/jetstream.h"
 #include "fleet/messages.h"
 #include "fleet/object_bucket.h"
@@ -114,7 +114,7 @@ class Worker {
   std::size_t reserved_ = 0;   // 1 while a run is fetched, for which there must be room
   std::bitset<kLanes> lanes_;  // that may have something, as far as is known
   bool draining_ = false;
-  std::atomic<bool> called_ = false;  // somebody asked who is there
+  Heartbeat heartbeat_{kStateEvery};
   // Last: they use what stands above.
   std::vector<std::unique_ptr<Subscription>> subscriptions_;
   std::vector<std::jthread> threads_;

@@ -62,12 +62,7 @@ class Docker:
 
     @contextlib.contextmanager
     def with_image(self, files):
-        def write(root):
-            add_belljar(root)
-            for name, text in files.items():
-                root.text(name, text)
-
-        self.make_image(self.image, write)
+        self.make_image(self.image, lambda root: add_belljar(root, files))
         try:
             # What even the plainest container cannot do here, no flag of ours will mend.
             plain = self.run([], "cat", "/etc/passwd")

@@ -84,10 +84,21 @@ def root_in(archive):
         yield Root(tar)
 
 
-def add_belljar(root):
-    """Belljar, and Python to run in cells."""
+# As deploy/Containerfile makes them.
+ACCOUNTS = {
+    "etc/passwd": "root:x:0:0::/:/bin/sh\nbelljar:x:1000:1000::/var/lib/belljar:/bin/sh\n",
+    "etc/group": "root:x:0:\nbelljar:x:1000:\n",
+    "etc/subuid": "belljar:100000:65536\n",
+    "etc/subgid": "belljar:100000:65536\n",
+}
+
+
+def add_belljar(root, files):
+    """Belljar, Python to run in cells, and files: text by path."""
     for name in PROGRAMS:
         root.program(name)
     root.tree(sysconfig.get_path("stdlib"), LEFT_OUT)
     for name in ("belljar", "belljar-fleet"):
         root.program(os.path.join(os.path.dirname(binary()), name), f"/usr/bin/{name}")
+    for name, text in files.items():
+        root.text(name, text)

@@ -55,11 +55,7 @@ pytestmark = [
 
 
 def write_belljar(root):
-    images.add_belljar(root)
-    root.text("etc/passwd", "root:x:0:0::/:/bin/sh\nbelljar:x:1000:1000::/var/lib/belljar:/bin/sh\n")
-    root.text("etc/group", "root:x:0:\nbelljar:x:1000:\n")
-    for name in ("subuid", "subgid"):
-        root.text(f"etc/{name}", "belljar:100000:65536\n")
+    images.add_belljar(root, images.ACCOUNTS)
     root.folder("var/lib")
     root.folder("var/lib/belljar", owner=1000)
 

@@ -6,17 +6,10 @@ import time
 
 import pytest
 import yaml
-from containers import daemon
+from containers import daemon, images
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
-# As the Containerfile makes them.
-FILES = {
-    "etc/passwd": "root:x:0:0::/:/bin/sh\nbelljar:x:1000:1000::/var/lib/belljar:/bin/sh\n",
-    "etc/group": "root:x:0:\nbelljar:x:1000:\n",
-    "etc/subuid": "belljar:100000:65536\n",
-    "etc/subgid": "belljar:100000:65536\n",
-}
 ASK = """
 import json, sys, urllib.request
 request = urllib.request.Request("http://127.0.0.1:8000/v1/runs?wait=1", sys.argv[1].encode(),
@@ -27,7 +20,7 @@ print(urllib.request.urlopen(request).read().decode())
 
 @pytest.fixture(scope="module")
 def docker():
-    with daemon.docker_with(FILES) as engine:
+    with daemon.docker_with(images.ACCOUNTS) as engine:
         yield engine
 
 
