@@ -274,6 +274,7 @@ std::string to_json(const WorkerState& state) {
                                       {"labels", json::value_from(state.labels)},
                                       {"capacity", state.capacity},
                                       {"running", state.running},
+                                      {"waiting", state.waiting},
                                       {"draining", state.draining}});
 }
 
@@ -293,6 +294,9 @@ Result<WorkerState> read_worker_state(std::string_view text) {
   if (to.capacity > kMostAtOnce) return wrong_member("capacity");
   TRY(from.read("running", to.running));
   if (to.running > kMostAtOnce) return wrong_member("running");
+  // A worker of an earlier version keeps none waiting.
+  if (from.find("waiting") != nullptr) TRY(from.read("waiting", to.waiting));
+  if (to.waiting > kMostAtOnce) return wrong_member("waiting");
   TRY(from.read("draining", to.draining));
   return to;
 }

@@ -99,7 +99,8 @@ struct WorkerState {
   Labels labels;
   std::uint64_t capacity = 0;  // runs at once
   std::uint64_t running = 0;
-  bool draining = false;  // takes nothing more
+  std::uint64_t waiting = 0;  // for a place there, for a moment
+  bool draining = false;      // takes nothing more
 };
 std::string to_json(const WorkerState& state);
 Result<WorkerState> read_worker_state(std::string_view text);

@@ -117,10 +117,16 @@ TEST(InputFrame, IsReadAsItWasWritten) {
 }
 
 TEST(States, AreReadAsTheyWereWritten) {
-  const WorkerState worker{.id = "w", .pool = "p", .labels = {{"arch", "x"}, {"region", "eu"}}};
+  const WorkerState worker{.id = "w",
+                           .pool = "p",
+                           .labels = {{"arch", "x"}, {"region", "eu"}},
+                           .capacity = 4,
+                           .running = 3,
+                           .waiting = 2};
   const auto read_worker = read_worker_state(to_json(worker));
   ASSERT_TRUE(read_worker.has_value()) << read_worker.error().message;
   EXPECT_EQ(read_worker->labels, worker.labels);
+  EXPECT_EQ(to_json(*read_worker), to_json(worker));
   const GatewayState gateway{
       .id = "g", .let_in = {{"ip:127.0.0.1", 5}}, .oldest_ms = 6, .redelivered = 7};
   const auto read_gateway = read_gateway_state(to_json(gateway));
@@ -139,8 +145,12 @@ TEST(States, OfAWorkerThatWouldWriteIntoSubjectsAreRefused) {
   }
   worker.pool = "p-1_A";
   EXPECT_TRUE(read_worker_state(to_json(worker)).has_value());
-  worker.capacity = UINT64_MAX;
-  EXPECT_FALSE(read_worker_state(to_json(worker)).has_value());
+  for (std::uint64_t WorkerState::* const number :
+       {&WorkerState::capacity, &WorkerState::running, &WorkerState::waiting}) {
+    WorkerState many = worker;
+    many.*number = UINT64_MAX;
+    EXPECT_FALSE(read_worker_state(to_json(many)).has_value());
+  }
 }
 
 TEST(Messages, ThatAreNotWhatTheyMustBeAreErrors) {

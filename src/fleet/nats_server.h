@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include <filesystem>
+#include <fstream>
 #include <string>
 #include <thread>
 
@@ -25,11 +26,19 @@ namespace belljar::fleet {
 
 class NatsServer {
  public:
-  NatsServer() {
+  // What is asked of it under the subject that it `denies` has no answer.
+  explicit NatsServer(const std::string& denies = "") {
     std::string name = testing::TempDir() + "belljar-nats-XXXXXX";
     if (::mkdtemp(name.data()) == nullptr) return;
     folder_ = name;
     port_ = free_port();
+    std::ofstream settings(folder_ + "/nats.conf");
+    if (!denies.empty()) {
+      settings << R"(no_auth_user: all
+authorization { users = [{user: all, password: all, permissions: {publish: {deny: ")"
+               << denies << "\"}}}] }\n";
+    }
+    settings.close();
     start();
   }
   NatsServer(const NatsServer&) = delete;
@@ -43,6 +52,7 @@ class NatsServer {
   // Again on the same port, with what it had stored.
   void start() {
     const std::string port = std::to_string(port_);
+    const std::string settings = folder_ + "/nats.conf";
     const std::string store = folder_ + "/store";
     server_ = ::fork();
     if (server_ == 0) {
@@ -51,8 +61,8 @@ class NatsServer {
           ::open((folder_ + "/log").c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
       ::dup2(log, STDOUT_FILENO);
       ::dup2(log, STDERR_FILENO);
-      ::execl("/usr/sbin/nats-server", "nats-server", "-a", "127.0.0.1", "-p", port.c_str(), "-js",
-              "-sd", store.c_str(), nullptr);
+      ::execl("/usr/sbin/nats-server", "nats-server", "-c", settings.c_str(), "-a", "127.0.0.1",
+              "-p", port.c_str(), "-js", "-sd", store.c_str(), nullptr);
       ::_exit(127);
     }
     for (int i = 0; i < 300; ++i) {

@@ -20,7 +20,13 @@ bool Roster::Worker::takes(const std::string& language,
 }
 
 std::int64_t Roster::Worker::free() const {
-  return static_cast<std::int64_t>(state.capacity) - static_cast<std::int64_t>(state.running);
+  return static_cast<std::int64_t>(state.capacity) -
+         static_cast<std::int64_t>(state.running + state.waiting);
+}
+
+double Roster::Worker::room() const {
+  const auto left = static_cast<double>(free() - given);
+  return left > 0 ? left : left / static_cast<double>(std::max<std::uint64_t>(state.capacity, 1));
 }
 
 void Roster::hear(WorkerState state, Nanoseconds now) {
@@ -59,11 +65,11 @@ std::optional<std::string> Roster::take_room(const std::string& language,
                                              const Labels& labels,
                                              Nanoseconds now) {
   Worker* best = nullptr;
-  std::int64_t room = 0;
+  double room = -1;
   for (auto& [id, each] : workers_) {
-    if (!each.takes(language, labels, now) || each.free() - each.given <= room) continue;
+    if (!each.takes(language, labels, now) || each.room() <= room) continue;
     best = &each;
-    room = each.free() - each.given;
+    room = each.room();
   }
   if (best == nullptr) return std::nullopt;
   ++best->given;

@@ -30,8 +30,9 @@ class Roster {
   [[nodiscard]] std::optional<std::string> pool_for(const std::string& language,
                                                     const Labels& labels,
                                                     Nanoseconds now) const;
-  // The worker with the most room, which has less of it then, until it says so itself or gets it
-  // back; nullopt: all are full.
+  // The worker with the most room, or where all are full the one with the shortest line for its
+  // size. It has less of that then, until it says so itself or gets it back; nullopt: as many wait
+  // everywhere as can run.
   std::optional<std::string> take_room(const std::string& language,
                                        const Labels& labels,
                                        Nanoseconds now);
@@ -56,7 +57,9 @@ class Roster {
                              const Labels& labels,
                              Nanoseconds now) const;
     [[nodiscard]] bool is_there(Nanoseconds now) const;
-    [[nodiscard]] std::int64_t free() const;  // as it said itself
+    [[nodiscard]] std::int64_t free() const;  // as it said itself; below zero: so many wait there
+    // What is sent now would have so much; -1: as many are in line as can run.
+    [[nodiscard]] double room() const;
   };
   struct Gateway {
     GatewayState state;

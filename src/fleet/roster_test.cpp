@@ -19,6 +19,12 @@ WorkerState worker(const std::string& id, std::uint64_t capacity, std::uint64_t 
           .running = running};
 }
 
+// So many find a place in line and none besides.
+void fill_lines(Roster& roster, int places) {
+  for (int i = 0; i < places; ++i) EXPECT_TRUE(roster.take_room("python", {}, kNow)) << i;
+  EXPECT_FALSE(roster.take_room("python", {}, kNow));
+}
+
 TEST(Roster, ARunGoesToTheWorkerWithTheMostRoom) {
   Roster roster;
   EXPECT_FALSE(roster.knows_any());
@@ -31,7 +37,7 @@ TEST(Roster, ARunGoesToTheWorkerWithTheMostRoom) {
   EXPECT_EQ(roster.take_room("python", {}, kNow), "b");
   EXPECT_EQ(roster.take_room("c", {}, kNow), "a");
   EXPECT_EQ(roster.take_room("", {}, kNow), "b");
-  EXPECT_FALSE(roster.take_room("python", {}, kNow));
+  fill_lines(roster, 6);
   // Where all are full work still waits for somebody.
   EXPECT_EQ(roster.pool_for("python", {}, kNow), "pool of b");
   roster.give_back_room("a");
@@ -39,7 +45,23 @@ TEST(Roster, ARunGoesToTheWorkerWithTheMostRoom) {
   // What it says itself counts.
   roster.hear(worker("a", 2, 1), kNow);
   EXPECT_EQ(roster.take_room("python", {}, kNow), "a");
+  fill_lines(roster, 2);
+}
+
+TEST(Roster, WhereAllAreFullTheLineThatIsShortestForItsSizeIsTaken) {
+  Roster roster;
+  roster.hear(worker("a", 1, 1), kNow);
+  roster.hear(worker("b", 4, 4), kNow);
+  std::string taken;
+  while (const auto each = roster.take_room("python", {}, kNow)) taken += *each;
+  EXPECT_EQ(taken, "abbbb");
+  WorkerState waiting = worker("b", 4, 4);
+  waiting.waiting = 3;
+  roster.hear(waiting, kNow);
+  EXPECT_EQ(roster.take_room("python", {}, kNow), "b");
   EXPECT_FALSE(roster.take_room("python", {}, kNow));
+  roster.hear(worker("c", 2, 1), kNow);
+  EXPECT_EQ(roster.take_room("python", {}, kNow), "c");
 }
 
 TEST(Roster, OnlyWhoHasTheLanguageAndTheLabelsIsAsked) {
@@ -60,7 +82,7 @@ TEST(Roster, WhoSaysNothingOrDrainsIsNotThere) {
   draining.draining = true;
   roster.hear(draining, kNow);
   EXPECT_EQ(roster.take_room("python", {}, kNow), "a");
-  EXPECT_FALSE(roster.take_room("python", {}, kNow));
+  fill_lines(roster, 2);
   const Roster::Workers seen = roster.workers(kNow);
   EXPECT_EQ(seen.count, 1U);
   EXPECT_EQ(seen.capacity, 2U);

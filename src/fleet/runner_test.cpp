@@ -3,6 +3,7 @@
 #include "engine/runner.h"
 
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <condition_variable>
 #include <deque>
@@ -481,6 +482,209 @@ TEST(Workers, StoreAnEndThatNobodyConfirms) {
                 stream.get(kEndsStream, told_subject("g", "end", kAnyWorker, "*"), 0)->subject)
                 ->run,
             "run_lost");
+}
+
+// Runs nothing: a test says when a run is over.
+class Held : public engine::Runner {
+ public:
+  Status submit(engine::Task task) override {
+    const std::lock_guard lock(mutex_);
+    for (auto& each : task.runs) {
+      (void)each->on_start(0);
+      begun_.push_back(std::move(each));
+    }
+    changed_.notify_all();
+    return {};
+  }
+  // The one that was begun after the last that was asked for; null where none is.
+  std::shared_ptr<engine::RunListener> next(Nanoseconds patience = kLong) {
+    std::unique_lock lock(mutex_);
+    if (!changed_.wait_for(lock, patience, [this] { return !begun_.empty(); })) return nullptr;
+    auto first = std::move(begun_.front());
+    begun_.pop_front();
+    return first;
+  }
+
+  Status check(const engine::Task& /*task*/, std::size_t /*count*/) const override { return {}; }
+  Status unpack(engine::Unpacking /*unpacking*/) override { return fail(Code::kInvalid, "no"); }
+  void cancel_elsewhere(const std::string& /*run*/) override {}
+  std::unique_ptr<engine::Following> follow(const std::string& /*run*/,
+                                            engine::Observer& /*observer*/) override {
+    return nullptr;
+  }
+  bool drain(Nanoseconds /*patience*/) override { return true; }
+  Status ready() const override { return {}; }
+  bool has(const runtime::Manifest& /*language*/) const override { return true; }
+  engine::RunnerState state() const override { return {}; }
+  void let_in(const std::string& /*caller*/, std::size_t /*count*/) override {}
+  std::size_t let_in_elsewhere(const std::string& /*caller*/) const override { return 0; }
+  std::vector<engine::Gauge> gauges() const override { return {}; }
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::deque<std::shared_ptr<engine::RunListener>> begun_;
+};
+
+// One worker with room for one run and its line, and a gateway that is only messages.
+class Lines : public testing::Test {
+ protected:
+  explicit Lines(const std::string& denied = "") : server_(denied) {}
+  void SetUp() override { server_.make_streams(); }
+  void open(Nanoseconds in_line_for) {
+    auto worker = Worker::open(server_.connect(), held_,
+                               {.id = id_,
+                                .pool = "pool",
+                                .languages = {"python"},
+                                .capacity = 1,
+                                .in_line_for = in_line_for});
+    ASSERT_TRUE(worker.has_value()) << worker.error().message;
+    worker_ = *std::move(worker);
+  }
+  static std::string parcel(const std::string& run) {
+    return parcel_of({}, to_json(Order{.run = run,
+                                       .gateway = "g",
+                                       .language = "python",
+                                       .policy = "default",
+                                       .expires_ms = unix_ms() + 60'000}));
+  }
+  void order(const std::string& run) {
+    ASSERT_TRUE(connection_->publish(order_subject(id_), parcel(run)).has_value());
+  }
+  void enqueue(const std::string& run, unsigned lane = 0) {
+    const std::string subject = work_subject(0, "pool", lane);
+    ASSERT_TRUE(stream_.publish(subject, parcel(run), run, Milliseconds(5000)).has_value());
+    wake(lane);
+  }
+  void wake(unsigned lane) {
+    ASSERT_TRUE(connection_->publish(wake_subject("pool"), std::to_string(lane)).has_value());
+  }
+  void wait_for_line(std::size_t waiting) {
+    const Nanoseconds until = sys::now() + kLong;
+    while (worker_->state().waiting != waiting && sys::now() < until) std::this_thread::yield();
+    ASSERT_EQ(worker_->state().waiting, waiting);
+  }
+  // Ends it, and answers which one is begun then.
+  std::string after(std::shared_ptr<engine::RunListener>& run) {
+    run->on_end(fail(Code::kInternal, "over"));
+    run = held_.next();
+    return run ? run->id() : "none";
+  }
+  // Of the next run that is given back.
+  std::string refused(Heard& told) {
+    const Message message = told.next();
+    EXPECT_EQ(read_happening(message.data)->kind, Happening::Kind::kBusy);
+    return read_told_subject(message.subject)->run;
+  }
+
+  const NatsServer server_;
+  const std::string id_ = worker_id("w", "1");
+  const std::unique_ptr<Connection> connection_ = server_.connect();
+  JetStream stream_{*connection_};
+  Heard told_{*connection_, told_subject("g", "told", kAnyWorker, "*")};
+  Held held_;
+  std::unique_ptr<Worker> worker_;  // last: it uses what stands above
+};
+
+TEST_F(Lines, WhatFindsNoRoomIsBegunInTurn) {
+  open(kLong);
+  order("run_1");
+  auto run = held_.next();
+  ASSERT_TRUE(run);
+  EXPECT_EQ(run->id(), "run_1");
+  order("run_2");
+  wait_for_line(1);
+  EXPECT_EQ(worker_->state().running, 1U);
+  order("run_3");  // the line is as long as it has places
+  EXPECT_EQ(refused(told_), "run_3");
+  EXPECT_EQ(after(run), "run_2");
+  EXPECT_EQ(worker_->state().waiting, 0U);
+  run->on_end(fail(Code::kInternal, "over"));
+}
+
+TEST_F(Lines, LineAndQueueTakeTurns) {
+  open(kLong);
+  enqueue("queued_1");
+  auto run = held_.next();
+  ASSERT_TRUE(run);
+  for (const char* const each : {"queued_2", "queued_3"}) enqueue(each);
+  order("run_1");
+  wait_for_line(1);
+  EXPECT_EQ(after(run), "run_1");
+  order("run_2");
+  wait_for_line(1);
+  EXPECT_EQ(after(run), "queued_2");
+  EXPECT_EQ(after(run), "run_2");
+  EXPECT_EQ(after(run), "queued_3");
+  run->on_end(fail(Code::kInternal, "over"));
+}
+
+TEST_F(Lines, WhatWaitsTooLongIsGivenBack) {
+  open(Milliseconds(1));
+  order("run_1");
+  auto run = held_.next();
+  ASSERT_TRUE(run);
+  order("run_2");
+  EXPECT_EQ(refused(told_), "run_2");
+  EXPECT_EQ(worker_->state().waiting, 0U);
+  run->on_end(fail(Code::kInternal, "over"));
+  EXPECT_FALSE(held_.next(Milliseconds(50)));
+}
+
+TEST_F(Lines, WhoDrainsGivesBackWhatWaits) {
+  open(kLong);
+  order("run_1");
+  auto run = held_.next();
+  ASSERT_TRUE(run);
+  order("run_2");
+  wait_for_line(1);
+  std::jthread leaving([this] { EXPECT_TRUE(worker_->drain(kLong)); });
+  EXPECT_EQ(refused(told_), "run_2");
+  run->on_end(fail(Code::kInternal, "over"));
+}
+
+TEST_F(Lines, WhatIsCancelledThereIsToldSoWhenItBegins) {
+  open(kLong);
+  order("run_1");
+  auto run = held_.next();
+  ASSERT_TRUE(run);
+  order("run_2");
+  wait_for_line(1);
+  const engine::InputControl cancel{.kind = engine::InputControl::Kind::kCancel};
+  ASSERT_TRUE(connection_->publish(control_subject(id_, "run_2"), to_json(cancel)).has_value());
+  ASSERT_TRUE(connection_->flush(kLong).has_value());
+  EXPECT_EQ(after(run), "run_2");
+  const auto control = run->open_control();
+  ASSERT_TRUE(control.has_value());
+  engine::InputControl got;
+  ASSERT_EQ(::read(control->get(), &got, sizeof got), static_cast<ssize_t>(sizeof got));
+  EXPECT_EQ(got.kind, engine::InputControl::Kind::kCancel);
+  run->on_end(fail(Code::kInternal, "over"));
+}
+
+// Its first lane has no leader that answers.
+class SilentLanes : public Lines {
+ protected:
+  SilentLanes()
+      : Lines("$JS.API.CONSUMER.MSG.NEXT." + std::string(kWorkStream) + "." +
+              work_consumer("pool", 0)) {}
+};
+
+TEST_F(SilentLanes, KeepTheOthersWaitingOnce) {
+  open(kLong);
+  enqueue("run_silent");
+  enqueue("run_0", 1);
+  auto run = held_.next();
+  ASSERT_TRUE(run);
+  const Nanoseconds begun = sys::now();
+  // As many that each would wait for the first lane are more than is waited for here.
+  for (int i = 1; i <= 15 && run; ++i) {
+    wake(0);
+    enqueue("run_" + std::to_string(i), 1);
+    EXPECT_EQ(after(run), "run_" + std::to_string(i));
+    EXPECT_LT(sys::now() - begun, kLong);
+  }
+  run->on_end(fail(Code::kInternal, "over"));
 }
 
 TEST(Subjects, OfWhatIsToldNameTheWorker) {

@@ -112,6 +112,7 @@ class Fleet {
   Fleet(const Fleet&) = delete;
   Fleet& operator=(const Fleet&) = delete;
   engine::SessionHost& host() { return *host_; }
+  const NatsServer& server() { return server_; }
 
  private:
   NatsServer server_;
@@ -207,6 +208,30 @@ TEST(FleetSessionHost, ALanguageThatNoWorkerHasIsRefused) {
   fleet.host().serve(owner);
   EXPECT_TRUE(fleet.host().place_for("python", "ada").has_value());
   EXPECT_EQ(fleet.host().place_for("cobol", "ada").error().code, Code::kUnavailable);
+  fleet.host().close();
+}
+
+TEST(FleetSessionHost, AnEndIsOfTheSessionAndTheWorkerThatTellsIt) {
+  Fleet fleet;
+  Owner owner;
+  fleet.host().serve(owner);
+  const std::string mine = worker_id("mine", "1");
+  const std::string others = worker_id("others", "1");
+  fleet.host().look_after({.id = "ses_1", .place = mine}, "");
+  const auto connection = fleet.server().connect();
+  const auto tell = [&](const std::string& worker, const engine::SessionAddress& of) {
+    engine::SessionView view;
+    view.address = of;
+    view.state = engine::SessionState::kEnded;
+    ASSERT_TRUE(
+        connection->publish(told_of_session("end", worker, "ses_1"), to_json(view)).has_value());
+  };
+  tell(mine, {.id = "ses_2", .place = mine});
+  tell(mine, {.id = "ses_1", .place = others});
+  tell(others, {.id = "ses_1", .place = others});
+  tell(mine, {.id = "ses_1", .place = mine});
+  EXPECT_TRUE(owner.wait("session ses_1"));
+  EXPECT_EQ(owner.count(), 1U);
   fleet.host().close();
 }
 

@@ -68,6 +68,7 @@ class Worker::Assignment : public engine::RunListener {
 
   [[nodiscard]] const std::string& id() const override { return order_.run; }
   [[nodiscard]] const Order& order() const { return order_; }
+  [[nodiscard]] std::uint64_t attempt() const { return attempt_; }
   [[nodiscard]] std::optional<Delivery> delivery() {
     const std::lock_guard lock(mutex_);
     return delivery_;
@@ -276,7 +277,6 @@ void Worker::take_directly(const Message& message) {
 
 void Worker::pull(const std::stop_token& stop) {
   Nanoseconds looked = sys::now();
-  Nanoseconds swept{};
   for (unsigned turn = 1; !stop.stop_requested(); ++turn) {
     if (sys::now() - looked > kLookForStreamsEvery) {
       (void)find_streams().has_value();
@@ -284,23 +284,28 @@ void Worker::pull(const std::stop_token& stop) {
     }
     {
       std::unique_lock lock(mutex_);
-      pulls_.wait(lock, stop, [this] { return has_room_locked(); });
-      pulls_.wait_for(lock, stop, swept + kPullEvery - sys::now(), [this] { return lanes_.any(); });
+      pulls_.wait(lock, stop, [this] { return may_pull_locked(); });
+      pulls_.wait_for(lock, stop, swept_ + kPullEvery - sys::now(),
+                      [this] { return lanes_.any(); });
       if (stop.stop_requested()) return;
-      if (!has_room_locked()) continue;
-      if (sys::now() - swept >= kPullEvery) {
+      if (!may_pull_locked()) continue;
+      if (sys::now() - swept_ >= kPullEvery) {
         lanes_.set();
-        swept = sys::now();
+        swept_ = sys::now();
       }
       reserved_ = 1;
+      is_queues_turn_ = false;
     }
     if (auto delivery = next_delivery(turn)) {
       const std::string text = std::exchange(delivery->data, {});
       take(text, std::move(delivery));
     }
-    const std::lock_guard lock(mutex_);
-    reserved_ = 0;
-    if (draining_) drained_.notify_all();
+    {
+      const std::lock_guard lock(mutex_);
+      reserved_ = 0;
+      if (draining_) drained_.notify_all();
+    }
+    begin_from_line();
   }
 }
 
@@ -347,7 +352,8 @@ bool Worker::is_lane_to_look_into(unsigned lane) {
   return is;
 }
 
-// An order that came directly has no delivery: its gateway sees to it that somebody runs it.
+// An order that came directly has no delivery: its gateway sees to it that somebody runs it, and
+// may have put it into the queue as well by the time that its turn comes here.
 void Worker::take(const std::string& text, std::optional<Delivery> delivery) {
   // Nobody can run what is not there or makes no sense; what is only away is delivered again.
   const auto drop = [this, &delivery] {
@@ -387,13 +393,17 @@ void Worker::take(const std::string& text, std::optional<Delivery> delivery) {
                   std::move(delivery));
   }
   const Status taken = hand_over(*std::move(order), attempt, delivery);
-  if (taken) return;
-  if (taken.error().code != Code::kInvalid) return refuse(kept, std::move(delivery));
-  finish(kept,
-         {.run = kept.run,
-          .outcome = std::unexpected(taken.error()),
-          .started = true,
-          .attempt = attempt},
+  if (!taken) do_without(kept, attempt, std::move(delivery), taken.error());
+}
+
+// It was not begun: nobody can run it, or another worker may.
+void Worker::do_without(const Order& order,
+                        std::uint64_t attempt,
+                        std::optional<Delivery> delivery,
+                        const Error& why) {
+  if (why.code != Code::kInvalid) return refuse(order, std::move(delivery));
+  finish(order,
+         {.run = order.run, .outcome = std::unexpected(why), .started = true, .attempt = attempt},
          std::move(delivery));
 }
 
@@ -415,15 +425,64 @@ void Worker::refuse(const Order& order, std::optional<Delivery> delivery) {
 }
 
 bool Worker::has_room_locked() const {
-  return !draining_ && assignments_.size() + reserved_ < settings_.capacity;
+  return !draining_ && running_locked() + reserved_ < settings_.capacity;
+}
+
+bool Worker::may_pull_locked() const {
+  return has_room_locked() && (line_.empty() || is_queues_turn_);
+}
+
+std::size_t Worker::running_locked() const {
+  return assignments_.size() - line_.size();
 }
 
 // Who waits is woken only where this may be what it waits for: runs are many and short.
-void Worker::let_go_locked(const std::string& run) {
-  const bool was_full = !has_room_locked();
-  assignments_.erase(run);
-  if (was_full) pulls_.notify_all();
-  if (draining_) drained_.notify_all();
+void Worker::let_go(const std::string& run) {
+  {
+    const std::lock_guard lock(mutex_);
+    const bool was_full = !has_room_locked();
+    assignments_.erase(run);
+    if (was_full) pulls_.notify_all();
+    if (draining_) drained_.notify_all();
+  }
+  begin_from_line();
+}
+
+// What waits here and what is in the queue take turns where there are both: neither may keep the
+// other waiting for ever.
+void Worker::begin_from_line() {
+  while (true) {
+    std::shared_ptr<Assignment> next;
+    {
+      const std::lock_guard lock(mutex_);
+      if (line_.empty() || !has_room_locked()) return;
+      const bool queue_waits = lanes_.any() || sys::now() - swept_ >= kPullEvery;
+      if (is_queues_turn_ && queue_waits && reserved_ == 0) return;
+      is_queues_turn_ = true;
+      next = std::move(line_.front().run);
+      line_.pop_front();
+      if (may_pull_locked()) pulls_.notify_all();
+    }
+    const Status begun = begin_run(next);
+    if (begun) continue;
+    let_go(next->id());
+    do_without(next->order(), next->attempt(), next->delivery(), begun.error());
+  }
+}
+
+// Those that have waited for a place here long enough; on the way out, all.
+void Worker::leave_line(Nanoseconds now) {
+  std::vector<std::shared_ptr<Assignment>> left;
+  {
+    const std::lock_guard lock(mutex_);
+    while (!line_.empty() && (draining_ || now - line_.front().since > settings_.in_line_for)) {
+      left.push_back(std::move(line_.front().run));
+      line_.pop_front();
+      assignments_.erase(left.back()->id());
+    }
+    if (!left.empty() && may_pull_locked()) pulls_.notify_all();
+  }
+  for (const auto& each : left) refuse(each->order(), each->delivery());
 }
 
 Status Worker::hand_over(Order order, std::uint64_t attempt, std::optional<Delivery> delivery) {
@@ -442,14 +501,19 @@ Status Worker::hand_over(Order order, std::uint64_t attempt, std::optional<Deliv
       if (delivery) over->second.finished.delivery = *std::move(delivery);
       return {};
     }
-    // What was fetched has its room already.
-    if (!delivery && !has_room_locked()) return fail(Code::kExhausted, "no room");
+    // What was fetched has its room already; what came directly overtakes none that waits.
+    const bool waits = !delivery && (!line_.empty() || !has_room_locked());
+    if (waits && (draining_ || line_.size() >= settings_.capacity)) {
+      return fail(Code::kExhausted, "no room");
+    }
     assignments_.emplace(its.run, assignment);
+    if (waits) {
+      line_.push_back({.run = assignment, .since = sys::now()});
+      return {};
+    }
   }
   Status taken = begin_run(assignment);
-  if (taken) return {};
-  const std::lock_guard lock(mutex_);
-  let_go_locked(its.run);
+  if (!taken) let_go(its.run);
   return taken;
 }
 
@@ -524,10 +588,10 @@ bool Worker::say_end(const Finished& finished) {
           ->publish(told_subject(finished.gateway, "done", settings_.id, finished.run),
                     finished.text)
           .has_value();
-  const std::lock_guard lock(mutex_);
   if (said) {
-    let_go_locked(finished.run);
+    let_go(finished.run);
   } else {
+    const std::lock_guard lock(mutex_);
     unheard_.erase(finished.run);
   }
   return said;
@@ -577,10 +641,11 @@ void Worker::store_ends(const std::stop_token& stop) {
       ++storing_;
     }
     const bool stored = store(finished);
+    if (stored) let_go(finished.run);
     std::unique_lock lock(mutex_);
     --storing_;
     if (stored) {
-      let_go_locked(finished.run);
+      if (draining_) drained_.notify_all();
       continue;
     }
     finished_.push_front(std::move(finished));
@@ -612,7 +677,8 @@ WorkerState Worker::state() const {
           .languages = settings_.languages,
           .labels = settings_.labels,
           .capacity = settings_.capacity,
-          .running = assignments_.size(),
+          .running = running_locked(),
+          .waiting = line_.size(),
           .draining = draining_};
 }
 
@@ -623,6 +689,7 @@ void Worker::say_state() {
 void Worker::keep_alive(const std::stop_token& stop) {
   Nanoseconds held = sys::now();
   do {
+    leave_line(sys::now());
     std::vector<std::shared_ptr<Assignment>> all;
     {
       const std::lock_guard inner(mutex_);
@@ -645,6 +712,7 @@ bool Worker::drain(Nanoseconds patience) {
     const std::lock_guard lock(mutex_);
     draining_ = true;
   }
+  leave_line(sys::now());
   say_state();
   std::unique_lock lock(mutex_);
   const bool done = drained_.wait_for(lock, patience, [this] {

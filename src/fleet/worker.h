@@ -16,6 +16,7 @@
 #include <thread>
 #include <vector>
 
+#include "base/units.h"
 #include "engine/runner.h"
 #include "fleet/connection.h"
 #include "fleet/heartbeat.h"
@@ -33,6 +34,9 @@ struct WorkerSettings {
   std::vector<std::string> languages;
   Labels labels;
   std::size_t capacity = 1;  // runs at once
+  // What comes directly and finds no room waits so long for some, then it is given back: another
+  // worker may have some.
+  Nanoseconds in_line_for = Milliseconds(100);
 };
 
 class Worker {
@@ -68,7 +72,11 @@ class Worker {
   Worker(std::unique_ptr<Connection> connection, engine::Runner& runner, WorkerSettings settings);
   Status begin();
   [[nodiscard]] bool has_room_locked() const;
-  void let_go_locked(const std::string& run);
+  [[nodiscard]] bool may_pull_locked() const;
+  [[nodiscard]] std::size_t running_locked() const;
+  void let_go(const std::string& run);
+  void begin_from_line();
+  void leave_line(Nanoseconds now);
   [[nodiscard]] bool has(const std::string& run) const;
   void take_directly(const Message& message);
   void pull(const std::stop_token& stop);
@@ -76,6 +84,10 @@ class Worker {
   std::optional<Delivery> next_of(unsigned stream, unsigned lane);
   bool is_lane_to_look_into(unsigned lane);
   void take(const std::string& text, std::optional<Delivery> delivery);
+  void do_without(const Order& order,
+                  std::uint64_t attempt,
+                  std::optional<Delivery> delivery,
+                  const Error& why);
   void refuse(const Order& order, std::optional<Delivery> delivery);
   Status find_streams();
   Status hand_over(Order order, std::uint64_t attempt, std::optional<Delivery> delivery);
@@ -99,7 +111,14 @@ class Worker {
   std::condition_variable_any pulls_;    // there is room, or a lane to look into
   std::condition_variable_any stores_;   // there is an end to store
   std::condition_variable_any drained_;  // an end is recorded or stored, after drain()
-  std::map<std::string, std::shared_ptr<Assignment>> assignments_;  // by run
+  std::map<std::string, std::shared_ptr<Assignment>> assignments_;  // by run, in line or begun
+  // Runs that came directly while there was no room.
+  struct InLine {
+    std::shared_ptr<Assignment> run;
+    Nanoseconds since{};
+  };
+  std::deque<InLine> line_;
+  bool is_queues_turn_ = false;             // the last place went to one in line
   std::map<std::string, Unheard> unheard_;  // by run: told, and not known to be recorded
   std::deque<Finished> finished_;           // to be stored
   std::size_t storing_ = 0;
@@ -113,6 +132,7 @@ class Worker {
   std::array<std::array<Silence, kLanes>, kMostWorkStreams> silences_{};
   std::size_t reserved_ = 0;   // 1 while a run is fetched, for which there must be room
   std::bitset<kLanes> lanes_;  // that may have something, as far as is known
+  Nanoseconds swept_{};        // when all lanes were to be looked into last
   bool draining_ = false;
   Heartbeat heartbeat_{kStateEvery};
   // Last: they use what stands above.
