@@ -559,6 +559,14 @@ class Lines : public testing::Test {
   void wake(unsigned lane) {
     ASSERT_TRUE(connection_->publish(wake_subject("pool"), std::to_string(lane)).has_value());
   }
+  // With what has its only place.
+  std::shared_ptr<engine::RunListener> fill(Nanoseconds in_line_for) {
+    open(in_line_for);
+    order("run_1");
+    auto run = held_.next();
+    EXPECT_TRUE(run && run->id() == "run_1");
+    return run;
+  }
   void wait_for_line(std::size_t waiting) {
     const Nanoseconds until = sys::now() + kLong;
     while (worker_->state().waiting != waiting && sys::now() < until) std::this_thread::yield();
@@ -587,11 +595,7 @@ class Lines : public testing::Test {
 };
 
 TEST_F(Lines, WhatFindsNoRoomIsBegunInTurn) {
-  open(kLong);
-  order("run_1");
-  auto run = held_.next();
-  ASSERT_TRUE(run);
-  EXPECT_EQ(run->id(), "run_1");
+  auto run = fill(kLong);
   order("run_2");
   wait_for_line(1);
   EXPECT_EQ(worker_->state().running, 1U);
@@ -620,10 +624,7 @@ TEST_F(Lines, LineAndQueueTakeTurns) {
 }
 
 TEST_F(Lines, WhatWaitsTooLongIsGivenBack) {
-  open(Milliseconds(1));
-  order("run_1");
-  auto run = held_.next();
-  ASSERT_TRUE(run);
+  auto run = fill(Milliseconds(1));
   order("run_2");
   EXPECT_EQ(refused(told_), "run_2");
   EXPECT_EQ(worker_->state().waiting, 0U);
@@ -632,10 +633,7 @@ TEST_F(Lines, WhatWaitsTooLongIsGivenBack) {
 }
 
 TEST_F(Lines, WhoDrainsGivesBackWhatWaits) {
-  open(kLong);
-  order("run_1");
-  auto run = held_.next();
-  ASSERT_TRUE(run);
+  auto run = fill(kLong);
   order("run_2");
   wait_for_line(1);
   std::jthread leaving([this] { EXPECT_TRUE(worker_->drain(kLong)); });
@@ -644,10 +642,7 @@ TEST_F(Lines, WhoDrainsGivesBackWhatWaits) {
 }
 
 TEST_F(Lines, WhatIsCancelledThereIsToldSoWhenItBegins) {
-  open(kLong);
-  order("run_1");
-  auto run = held_.next();
-  ASSERT_TRUE(run);
+  auto run = fill(kLong);
   order("run_2");
   wait_for_line(1);
   const engine::InputControl cancel{.kind = engine::InputControl::Kind::kCancel};
