@@ -16,16 +16,21 @@ import subprocess
 # What the guest's tests use; what these depend on comes along.
 GUEST_PACKAGES = (
     "bash", "coreutils", "dash", "findutils", "gcc", "grep", "gzip", "libc-bin", "libc6-dev",
-    "mount", "perl-base", "procps", "python3", "python3-pytest", "sed", "strace", "tar", "uidmap",
-    "util-linux",
+    "libnats3.4", "libpq5", "mount", "nats-server", "openssl", "perl-base", "postgresql-15", "procps",
+    "python3", "python3-pytest", "sed", "strace", "systemd", "tar", "uidmap", "util-linux",
 )  # fmt: skip
+# What PostgreSQL's package wants for what is not done here, and all that only these want: a compiler
+# of queries, and the scripts that make a cluster when it is installed.
+NOT_WANTED = ("libllvm14", "locales", "postgresql-client-common", "postgresql-common", "ssl-cert")
 NOT_COPIED = re.compile(
-    r"/(usr/share/(doc|man|info|locale|lintian|bug|doc-base|i18n|zoneinfo)|etc|var|boot)(/|$)"
+    r"/(usr/share/(doc|man|info|locale|lintian|bug|doc-base|i18n|zoneinfo)|etc(?!/ssl/openssl\.cnf$)|var|boot)(/|$)"
+    # It is loaded where it is found, and cannot do without what is not wanted.
+    r"|/usr/lib/postgresql/15/lib/(bitcode/|llvmjit)"
 )
 # Drivers that Debian's cloud kernel has as modules, in the order in which they are wanted.
 MODULES = ("virtio_pci", "virtio_mmio", "virtio_blk", "virtio-rng", "overlay")
-SLACK = 384 << 20
-LAYOUT = "4"  # raise it when the disk's layout changes
+SLACK = 768 << 20
+LAYOUT = "5"  # raise it when the disk's layout changes
 
 PASSWD = """root:x:0:0:root:/root:/bin/bash
 daemon:x:1:1:daemon:/usr/sbin:/usr/sbin/nologin
@@ -40,6 +45,8 @@ ETC = {
     "subgid": "tester:100000:65536\n",
     "hostname": "guest\n",
     "hosts": "127.0.0.1 localhost guest\n",
+    # Without one systemd takes this for the first start, and enables whatever there is.
+    "machine-id": "00000000000000000000000000000001\n",
     "nsswitch.conf": "passwd: files\ngroup: files\nhosts: files\n",
     "fstab": "",
 }
@@ -141,12 +148,12 @@ def installed_packages():
 
 
 def closure(wanted):
-    """The wanted packages and all they depend on, as sorted "name=version"."""
+    """The wanted packages and all they depend on but NOT_WANTED, as sorted "name=version"."""
     packages, provided = installed_packages()
     seen, queue = set(), list(wanted)
     while queue:
         name = queue.pop()
-        if name in seen or name not in packages:
+        if name in seen or name not in packages or name in NOT_WANTED:
             continue
         seen.add(name)
         for choices in packages[name][1]:
@@ -224,7 +231,7 @@ def make_disk(folder):
         if path.startswith("/") and not NOT_COPIED.match(path) and os.path.lexists(path):
             tree.add(path)
     tree.add_alternatives()
-    for name in ("dev", "proc", "sys", "run", "tmp", "root", "home/tester", "etc", "var/tmp", "work"):
+    for name in ("dev", "proc", "sys", "run", "tmp", "root", "home/tester", "etc", "var/tmp", "work", "usr/local/bin"):
         (stage / name).mkdir(parents=True, exist_ok=True)
     for name, text in ETC.items():
         (stage / "etc" / name).write_text(text)

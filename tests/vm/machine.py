@@ -18,7 +18,7 @@ import image
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 # What of the repository a job sees, under /work.
-PAYLOAD = ("tests", "src", "runtimes", "policies", "examples", "docs")
+PAYLOAD = ("tests", "src", "runtimes", "policies", "examples", "docs", "deploy")
 RESULT_BYTES = 64 << 20
 
 
@@ -42,13 +42,14 @@ class Machine:
         self.initramfs = image.make_initramfs(self.kernel, self.folder)
         self.disk = image.make_disk(self.folder)
 
-    def run(self, command, user="root", seconds=600, echo=None):
-        """Runs a shell command line as root or as an ordinary user; `echo` sees output as it comes."""
+    def run(self, command, user="root", seconds=600, echo=None, systemd=False):
+        """Runs a shell command line as root or as an ordinary user; `echo` sees output as it comes. With `systemd` that
+        is pid 1, the job is a service of it, as root, and belljar-fleet is there."""
         started = time.monotonic()
         with tempfile.TemporaryDirectory(prefix="job-", dir=self.folder) as name:
             folder = pathlib.Path(name)
             payload, results, console = (folder / part for part in ("job.tar", "results", "console"))
-            self._write_payload(payload, command, user, seconds)
+            self._write_payload(payload, command, user, seconds, systemd)
             with results.open("wb") as file:
                 file.truncate(RESULT_BYTES)
             text = self._boot(payload, results, console, seconds + 120, echo)
@@ -61,7 +62,7 @@ class Machine:
                 seconds=time.monotonic() - started,
             )
 
-    def _write_payload(self, path, command, user, seconds):
+    def _write_payload(self, path, command, user, seconds, systemd):
         def ours(entry):
             entry.uid = entry.gid = 0
             entry.uname = entry.gname = "root"
@@ -71,10 +72,13 @@ class Machine:
             for name in PAYLOAD:
                 if (ROOT / name).exists():
                     tar.add(ROOT / name, name, filter=ours)
-            if self.belljar.exists():
-                tar.add(self.belljar, "build/release/belljar", filter=ours)
+            # The large one only for who uses it: unpacking it takes the guest seconds.
+            for program in (self.belljar, self.belljar.with_name("belljar-fleet"))[: 1 + systemd]:
+                if program.exists():
+                    tar.add(program, f"build/release/{program.name}", filter=ours)
             job = "cd /work && export BELLJAR=/work/build/release/belljar BELLJAR_TEST_EMULATED=1 HOME=$(mktemp -d)\n" + command
             settings = f"job_user={shlex.quote(user)}\njob_seconds={int(seconds)}\n"
+            settings += f"job_systemd={'yes' if systemd else ''}\n"
             for name, text in (("job.sh", job + "\n"), ("job.env", settings)):
                 entry = tarfile.TarInfo(name)
                 entry.size = len(text.encode())

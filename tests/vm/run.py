@@ -15,7 +15,7 @@ PYTEST = (
     " --junitxml=/results/junit.xml"
 )
 # Emulated processors are some fifteen times slower: the suites' own deadlines allow for it.
-SMOKE = [("root", "tests/vm/guest"), ("tester", "tests/vm/guest")]
+SMOKE = [("root", "tests/vm/guest"), ("tester", "tests/vm/guest"), ("systemd", "tests/vm/units")]
 WHOLE = [
     ("root", "tests/faults/test_kill.py"),
     ("tester", "tests/faults/test_kill.py"),
@@ -31,13 +31,13 @@ def main():
     parser.add_argument("--smoke", dest="jobs", action="store_const", const=SMOKE)
     parser.add_argument("--whole", dest="jobs", action="store_const", const=SMOKE + WHOLE)
     parser.add_argument("--seconds", type=int, default=5400, help="for each job")
-    parser.add_argument("--user", choices=("root", "tester"), default="root", help="of --command")
+    parser.add_argument("--user", choices=("root", "tester", "systemd"), default="root", help="of --command")
     parser.add_argument("--command", help="run this in the guest instead, under /work")
     options = parser.parse_args()
     belljar = os.environ.get("BELLJAR") or ROOT / "build/release/belljar"
     guest = machine.Machine(ROOT / "build/vm", belljar)
     if options.command:
-        done = guest.run(options.command, user=options.user, seconds=options.seconds, echo=show)
+        done = guest.run(options.command, **who(options.user), seconds=options.seconds, echo=show)
         return done.code if done.code is not None else 125
     reports = pathlib.Path(os.environ.get("BELLJAR_TEST_RESULTS") or ROOT / "build/test-results", "vm")
     reports.mkdir(parents=True, exist_ok=True)
@@ -46,7 +46,7 @@ def main():
     bad = 0
     for number, (user, tests) in enumerate(options.jobs or SMOKE + WHOLE):
         print(f"{user}: {tests}", flush=True)
-        done = guest.run(f"{PYTEST} {tests}", user=user, seconds=options.seconds, echo=show)
+        done = guest.run(f"{PYTEST} {tests}", **who(user), seconds=options.seconds, echo=show)
         if done.code is None:
             print(f"the guest did not get to its end in {done.seconds:.0f} s\n{done.console}")
         report = done.results.get("junit.xml")
@@ -56,6 +56,11 @@ def main():
             (reports / f"{number}.xml").write_bytes(named(report, f"{user}."))
             bad += done.code != 0
     return 1 if bad else 0
+
+
+def who(user):
+    """`systemd` stands for root where systemd is pid 1."""
+    return {"user": "root", "systemd": True} if user == "systemd" else {"user": user}
 
 
 def named(report, prefix):
