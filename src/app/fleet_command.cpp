@@ -32,6 +32,7 @@ std::string json_page(const fleet::Survey& survey) {
                        {"labels", json::value_from(each.labels)},
                        {"capacity", each.capacity},
                        {"running", each.running},
+                       {"waiting", each.waiting},
                        {"sessions", sessions_of(survey, each.id)},
                        {"draining", each.draining}});
   }

@@ -26,7 +26,8 @@ std::int64_t Roster::Worker::free() const {
 
 double Roster::Worker::room() const {
   const auto left = static_cast<double>(free() - given);
-  return left > 0 ? left : left / static_cast<double>(std::max<std::uint64_t>(state.capacity, 1));
+  if (left > 0) return left;
+  return state.capacity > 0 ? left / static_cast<double>(state.capacity) : -1;
 }
 
 void Roster::hear(WorkerState state, Nanoseconds now) {

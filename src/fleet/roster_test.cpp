@@ -60,6 +60,8 @@ TEST(Roster, WhereAllAreFullTheLineThatIsShortestForItsSizeIsTaken) {
   roster.hear(waiting, kNow);
   EXPECT_EQ(roster.take_room("python", {}, kNow), "b");
   EXPECT_FALSE(roster.take_room("python", {}, kNow));
+  roster.hear(worker("none", 0), kNow);
+  EXPECT_FALSE(roster.take_room("python", {}, kNow));
   roster.hear(worker("c", 2, 1), kNow);
   EXPECT_EQ(roster.take_room("python", {}, kNow), "c");
 }

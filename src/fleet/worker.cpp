@@ -284,9 +284,11 @@ void Worker::pull(const std::stop_token& stop) {
     }
     {
       std::unique_lock lock(mutex_);
+      pull_waits_ = true;
       pulls_.wait(lock, stop, [this] { return may_pull_locked(); });
       pulls_.wait_for(lock, stop, swept_ + kPullEvery - sys::now(),
                       [this] { return lanes_.any(); });
+      pull_waits_ = false;
       if (stop.stop_requested()) return;
       if (!may_pull_locked()) continue;
       if (sys::now() - swept_ >= kPullEvery) {
@@ -442,6 +444,8 @@ void Worker::let_go(const std::string& run) {
     const std::lock_guard lock(mutex_);
     const bool was_full = !has_room_locked();
     assignments_.erase(run);
+    // The same run may have come directly meanwhile, from a gateway that took it over.
+    std::erase_if(line_, [&run](const InLine& each) { return each.run->id() == run; });
     if (was_full) pulls_.notify_all();
     if (draining_) drained_.notify_all();
   }
@@ -449,7 +453,8 @@ void Worker::let_go(const std::string& run) {
 }
 
 // What waits here and what is in the queue take turns where there are both: neither may keep the
-// other waiting for ever.
+// other waiting for ever. While something is fetched, which may take long where JetStream hangs,
+// places are the line's.
 void Worker::begin_from_line() {
   while (true) {
     std::shared_ptr<Assignment> next;
@@ -457,7 +462,7 @@ void Worker::begin_from_line() {
       const std::lock_guard lock(mutex_);
       if (line_.empty() || !has_room_locked()) return;
       const bool queue_waits = lanes_.any() || sys::now() - swept_ >= kPullEvery;
-      if (is_queues_turn_ && queue_waits && reserved_ == 0) return;
+      if (is_queues_turn_ && queue_waits && pull_waits_) return;
       is_queues_turn_ = true;
       next = std::move(line_.front().run);
       line_.pop_front();

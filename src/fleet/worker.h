@@ -119,6 +119,7 @@ class Worker {
   };
   std::deque<InLine> line_;
   bool is_queues_turn_ = false;             // the last place went to one in line
+  bool pull_waits_ = false;                 // who pulls can take a place
   std::map<std::string, Unheard> unheard_;  // by run: told, and not known to be recorded
   std::deque<Finished> finished_;           // to be stored
   std::size_t storing_ = 0;
