@@ -289,14 +289,16 @@ Result<WorkerState> read_worker_state(std::string_view text) {
   TRY(from.read("languages", to.languages));
   TRY(read_map(from, "labels", to.labels));
   TRY(check_labels(to.labels));
-  constexpr std::uint64_t kMostAtOnce = 1'000'000;
-  TRY(from.read("capacity", to.capacity));
-  if (to.capacity > kMostAtOnce) return wrong_member("capacity");
-  TRY(from.read("running", to.running));
-  if (to.running > kMostAtOnce) return wrong_member("running");
+  const auto read_count = [&from](std::string_view name, std::uint64_t& count) -> Status {
+    constexpr std::uint64_t kMostAtOnce = 1'000'000;
+    TRY(from.read(name, count));
+    if (count > kMostAtOnce) return wrong_member(name);
+    return {};
+  };
+  TRY(read_count("capacity", to.capacity));
+  TRY(read_count("running", to.running));
   // A worker of an earlier version keeps none waiting.
-  if (from.find("waiting") != nullptr) TRY(from.read("waiting", to.waiting));
-  if (to.waiting > kMostAtOnce) return wrong_member("waiting");
+  if (from.find("waiting") != nullptr) TRY(read_count("waiting", to.waiting));
   TRY(from.read("draining", to.draining));
   return to;
 }

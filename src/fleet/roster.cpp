@@ -68,9 +68,11 @@ std::optional<std::string> Roster::take_room(const std::string& language,
   Worker* best = nullptr;
   double room = -1;
   for (auto& [id, each] : workers_) {
-    if (!each.takes(language, labels, now) || each.room() <= room) continue;
+    if (!each.takes(language, labels, now)) continue;
+    const double its = each.room();
+    if (its <= room) continue;
     best = &each;
-    room = each.room();
+    room = its;
   }
   if (best == nullptr) return std::nullopt;
   ++best->given;

@@ -94,6 +94,7 @@ class Worker::Assignment : public engine::RunListener {
     told_begun_ = true;
     say_begun();
   }
+  void tell_busy() { say("told", {.kind = Happening::Kind::kBusy}); }
   [[nodiscard]] engine::Input input() const override {
     engine::Input made;
     if (input_ != nullptr) {
@@ -385,28 +386,28 @@ void Worker::take(const std::string& text, std::optional<Delivery> delivery) {
                    .attempt = attempt - 1},
                   std::move(delivery));
   }
-  const Order kept = *order;
   // What was given to a worker before has begun, as far as is known: it waits no more.
-  if (attempt == 1 && !has(kept.run) && unix_ms() > kept.expires_ms) {
-    return finish(kept,
-                  {.run = kept.run,
+  if (attempt == 1 && !has(order->run) && unix_ms() > order->expires_ms) {
+    return finish(*order,
+                  {.run = order->run,
                    .outcome = fail(Code::kExhausted, "waited too long in the queue"),
                    .started = false},
                   std::move(delivery));
   }
-  const Status taken = hand_over(*std::move(order), attempt, delivery);
-  if (!taken) do_without(kept, attempt, std::move(delivery), taken.error());
+  const auto assignment =
+      std::make_shared<Assignment>(*this, *std::move(order), attempt, std::move(delivery));
+  if (const Status taken = hand_over(assignment); !taken) do_without(*assignment, taken.error());
 }
 
 // It was not begun: nobody can run it, or another worker may.
-void Worker::do_without(const Order& order,
-                        std::uint64_t attempt,
-                        std::optional<Delivery> delivery,
-                        const Error& why) {
-  if (why.code != Code::kInvalid) return refuse(order, std::move(delivery));
-  finish(order,
-         {.run = order.run, .outcome = std::unexpected(why), .started = true, .attempt = attempt},
-         std::move(delivery));
+void Worker::do_without(Assignment& assignment, const Error& why) {
+  if (why.code != Code::kInvalid) return refuse(assignment);
+  finish(assignment.order(),
+         {.run = assignment.id(),
+          .outcome = std::unexpected(why),
+          .started = true,
+          .attempt = assignment.attempt()},
+         assignment.delivery());
 }
 
 bool Worker::has(const std::string& run) const {
@@ -415,15 +416,12 @@ bool Worker::has(const std::string& run) const {
 }
 
 // Full, or on the way out: another worker may have room.
-void Worker::refuse(const Order& order, std::optional<Delivery> delivery) {
-  if (delivery) {
+void Worker::refuse(Assignment& assignment) {
+  if (const auto delivery = assignment.delivery()) {
     (void)stream_.give_back(*delivery).has_value();
     return;
   }
-  const Happening busy{.kind = Happening::Kind::kBusy};
-  (void)connection_
-      ->publish(told_subject(order.gateway, "told", settings_.id, order.run), to_json(busy))
-      .has_value();
+  assignment.tell_busy();
 }
 
 bool Worker::has_room_locked() const {
@@ -468,10 +466,7 @@ void Worker::begin_from_line() {
       line_.pop_front();
       if (may_pull_locked()) pulls_.notify_all();
     }
-    const Status begun = begin_run(next);
-    if (begun) continue;
-    let_go(next->id());
-    do_without(next->order(), next->attempt(), next->delivery(), begun.error());
+    if (const Status begun = begin_run(next); !begun) do_without(*next, begun.error());
   }
 }
 
@@ -487,21 +482,20 @@ void Worker::leave_line(Nanoseconds now) {
     }
     if (!left.empty() && may_pull_locked()) pulls_.notify_all();
   }
-  for (const auto& each : left) refuse(each->order(), each->delivery());
+  for (const auto& each : left) refuse(*each);
 }
 
-Status Worker::hand_over(Order order, std::uint64_t attempt, std::optional<Delivery> delivery) {
-  const auto assignment = std::make_shared<Assignment>(*this, std::move(order), attempt, delivery);
-  const Order& its = assignment->order();
+Status Worker::hand_over(const std::shared_ptr<Assignment>& assignment) {
   TRY(assignment->open_input());
   {
+    auto delivery = assignment->delivery();
     const std::lock_guard lock(mutex_);
-    const auto here = assignments_.find(its.run);
+    const auto here = assignments_.find(assignment->id());
     if (here != assignments_.end()) {
       if (delivery) here->second->deliver_again(*std::move(delivery));
       return {};
     }
-    const auto over = unheard_.find(its.run);
+    const auto over = unheard_.find(assignment->id());
     if (over != unheard_.end()) {
       if (delivery) over->second.finished.delivery = *std::move(delivery);
       return {};
@@ -511,18 +505,23 @@ Status Worker::hand_over(Order order, std::uint64_t attempt, std::optional<Deliv
     if (waits && (draining_ || line_.size() >= settings_.capacity)) {
       return fail(Code::kExhausted, "no room");
     }
-    assignments_.emplace(its.run, assignment);
+    assignments_.emplace(assignment->id(), assignment);
     if (waits) {
       line_.push_back({.run = assignment, .since = sys::now()});
       return {};
     }
   }
-  Status taken = begin_run(assignment);
-  if (!taken) let_go(its.run);
-  return taken;
+  return begin_run(assignment);
 }
 
+// It has its place, and gives it back where it is not begun.
 Status Worker::begin_run(const std::shared_ptr<Assignment>& assignment) {
+  Status begun = submit(assignment);
+  if (!begun) let_go(assignment->id());
+  return begun;
+}
+
+Status Worker::submit(const std::shared_ptr<Assignment>& assignment) {
   const Order& its = assignment->order();
   // There is room for it; one that is begun again may be past its time in the queue.
   const Nanoseconds deadline =
@@ -646,11 +645,11 @@ void Worker::store_ends(const std::stop_token& stop) {
       ++storing_;
     }
     const bool stored = store(finished);
-    if (stored) let_go(finished.run);
     std::unique_lock lock(mutex_);
     --storing_;
     if (stored) {
-      if (draining_) drained_.notify_all();
+      lock.unlock();
+      let_go(finished.run);
       continue;
     }
     finished_.push_front(std::move(finished));

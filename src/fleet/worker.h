@@ -84,14 +84,12 @@ class Worker {
   std::optional<Delivery> next_of(unsigned stream, unsigned lane);
   bool is_lane_to_look_into(unsigned lane);
   void take(const std::string& text, std::optional<Delivery> delivery);
-  void do_without(const Order& order,
-                  std::uint64_t attempt,
-                  std::optional<Delivery> delivery,
-                  const Error& why);
-  void refuse(const Order& order, std::optional<Delivery> delivery);
+  void do_without(Assignment& assignment, const Error& why);
+  void refuse(Assignment& assignment);
   Status find_streams();
-  Status hand_over(Order order, std::uint64_t attempt, std::optional<Delivery> delivery);
+  Status hand_over(const std::shared_ptr<Assignment>& assignment);
   Status begin_run(const std::shared_ptr<Assignment>& assignment);
+  Status submit(const std::shared_ptr<Assignment>& assignment);
   void finish(const Order& order, End end, std::optional<Delivery> delivery);
   bool say_end(const Finished& finished);
   void take_heard(const Message& message);

@@ -52,12 +52,11 @@ fi
 cd /work || exit 1
 job_user=root
 job_seconds=600
-job_systemd=''
 place=''
 become=''
 # shellcheck disable=SC1091 # comes with the job
 . ./job.env
-if [ -z "$job_systemd" ]; then
+if [ "$job_user" != systemd ]; then
   prepare_host
 elif [ "${1:-}" != job ]; then
   # It mounts and sets all of that by itself.

@@ -42,14 +42,14 @@ class Machine:
         self.initramfs = image.make_initramfs(self.kernel, self.folder)
         self.disk = image.make_disk(self.folder)
 
-    def run(self, command, user="root", seconds=600, echo=None, systemd=False):
-        """Runs a shell command line as root or as an ordinary user; `echo` sees output as it comes. With `systemd` that
-        is pid 1, the job is a service of it, as root, and belljar-fleet is there."""
+    def run(self, command, user="root", seconds=600, echo=None):
+        """Runs a shell command line as root or as an ordinary user; `echo` sees output as it comes. The user `systemd` is
+        root where that is pid 1: the job is a service of it, and belljar-fleet is there."""
         started = time.monotonic()
         with tempfile.TemporaryDirectory(prefix="job-", dir=self.folder) as name:
             folder = pathlib.Path(name)
             payload, results, console = (folder / part for part in ("job.tar", "results", "console"))
-            self._write_payload(payload, command, user, seconds, systemd)
+            self._write_payload(payload, command, user, seconds)
             with results.open("wb") as file:
                 file.truncate(RESULT_BYTES)
             text = self._boot(payload, results, console, seconds + 120, echo)
@@ -62,7 +62,7 @@ class Machine:
                 seconds=time.monotonic() - started,
             )
 
-    def _write_payload(self, path, command, user, seconds, systemd):
+    def _write_payload(self, path, command, user, seconds):
         def ours(entry):
             entry.uid = entry.gid = 0
             entry.uname = entry.gname = "root"
@@ -73,12 +73,12 @@ class Machine:
                 if (ROOT / name).exists():
                     tar.add(ROOT / name, name, filter=ours)
             # The large one only for who uses it: unpacking it takes the guest seconds.
-            for program in (self.belljar, self.belljar.with_name("belljar-fleet"))[: 1 + systemd]:
+            fleet = [self.belljar.with_name("belljar-fleet")] if user == "systemd" else []
+            for program in (self.belljar, *fleet):
                 if program.exists():
                     tar.add(program, f"build/release/{program.name}", filter=ours)
             job = "cd /work && export BELLJAR=/work/build/release/belljar BELLJAR_TEST_EMULATED=1 HOME=$(mktemp -d)\n" + command
             settings = f"job_user={shlex.quote(user)}\njob_seconds={int(seconds)}\n"
-            settings += f"job_systemd={'yes' if systemd else ''}\n"
             for name, text in (("job.sh", job + "\n"), ("job.env", settings)):
                 entry = tarfile.TarInfo(name)
                 entry.size = len(text.encode())

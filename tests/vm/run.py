@@ -37,7 +37,7 @@ def main():
     belljar = os.environ.get("BELLJAR") or ROOT / "build/release/belljar"
     guest = machine.Machine(ROOT / "build/vm", belljar)
     if options.command:
-        done = guest.run(options.command, **who(options.user), seconds=options.seconds, echo=show)
+        done = guest.run(options.command, user=options.user, seconds=options.seconds, echo=show)
         return done.code if done.code is not None else 125
     reports = pathlib.Path(os.environ.get("BELLJAR_TEST_RESULTS") or ROOT / "build/test-results", "vm")
     reports.mkdir(parents=True, exist_ok=True)
@@ -46,7 +46,7 @@ def main():
     bad = 0
     for number, (user, tests) in enumerate(options.jobs or SMOKE + WHOLE):
         print(f"{user}: {tests}", flush=True)
-        done = guest.run(f"{PYTEST} {tests}", **who(user), seconds=options.seconds, echo=show)
+        done = guest.run(f"{PYTEST} {tests}", user=user, seconds=options.seconds, echo=show)
         if done.code is None:
             print(f"the guest did not get to its end in {done.seconds:.0f} s\n{done.console}")
         report = done.results.get("junit.xml")
@@ -56,11 +56,6 @@ def main():
             (reports / f"{number}.xml").write_bytes(named(report, f"{user}."))
             bad += done.code != 0
     return 1 if bad else 0
-
-
-def who(user):
-    """`systemd` stands for root where systemd is pid 1."""
-    return {"user": "root", "systemd": True} if user == "systemd" else {"user": user}
 
 
 def named(report, prefix):
